@@ -1,0 +1,2 @@
+DROP TABLE token_values;
+DROP TABLE tokens;

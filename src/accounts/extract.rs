@@ -1,0 +1,43 @@
+//! The caller of a page: [`SignedIn`].
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::session::BrowserSession;
+use super::{NextPath, User, store};
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+
+/// Somebody who is signed in and may be. Anybody else is sent to the sign-in page, and from there back.
+pub struct SignedIn(pub User);
+
+impl FromRequest for SignedIn {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let session = BrowserSession::from_request(request, payload);
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let back = match *request.method() {
+            Method::GET | Method::HEAD => request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            // What was sent is gone; its page is where to start again.
+            _ => request.path().to_owned(),
+        };
+        Box::pin(async move {
+            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
+            let session = session.await.map_err(|error| PageError::Internal(error.to_string()))?;
+            let user = match session.user()? {
+                Some(uuid) => app.db.read(move |conn| store::user_by_uuid(conn, &uuid)).await?,
+                None => None,
+            };
+            match user {
+                Some(user) if user.is_active => Ok(Self(user)),
+                Some(_) | None => Err(PageError::SeeOther(NextPath::sign_in_page(&back))),
+            }
+        })
+    }
+}

@@ -1,0 +1,324 @@
+//! Who you are: users, their passwords, their sessions. Knows nothing of workspaces.
+
+pub mod extract;
+pub mod pages;
+pub mod password;
+pub mod session;
+mod session_store;
+pub mod store;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::kernel::app::App;
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::events::{Event, EventKind};
+use crate::kernel::db::{Conn, Db, DbError, FromDb};
+use crate::kernel::id::Id;
+use crate::kernel::rng::CryptoRng;
+use crate::kernel::text::{Label, Refused, fold};
+use crate::kernel::web::client::Client;
+use password::{PasswordHash, Passwords, Verdict};
+pub use session_store::{Sessions, session_layer};
+use store::UserKey;
+
+/// An e-mail address: something before an `@`, something after it, nothing invisible. Whether mail arrives there
+/// is not asked; it is the name to sign in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// The address as it was typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address as it is compared: letters' case does not count.
+    #[must_use]
+    pub fn key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = Refused;
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Refused::because("Enter an e-mail address."));
+        }
+        // RFC 5321, section 4.5.3.1: a path is at most 256 octets with its angle brackets.
+        if text.len() > 254 {
+            return Err(Refused::because("Use an e-mail address of at most 254 characters."));
+        }
+        let fits = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@'));
+        // A label's rule for what deceives the eye holds here too; no blank is an address's.
+        let clean = !text.contains(char::is_whitespace) && text.split('@').all(|part| part.chars().count() > 64 || part.parse::<Label>().is_ok());
+        if fits && clean && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refused::because("Enter an e-mail address like ada@example.org."))
+        }
+    }
+}
+
+/// A person with an e-mail address and a password.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub(crate) key: UserKey,
+    /// The public identifier.
+    pub uuid: Id,
+    /// The address to sign in with.
+    pub email: EmailAddress,
+    /// What the person is called.
+    pub name: Label,
+    /// A user who is not may not sign in, and the API refuses their tokens.
+    pub is_active: bool,
+}
+
+/// What accounts need of the process: the password hasher and its queue, and a key of the site's.
+#[derive(Clone)]
+pub struct Accounts {
+    /// Hashes and checks passwords, few at once.
+    pub passwords: Passwords,
+    pepper: [u8; 32],
+}
+
+impl Accounts {
+    /// With `site_key`, which every instance of the site shares.
+    #[must_use]
+    pub fn new(passwords: Passwords, site_key: &[u8]) -> Self {
+        let mut sha = Sha256::new_with_prefix(b"latchkey sign-in attempts");
+        sha.update(site_key);
+        Self { passwords, pepper: sha.finalize().into() }
+    }
+
+    /// A name for an account that failures are counted under. Keyed, because people type their password into the
+    /// wrong field, and this is stored.
+    fn account_digest(&self, email: &EmailAddress) -> [u8; 32] {
+        let mut sha = Sha256::new_with_prefix(self.pepper);
+        sha.update(email.key());
+        sha.finalize().into()
+    }
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Unknown address, wrong password, deactivated user: one answer for all.
+    #[error("refused")]
+    Refused,
+    /// Too many failures; one may try again after this long.
+    #[error("too many failures")]
+    TooMany(Duration),
+    /// Too many are signing in at this moment.
+    #[error("too many are signing in at once")]
+    Busy,
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for SignInError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::Refused | Self::TooMany(_) | Self::Busy => None,
+        }
+    }
+}
+
+/// Checks an e-mail address and a password as typed. The work done and the time it takes are the same for an
+/// unknown address, a wrong password and a deactivated user.
+pub async fn sign_in(app: &App, accounts: &Accounts, email: &str, password: &str, client: &Client) -> Result<User, SignInError> {
+    let now = app.clock.now();
+    let email = email.parse::<EmailAddress>().ok();
+    let account = email.as_ref().map(|email| accounts.account_digest(email));
+    let network = client.network();
+
+    let (found, who) = (email.clone(), client.clone());
+    let (attempt, user) = app
+        .db
+        .write(move |conn| {
+            let user = match &found {
+                Some(email) => store::user_by_email(conn, email)?,
+                None => None,
+            };
+            let uuid = user.as_ref().map(|(user, _)| user.uuid.as_str());
+            match store::begin_attempt(conn, account.as_ref(), &network, uuid, now)? {
+                Ok(attempt) => Ok::<_, SignInError>(Ok((attempt, user))),
+                Err(wait) => {
+                    Event { actor: uuid, client: Some(&who), ..Event::new(now, EventKind::SignInLocked) }.record(conn)?;
+                    Ok(Err(SignInError::TooMany(wait)))
+                }
+            }
+        })
+        .await??;
+
+    let hash = user.as_ref().map(|(_, hash)| hash.clone());
+    let verdict = accounts.passwords.verify(password, hash).await;
+    let user = user.map(|(user, _)| user);
+    let (signed_in, outcome) = match (verdict, user) {
+        (Verdict::Busy, _) => {
+            app.db.write(move |conn| store::forget_attempt(conn, attempt)).await?;
+            return Err(SignInError::Busy);
+        }
+        (Verdict::Right, Some(user)) if user.is_active => (Some(user.uuid.clone()), Ok(user)),
+        (Verdict::Right | Verdict::Wrong, user) => (user.map(|user| user.uuid), Err(SignInError::Refused)),
+    };
+    let (who, is_right) = (client.clone(), outcome.is_ok());
+    let network = client.network();
+    app.db
+        .write(move |conn| {
+            let kind = if is_right { EventKind::SignInSucceeded } else { EventKind::SignInFailed };
+            if let (true, Some(account)) = (is_right, &account) {
+                store::forgive_attempts(conn, account, &network)?;
+            }
+            Event { actor: signed_in.as_ref().map(Id::as_str), client: Some(&who), detail: Some(&network), ..Event::new(now, kind) }.record(conn)
+        })
+        .await?;
+    outcome
+}
+
+/// Why there is no new user.
+#[derive(Debug, thiserror::Error)]
+pub enum AddUserError {
+    /// The address is somebody's already.
+    #[error("there is a user with the e-mail address {0} already")]
+    EmailTaken(String),
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for AddUserError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::EmailTaken(_) => None,
+        }
+    }
+}
+
+/// A user about to be added. Holds everything that is random, so that a transaction may be run again.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The public identifier.
+    pub uuid: Id,
+    /// The address to sign in with.
+    pub email: EmailAddress,
+    /// What the person is called.
+    pub name: Label,
+    /// The hash of their password.
+    pub password: PasswordHash,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewUser {
+    /// A user with a fresh identifier.
+    #[must_use]
+    pub fn new(email: EmailAddress, name: Label, password: PasswordHash, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
+        Self { uuid: Id::new(at, rng), email, name, password, at }
+    }
+}
+
+/// Adds a user inside the caller's transaction. `detail` says how it came about.
+pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail: &str) -> Result<User, AddUserError> {
+    if store::user_by_email(conn, &new.email)?.is_some() {
+        return Err(AddUserError::EmailTaken(new.email.as_str().to_owned()));
+    }
+    let key = store::insert_user(conn, new)?;
+    Event { actor: Some(new.uuid.as_str()), client, detail: Some(detail), ..Event::new(new.at, EventKind::UserCreated) }.record(conn)?;
+    Ok(User { key, uuid: new.uuid.clone(), email: new.email.clone(), name: new.name.clone(), is_active: true })
+}
+
+/// Gives the user with this address a new password and ends their sessions. `None` if there is no such user.
+/// Tokens stay: a forgotten password must not break an integration.
+pub fn set_password(db: &Db, email: &EmailAddress, hash: &PasswordHash, now: Timestamp) -> Result<Option<User>, DbError> {
+    db.write_blocking(|conn| {
+        let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
+        store::set_password(conn, user.key, hash)?;
+        store::end_sessions(conn, user.key)?;
+        Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, EventKind::PasswordChanged) }.record(conn)?;
+        Ok(Some(user))
+    })
+}
+
+/// Lets the user with this address in or keeps them out. Keeping out ends their sessions, and their tokens are
+/// refused until they are let in again. `None` if there is no such user.
+pub fn set_active(db: &Db, email: &EmailAddress, is_active: bool, now: Timestamp) -> Result<Option<User>, DbError> {
+    db.write_blocking(|conn| {
+        let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
+        store::set_active(conn, user.key, is_active)?;
+        if !is_active {
+            store::end_sessions(conn, user.key)?;
+        }
+        let kind = if is_active { EventKind::UserActivated } else { EventKind::UserDeactivated };
+        Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, kind) }.record(conn)?;
+        Ok(Some(User { is_active, ..user }))
+    })
+}
+
+/// A path of this site to go to after signing in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextPath(String);
+
+impl NextPath {
+    /// The path, with its query.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The sign-in page that leads on to this path.
+    #[must_use]
+    pub fn sign_in_page(path: &str) -> String {
+        format!("/login?next={}", percent_encoding::utf8_percent_encode(path, percent_encoding::NON_ALPHANUMERIC))
+    }
+}
+
+/// The text is no path of this site.
+#[derive(Debug)]
+pub struct NotAPath;
+
+impl FromStr for NextPath {
+    type Err = NotAPath;
+    /// Takes an absolute path in the characters of RFC 3986. A browser reads `//host` and `/\host` as another
+    /// site, and drops tabs and line breaks before it looks.
+    fn from_str(text: &str) -> Result<Self, NotAPath> {
+        let is_path = text.starts_with('/') && !text.starts_with("//") && text.len() <= 2048;
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}'));
+        let loops = ["/login", "/logout", "/setup"].iter().any(|page| text.split('?').next() == Some(page));
+        if is_path && is_plain && !loops { Ok(Self(text.to_owned())) } else { Err(NotAPath) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_two_sides_and_nothing_invisible() {
+        for good in ["ada@example.org", " Ada.Lovelace+x@sub.example.org ", "ü@bücher.example", "root@localhost"] {
+            assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
+        }
+        for bad in ["", "ada", "@example.org", "ada@", "a b@example.org", "ada@exa\u{202E}mple.org", "a@b@c", "ada\0@example.org", &format!("{}@example.org", "x".repeat(250))] {
+            assert!(bad.parse::<EmailAddress>().is_err(), "{bad}");
+        }
+        assert_eq!("Ada@Example.org".parse::<EmailAddress>().unwrap().key(), "ada@example.org");
+    }
+
+    #[test]
+    fn only_a_path_of_this_site_comes_next() {
+        for good in ["/", "/w/acme/settings/tokens/new?name=A%20b", "/w/acme"] {
+            assert!(good.parse::<NextPath>().is_ok(), "{good}");
+        }
+        for bad in ["", "w/acme", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a\r\nX: y", "/login?next=/", "/logout", "javascript:alert(1)", "/ü"] {
+            assert!(bad.parse::<NextPath>().is_err(), "{bad:?}");
+        }
+    }
+}

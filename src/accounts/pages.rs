@@ -1,0 +1,91 @@
+//! Signing in and out.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::extract::SignedIn;
+use super::session::BrowserSession;
+use super::{Accounts, NextPath, SignInError, sign_in, store};
+use crate::kernel::app::App;
+use crate::kernel::db::events::{Event, EventKind};
+use crate::kernel::error::PageError;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::Form;
+use crate::kernel::web::page;
+
+#[derive(Template)]
+#[template(path = "accounts/sign_in.html")]
+struct SignInPage {
+    email: String,
+    next: String,
+    error: Option<String>,
+    /// There is nobody who could sign in yet.
+    is_new: bool,
+}
+
+/// Where to go after signing in, from a query.
+#[derive(serde::Deserialize)]
+pub struct Next {
+    next: Option<String>,
+}
+
+impl Next {
+    fn path(&self) -> Option<NextPath> {
+        self.next.as_deref().and_then(|next| next.parse().ok())
+    }
+}
+
+/// `GET /login`
+pub async fn show(app: web::Data<App>, person: Result<SignedIn, PageError>, query: Result<web::Query<Next>, actix_web::Error>) -> Result<HttpResponse, PageError> {
+    let next = query.ok().and_then(|query| query.path());
+    match person {
+        Ok(_) => return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str))),
+        Err(PageError::SeeOther(_)) => {}
+        Err(other) => return Err(other),
+    }
+    let is_new = !app.db.read(store::has_users).await?;
+    let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
+    Ok(page::ok(&SignInPage { email: String::new(), next, error: None, is_new }))
+}
+
+/// `POST /login`
+pub async fn submit(app: web::Data<App>, accounts: web::Data<Accounts>, session: BrowserSession, client: Client, form: Form) -> Result<HttpResponse, PageError> {
+    let (email, next) = (form.text("email"), form.text("next").parse::<NextPath>().ok());
+    // A session that can't be read could not be written either.
+    session.user()?;
+    let (status, error, wait) = match sign_in(&app, &accounts, email, form.text("password"), &client).await {
+        Ok(user) => {
+            session.sign_in(&user, &client)?;
+            return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str)));
+        }
+        Err(SignInError::Refused) => (StatusCode::UNPROCESSABLE_ENTITY, "That e-mail address and password don't match, or the account is not active.".to_owned(), None),
+        Err(SignInError::TooMany(wait)) => {
+            let minutes = wait.as_secs().div_ceil(60).max(1);
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            (StatusCode::TOO_MANY_REQUESTS, format!("Too many failed attempts. Try again in {minutes} {unit}."), Some(wait.as_secs().max(1)))
+        }
+        Err(SignInError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in at this moment. Try again.".to_owned(), Some(1)),
+        Err(SignInError::Db(error)) => return Err(error.into()),
+    };
+    let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
+    let mut answer = page::answer(status, &SignInPage { email: email.to_owned(), next, error: Some(error), is_new: false });
+    if let Some(seconds) = wait {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(answer)
+}
+
+/// `POST /logout`. Somebody who is not signed in any more has what they want.
+pub async fn sign_out(app: web::Data<App>, person: Result<SignedIn, PageError>, session: BrowserSession, client: Client, _: Form) -> Result<HttpResponse, PageError> {
+    if let Ok(SignedIn(user)) = person {
+        let now = app.clock.now();
+        app.db
+            .write(move |conn| Event { actor: Some(user.uuid.as_str()), client: Some(&client), ..Event::new(now, EventKind::SignedOut) }.record(conn))
+            .await?;
+    }
+    session.user()?;
+    session.sign_out();
+    Ok(page::see_other("/login"))
+}

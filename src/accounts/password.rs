@@ -1,0 +1,191 @@
+//! Passwords: the rule for a new one, and argon2id, off the async threads and few at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::EmailAddress;
+use crate::kernel::rng::{self, CryptoRng};
+use crate::kernel::text::{Refused, fold};
+
+/// The least and the most characters of a password.
+pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
+
+/// How many passwords are hashed at once: each takes 19 MiB and a core for some 30 ms.
+const AT_ONCE: usize = 2;
+/// How long one waits for a turn before being told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// A password that its owner may have. Wiped when dropped, never printed.
+pub struct NewPassword(Zeroizing<String>);
+
+impl NewPassword {
+    /// Takes 12 to 128 characters of any kind, but no common password and not the owner's address (NIST SP 800-63B,
+    /// section 3.1.1.2: no rules on composition).
+    pub fn choose(text: &str, owner: Option<&EmailAddress>) -> Result<Self, Refused> {
+        let length = text.chars().count();
+        if length < *LENGTH.start() {
+            return Err(Refused::because(format!("Use at least {} characters. A few words in a row are easy to remember.", LENGTH.start())));
+        }
+        if length > *LENGTH.end() {
+            return Err(Refused::because(format!("Use at most {} characters.", LENGTH.end())));
+        }
+        let folded = fold(text);
+        if owner.is_some_and(|owner| folded.contains(&owner.key()) || owner.key().contains(&folded)) {
+            return Err(Refused::because("Choose a password that is not your e-mail address."));
+        }
+        if is_common(&folded) {
+            return Err(Refused::because("This password is among the first that an attacker tries. Choose another."));
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+impl std::fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewPassword(…)")
+    }
+}
+
+/// On the list, or a short piece over and over, or a run along the alphabet, the digits or the keyboard.
+fn is_common(folded: &str) -> bool {
+    const RUNS: &str = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz 01234567890123456789 98765432109876543210 qwertyuiopasdfghjklzxcvbnm qwertzuiopasdfghjklyxcvbnm azertyuiopqsdfghjklmwxcvbn 1234567890qwertyuiop qwertyuiop1234567890 zyxwvutsrqponmlkjihgfedcba";
+    let chars: Vec<char> = folded.chars().collect();
+    let repeats = |len: usize| chars.iter().zip(&chars[len..]).all(|(a, b)| a == b);
+    COMMON.lines().any(|line| line == folded) || (1..=6).any(repeats) || RUNS.contains(folded)
+}
+
+/// The hash of a password as a PHC string. Never printed.
+#[derive(Clone)]
+pub struct PasswordHash(pub(super) String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the password.
+    Right,
+    /// It is not, or there is no such account.
+    Wrong,
+    /// Nobody looked: too many were being checked.
+    Busy,
+}
+
+/// The hasher and the queue before it; clones share the queue.
+#[derive(Clone)]
+pub struct Passwords {
+    argon2: Argon2<'static>,
+    turns: Arc<Semaphore>,
+}
+
+impl Passwords {
+    /// argon2id with 19 MiB, 2 passes, 1 lane: OWASP's Password Storage Cheat Sheet.
+    #[must_use]
+    pub fn strong() -> Self {
+        Self::with(Params::default())
+    }
+
+    /// Next to no work, for tests.
+    #[must_use]
+    pub fn weak() -> Self {
+        Self::with(Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None).unwrap_or_default())
+    }
+
+    fn with(params: Params) -> Self {
+        Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Hashes with a fresh salt on this thread, for as long as it takes.
+    pub fn hash_blocking(&self, password: &NewPassword, rng: &mut impl CryptoRng) -> Result<PasswordHash, HashError> {
+        let salt: [u8; 16] = rng::bytes(rng);
+        let hash = self.argon2.hash_password_with_salt(password.0.as_bytes(), &salt).map_err(|error| HashError(error.to_string()))?;
+        Ok(PasswordHash(hash.to_string()))
+    }
+
+    /// Hashes off the async threads, in turn. `None` if no turn came.
+    pub async fn hash(&self, password: NewPassword) -> Option<Result<PasswordHash, HashError>> {
+        let this = self.clone();
+        self.in_turn(move || this.hash_blocking(&password, &mut rng::secure())).await
+    }
+
+    /// Checks a password as typed, off the async threads, in turn. Without a hash it does the same work and says wrong.
+    pub async fn verify(&self, password: &str, hash: Option<PasswordHash>) -> Verdict {
+        // A hash of nothing anybody knows, made with the strong parameters: work to do for an unknown address.
+        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm90aGluZyBhdCBhbGw$ZB0f8J2q8mHf0Vh1qg3dyfYyB3bA5bC0Z2u3x0lq2yA";
+        let is_somebody = hash.is_some();
+        // Longer than any password can be: not worth the work of hashing it, and refused by its length alone.
+        let password = Zeroizing::new(password.chars().take(*LENGTH.end() + 1).collect::<String>());
+        let this = self.clone();
+        let hash = hash.map_or_else(|| NOBODY.to_owned(), |hash| hash.0);
+        match self.in_turn(move || this.argon2.verify_password(password.as_bytes(), hash.as_str()).is_ok()).await {
+            None => Verdict::Busy,
+            Some(true) if is_somebody => Verdict::Right,
+            Some(_) => Verdict::Wrong,
+        }
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
+        actix_web::web::block(move || {
+            let done = work();
+            drop(turn);
+            done
+        })
+        .await
+        .ok()
+    }
+}
+
+/// argon2 refused its parameters or its input.
+#[derive(Debug, thiserror::Error)]
+#[error("the password can't be hashed: {0}")]
+pub struct HashError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_password_is_long_and_not_the_first_guess() {
+        let ada = "ada@example.org".parse().unwrap();
+        let choose = |text: &str| NewPassword::choose(text, Some(&ada));
+        assert!(choose("correct horse battery staple").is_ok());
+        assert!(choose("пароль для входа").is_ok());
+        for bad in ["", "short", "elevenchars", &"x".repeat(200), "aaaaaaaaaaaaa", "abcabcabcabcabc", "123456789012", "qwertyuiopasdf", "PasswordPassword", "Password1234", "Ada@Example.org", "abcdefghijklm"] {
+            assert!(choose(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_and_its_hash_print_nothing() {
+        let password = NewPassword::choose("correct horse battery staple", None).unwrap();
+        let hash = Passwords::weak().hash_blocking(&password, &mut rng::secure()).unwrap();
+        assert_eq!(format!("{password:?} {hash:?}"), "NewPassword(…) PasswordHash(…)");
+    }
+
+    #[test]
+    fn the_work_for_an_unknown_address_is_the_work_for_a_known_one() {
+        let password = NewPassword::choose("correct horse battery staple", None).unwrap();
+        let hash = Passwords::strong().hash_blocking(&password, &mut rng::secure()).unwrap();
+        assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.0);
+    }
+
+    #[actix_web::test]
+    async fn a_password_is_checked_against_its_hash() {
+        let passwords = Passwords::weak();
+        let hash = passwords.hash(NewPassword::choose("correct horse battery staple", None).unwrap()).await.unwrap().unwrap();
+        assert_eq!(passwords.verify("correct horse battery staple", Some(hash.clone())).await, Verdict::Right);
+        assert_eq!(passwords.verify("correct horse battery stable", Some(hash)).await, Verdict::Wrong);
+        assert_eq!(passwords.verify("correct horse battery staple", None).await, Verdict::Wrong);
+    }
+}

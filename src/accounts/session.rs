@@ -1,0 +1,71 @@
+//! What a session holds. The one file that knows its keys.
+
+use std::future::{Ready, ready};
+
+use actix_session::{Session, SessionExt as _};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::User;
+use crate::kernel::error::PageError;
+use crate::kernel::id::Id;
+use crate::kernel::web::client::Client;
+
+pub(super) const USER: &str = "user";
+pub(super) const IP: &str = "ip";
+pub(super) const AGENT: &str = "agent";
+pub(super) const UNAVAILABLE: &str = "unavailable";
+const FLASH: &str = "flash";
+
+/// The session of the browser that sent a request.
+pub struct BrowserSession(Session);
+
+impl BrowserSession {
+    /// The uuid of who is signed in. An error if the session could not be read.
+    pub fn user(&self) -> Result<Option<Id>, PageError> {
+        if self.0.contains_key(UNAVAILABLE) {
+            return Err(PageError::Unavailable("the session can't be read".to_owned()));
+        }
+        Ok(self.0.get::<String>(USER).ok().flatten().and_then(|uuid| uuid.parse().ok()))
+    }
+
+    /// Signs `user` in under a new key: a key from before, which somebody else may know, is worth nothing.
+    pub fn sign_in(&self, user: &User, client: &Client) -> Result<(), PageError> {
+        self.0.clear();
+        self.0.renew();
+        self.set(USER, user.uuid.as_str())?;
+        self.set(IP, &client.ip_text())?;
+        client.agent.as_deref().map_or(Ok(()), |agent| self.set(AGENT, agent))
+    }
+
+    /// Deletes the session here and in the browser.
+    pub fn sign_out(&self) {
+        self.0.purge();
+    }
+
+    /// Leaves a sentence for the next page to say once. Never a secret: it is stored.
+    pub fn flash(&self, sentence: &str) -> Result<(), PageError> {
+        self.set(FLASH, sentence)
+    }
+
+    /// Takes the sentence that the page before left.
+    pub fn take_flash(&self) -> Option<String> {
+        // A look first: taking marks the session as changed, and most pages find nothing.
+        self.0.get::<String>(FLASH).ok().flatten().inspect(|_| {
+            self.0.remove(FLASH);
+        })
+    }
+
+    fn set(&self, key: &str, value: &str) -> Result<(), PageError> {
+        self.0.insert(key, value).map_err(|error| PageError::Internal(format!("a session can't hold {key}: {error}")))
+    }
+}
+
+impl FromRequest for BrowserSession {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.get_session())))
+    }
+}

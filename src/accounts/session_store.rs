@@ -1,0 +1,163 @@
+//! Sessions in the database, behind actix-session. The cookie holds a key, the table its SHA-256.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix_session::config::{CookieContentSecurity, PersistentSession};
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError, generate_session_key};
+use actix_session::SessionMiddleware;
+use actix_web::cookie::{Key, SameSite, time::Duration as CookieDuration};
+use diesel::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::session::{AGENT, IP, UNAVAILABLE, USER};
+use crate::kernel::app::App;
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::schema::{sessions, users};
+use crate::kernel::db::DbError;
+use crate::kernel::id::Id;
+use crate::kernel::rng;
+
+/// A session that nobody uses for this long is over.
+const IDLE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A session is over after this long, used or not.
+const WHOLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often at most it is written down that a session is in use.
+const SEEN: Duration = Duration::from_secs(60 * 60);
+
+type State = HashMap<String, String>;
+
+/// The table of sessions.
+#[derive(Clone)]
+pub struct Sessions(App);
+
+/// The middleware that gives every page its session. The cookie is `__Host-latchkey` where TLS lets it be.
+#[must_use]
+pub fn session_layer(app: &App, site_key: &[u8]) -> SessionMiddleware<Sessions> {
+    let is_https = app.site.public_url.is_https();
+    let lifetime = CookieDuration::seconds(i64::try_from(WHOLE.as_secs()).unwrap_or(i64::MAX));
+    SessionMiddleware::builder(Sessions(app.clone()), Key::from(site_key))
+        .cookie_name(if is_https { "__Host-latchkey" } else { "latchkey" }.to_owned())
+        .cookie_secure(is_https)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .session_lifecycle(PersistentSession::default().session_ttl(lifetime))
+        .build()
+}
+
+fn digest(key: &SessionKey) -> Vec<u8> {
+    Sha256::digest(key.as_ref()).to_vec()
+}
+
+/// A text that actix-session wrote as JSON.
+fn text_of(state: &State, key: &str) -> Option<String> {
+    state.get(key).and_then(|json| serde_json::from_str(json).ok())
+}
+
+impl SessionStore for Sessions {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let (digest, now) = (digest(key), self.0.clock.now());
+        let wanted = digest.clone();
+        let found = self
+            .0
+            .db
+            .read(move |conn| {
+                let row = sessions::table
+                    .filter(sessions::digest.eq(wanted))
+                    .filter(sessions::expires_at.gt(now.micros()))
+                    .filter(sessions::last_seen_at.gt((now - IDLE).micros()))
+                    .select((sessions::state, sessions::last_seen_at))
+                    .get_result::<(String, Timestamp)>(conn)
+                    .optional()?;
+                Ok::<_, DbError>(row)
+            })
+            .await;
+        let (state, last_seen_at) = match found {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(None),
+            // actix-session would make a bare 500 of an error. A session that says so makes the 503 that it is.
+            Err(error) => {
+                log::warn!("a session can't be read: {error}");
+                return Ok(Some(State::from([(UNAVAILABLE.to_owned(), "true".to_owned())])));
+            }
+        };
+        if now.since(last_seen_at) >= SEEN {
+            let seen = self.0.db.write(move |conn| {
+                diesel::update(sessions::table.filter(sessions::digest.eq(&digest))).set(sessions::last_seen_at.eq(now.micros())).execute(conn)?;
+                Ok::<_, DbError>(())
+            });
+            if let Err(error) = seen.await {
+                log::warn!("a session's last use was not written: {error}");
+            }
+        }
+        serde_json::from_str(&state).map(Some).map_err(|error| LoadError::Deserialization(error.into()))
+    }
+
+    async fn save(&self, state: State, _: &CookieDuration) -> Result<SessionKey, SaveError> {
+        let key = generate_session_key();
+        let (digest, now) = (digest(&key), self.0.clock.now());
+        let uuid = Id::new(now, &mut rng::secure());
+        let json = serde_json::to_string(&state).map_err(|error| SaveError::Serialization(error.into()))?;
+        self.0
+            .db
+            .write(move |conn| {
+                let over = sessions::expires_at.le(now.micros()).or(sessions::last_seen_at.le((now - IDLE).micros()));
+                diesel::delete(sessions::table.filter(over)).execute(conn)?;
+                let user = match text_of(&state, USER) {
+                    Some(uuid) => users::table.filter(users::uuid.eq(uuid)).select(users::id).get_result::<i64>(conn).optional()?,
+                    None => None,
+                };
+                diesel::insert_into(sessions::table)
+                    .values((
+                        sessions::uuid.eq(uuid.as_str()),
+                        sessions::digest.eq(&digest),
+                        sessions::user_id.eq(user),
+                        sessions::state.eq(&json),
+                        sessions::created_at.eq(now.micros()),
+                        sessions::last_seen_at.eq(now.micros()),
+                        sessions::expires_at.eq((now + WHOLE).micros()),
+                        sessions::ip.eq(text_of(&state, IP)),
+                        sessions::agent.eq(text_of(&state, AGENT)),
+                    ))
+                    .execute(conn)?;
+                Ok::<_, DbError>(())
+            })
+            .await
+            .map_err(|error| SaveError::Other(error.into()))?;
+        Ok(key)
+    }
+
+    async fn update(&self, key: SessionKey, state: State, _: &CookieDuration) -> Result<SessionKey, UpdateError> {
+        let digest = digest(&key);
+        let json = serde_json::to_string(&state).map_err(|error| UpdateError::Serialization(error.into()))?;
+        // An update, never an insert: a session that was ended meanwhile stays ended.
+        self.0
+            .db
+            .write(move |conn| {
+                diesel::update(sessions::table.filter(sessions::digest.eq(&digest))).set(sessions::state.eq(&json)).execute(conn)?;
+                Ok::<_, DbError>(())
+            })
+            .await
+            .map_err(|error| UpdateError::Other(error.into()))?;
+        Ok(key)
+    }
+
+    /// Nothing to do: the rows know their own end.
+    async fn update_ttl(&self, _: &SessionKey, _: &CookieDuration) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        let digest = digest(key);
+        self.0
+            .db
+            .write(move |conn| {
+                diesel::delete(sessions::table.filter(sessions::digest.eq(&digest))).execute(conn)?;
+                Ok::<_, DbError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}

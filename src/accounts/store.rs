@@ -1,0 +1,209 @@
+//! The queries of accounts.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::password::PasswordHash;
+use super::{EmailAddress, NewUser, User};
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::events::EventKind;
+use crate::kernel::db::schema::{events, one_time_links, sessions, settings, sign_in_attempts, users};
+use crate::kernel::db::{Conn, DbError};
+use crate::kernel::id::Id;
+use crate::kernel::rng::{self, CryptoRng};
+use crate::kernel::text::Label;
+
+crate::text_column!(EmailAddress);
+
+/// A user's key within the database; never leaves the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserKey(pub(crate) i64);
+
+/// The columns of a [`User`], in the order of [`UserRow`].
+pub(crate) type UserColumns = (users::id, users::uuid, users::email, users::name, users::is_active);
+/// See [`UserColumns`].
+pub(crate) const USER: UserColumns = (users::id, users::uuid, users::email, users::name, users::is_active);
+/// A [`User`] as it comes from the database.
+pub(crate) type UserRow = (i64, Id, EmailAddress, Label, bool);
+
+impl From<UserRow> for User {
+    fn from((key, uuid, email, name, is_active): UserRow) -> Self {
+        Self { key: UserKey(key), uuid, email, name, is_active }
+    }
+}
+
+/// The user with this address, and their password's hash.
+pub fn user_by_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<(User, PasswordHash)>, DbError> {
+    let row = users::table.filter(users::email_key.eq(email.key())).select((USER, users::password_hash)).get_result::<(UserRow, String)>(conn).optional()?;
+    Ok(row.map(|(user, hash)| (user.into(), PasswordHash(hash))))
+}
+
+/// The user with this identifier.
+pub fn user_by_uuid(conn: &mut Conn, uuid: &Id) -> Result<Option<User>, DbError> {
+    let row = users::table.filter(users::uuid.eq(uuid.as_str())).select(USER).get_result::<UserRow>(conn).optional()?;
+    Ok(row.map(User::from))
+}
+
+/// Every user, and when each was added, by address.
+pub fn users(conn: &mut Conn) -> Result<Vec<(User, Timestamp)>, DbError> {
+    let rows = users::table.order(users::email_key).select((USER, users::created_at)).load::<(UserRow, Timestamp)>(conn)?;
+    Ok(rows.into_iter().map(|(user, at)| (user.into(), at)).collect())
+}
+
+/// Is there any user at all?
+pub fn has_users(conn: &mut Conn) -> Result<bool, DbError> {
+    Ok(diesel::select(diesel::dsl::exists(users::table.select(users::id))).get_result(conn)?)
+}
+
+pub(super) fn insert_user(conn: &mut Conn, new: &NewUser) -> Result<UserKey, DbError> {
+    let key = diesel::insert_into(users::table)
+        .values((
+            users::uuid.eq(new.uuid.as_str()),
+            users::email.eq(new.email.as_str()),
+            users::email_key.eq(new.email.key()),
+            users::name.eq(new.name.as_str()),
+            users::password_hash.eq(&new.password.0),
+            users::is_active.eq(true),
+            users::created_at.eq(new.at.micros()),
+        ))
+        .returning(users::id)
+        .get_result(conn)?;
+    Ok(UserKey(key))
+}
+
+pub(super) fn set_password(conn: &mut Conn, user: UserKey, hash: &PasswordHash) -> Result<(), DbError> {
+    diesel::update(users::table.filter(users::id.eq(user.0))).set(users::password_hash.eq(&hash.0)).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_active(conn: &mut Conn, user: UserKey, is_active: bool) -> Result<(), DbError> {
+    diesel::update(users::table.filter(users::id.eq(user.0))).set(users::is_active.eq(is_active)).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn end_sessions(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user.0))).execute(conn)?;
+    Ok(())
+}
+
+/// The window in which failures count.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// How long an address stays known to an account that signed in from it.
+const FAMILIAR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const PER_ACCOUNT_AND_ADDRESS: i64 = 10;
+const PER_ADDRESS: i64 = 50;
+const PER_ACCOUNT: i64 = 100;
+
+/// One attempt to sign in, under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt(i64);
+
+/// Writes an attempt down before its password is checked, or says how long to wait. An attempt under way counts as
+/// a failure, so that many at the same moment can't slip past the limit. `user` is the uuid of the account, if
+/// it is anybody's.
+pub(super) fn begin_attempt(conn: &mut Conn, account: Option<&[u8; 32]>, address: &str, user: Option<&str>, now: Timestamp) -> Result<Result<Attempt, Duration>, DbError> {
+    use sign_in_attempts as attempts;
+    diesel::delete(attempts::table.filter(attempts::at.lt((now - WINDOW).micros()))).execute(conn)?;
+    // The attempt that must grow old before there is room for another.
+    let by_address = attempts::table.filter(attempts::address.eq(address)).order(attempts::at.desc());
+    let mut blocking = by_address.select(attempts::at).offset(PER_ADDRESS - 1).limit(1).load::<Timestamp>(conn)?;
+    if let Some(account) = account {
+        blocking.extend(by_address.filter(attempts::account.eq(&account[..])).select(attempts::at).offset(PER_ACCOUNT_AND_ADDRESS - 1).limit(1).load::<Timestamp>(conn)?);
+        let worn_out = attempts::table.filter(attempts::account.eq(&account[..])).order(attempts::at.desc()).select(attempts::at).offset(PER_ACCOUNT - 1).limit(1).load::<Timestamp>(conn)?;
+        if !worn_out.is_empty() && !is_familiar(conn, user, address, now)? {
+            blocking.extend(worn_out);
+        }
+    }
+    if let Some(last) = blocking.into_iter().max() {
+        return Ok(Err((last + WINDOW).since(now)));
+    }
+    let id = diesel::insert_into(attempts::table)
+        .values((attempts::account.eq(account.map(|account| &account[..])), attempts::address.eq(address), attempts::at.eq(now.micros())))
+        .returning(attempts::id)
+        .get_result(conn)?;
+    Ok(Ok(Attempt(id)))
+}
+
+/// Did this user sign in from this address in the last 30 days? Then others' failures elsewhere don't lock them out.
+fn is_familiar(conn: &mut Conn, user: Option<&str>, address: &str, now: Timestamp) -> Result<bool, DbError> {
+    let Some(user) = user else { return Ok(false) };
+    let signed_in = events::table
+        .filter(events::actor.eq(user))
+        .filter(events::kind.eq(EventKind::SignInSucceeded.as_str()))
+        .filter(events::at.gt((now - FAMILIAR).micros()))
+        .filter(events::detail.eq(address));
+    Ok(diesel::select(diesel::dsl::exists(signed_in)).get_result(conn)?)
+}
+
+pub(super) fn forget_attempt(conn: &mut Conn, attempt: Attempt) -> Result<(), DbError> {
+    diesel::delete(sign_in_attempts::table.filter(sign_in_attempts::id.eq(attempt.0))).execute(conn)?;
+    Ok(())
+}
+
+/// After the right password: the failures of this account from this address no longer count.
+pub(super) fn forgive_attempts(conn: &mut Conn, account: &[u8; 32], address: &str) -> Result<(), DbError> {
+    let theirs = sign_in_attempts::table.filter(sign_in_attempts::account.eq(&account[..])).filter(sign_in_attempts::address.eq(address));
+    diesel::delete(theirs).execute(conn)?;
+    Ok(())
+}
+
+/// Makes a link with this code good for the set-up of the first administrator.
+pub fn insert_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp, expires_at: Timestamp) -> Result<(), DbError> {
+    diesel::insert_into(one_time_links::table)
+        .values((
+            one_time_links::digest.eq(digest),
+            one_time_links::purpose.eq("setup"),
+            one_time_links::created_at.eq(now.micros()),
+            one_time_links::expires_at.eq(expires_at.micros()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Is the set-up link with this digest unused and not expired?
+pub fn is_setup_link_good(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
+    let good = one_time_links::table
+        .filter(one_time_links::digest.eq(digest))
+        .filter(one_time_links::purpose.eq("setup"))
+        .filter(one_time_links::used_at.is_null())
+        .filter(one_time_links::expires_at.gt(now.micros()));
+    Ok(diesel::select(diesel::dsl::exists(good)).get_result(conn)?)
+}
+
+/// Uses up the set-up link with this digest; `false` if it was not good any more.
+pub fn use_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
+    let good = one_time_links::table
+        .filter(one_time_links::digest.eq(digest))
+        .filter(one_time_links::purpose.eq("setup"))
+        .filter(one_time_links::used_at.is_null())
+        .filter(one_time_links::expires_at.gt(now.micros()));
+    Ok(diesel::update(good).set(one_time_links::used_at.eq(now.micros())).execute(conn)? == 1)
+}
+
+/// Holds the site's one row that everything about first users locks, until the end of the transaction.
+pub fn lock_site(conn: &mut Conn) -> Result<(), DbError> {
+    diesel::update(settings::table.filter(settings::key.eq(SITE_KEY))).set(settings::key.eq(SITE_KEY)).execute(conn)?;
+    Ok(())
+}
+
+const SITE_KEY: &str = "site_key";
+
+/// The key that signs cookies, 64 bytes; made by whichever process comes first and the same for all.
+pub fn site_key(conn: &mut Conn, rng: &mut impl CryptoRng) -> Result<Vec<u8>, DbError> {
+    let find = |conn: &mut Conn| settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value).get_result::<String>(conn).optional();
+    let text = if let Some(text) = find(conn)? {
+        text
+    } else {
+        let made = rng::base62(rng, 86);
+        let inserted = diesel::insert_into(settings::table).values((settings::key.eq(SITE_KEY), settings::value.eq(&made))).execute(conn);
+        match inserted.map_err(DbError::from) {
+            Ok(_) => made,
+            Err(DbError::Taken(_)) => find(conn)?.unwrap_or(made),
+            Err(error) => return Err(error),
+        }
+    };
+    // 86 base62 characters hold the 512 bits that the key is derived down to.
+    use sha2::Digest as _;
+    Ok(sha2::Sha512::digest(text.as_bytes()).to_vec())
+}

@@ -1,0 +1,136 @@
+//! What tokens open: the HTTP API, compatible with RapidPro's v2 where it has the same endpoint.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, VARY};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::kernel::app::App;
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::DbError;
+use crate::kernel::id::Id;
+use crate::kernel::web::api;
+use crate::kernel::web::client::Client;
+use crate::tokens::extract::{ApiError, Bearer};
+use crate::tokens::verify::Caller;
+use crate::tokens::{Deletion, Owner, Via, delete, store};
+
+/// An answer to somebody who was let in.
+fn answer(caller: &Caller, status: StatusCode, body: Option<&impl Serialize>) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header(("X-Temba-Workspace", caller.workspace.uuid.as_str())).insert_header((CACHE_CONTROL, "no-store")).insert_header((VARY, "Authorization"));
+    match body {
+        Some(body) => answer.json(body),
+        None => answer.finish(),
+    }
+}
+
+#[derive(Serialize)]
+struct WorkspaceBody<'a> {
+    uuid: &'a Id,
+    name: &'a str,
+    country: &'a str,
+    languages: Vec<&'a str>,
+    timezone: &'a str,
+    date_style: &'a str,
+    anon: bool,
+    credits: Credits,
+    primary_language: Option<&'a str>,
+}
+
+/// What RapidPro says of a workspace that is not billed.
+#[derive(Serialize)]
+struct Credits {
+    used: i32,
+    remaining: i32,
+}
+
+/// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
+pub async fn workspace(Bearer(caller): Bearer) -> HttpResponse {
+    let profile = &caller.workspace.profile;
+    let body = WorkspaceBody {
+        uuid: &caller.workspace.uuid,
+        name: profile.name.as_str(),
+        country: profile.country.as_str(),
+        languages: profile.languages.codes().collect(),
+        timezone: profile.timezone.as_str(),
+        date_style: profile.date_style.as_str(),
+        anon: false,
+        credits: Credits { used: -1, remaining: -1 },
+        primary_language: profile.languages.codes().next(),
+    };
+    answer(&caller, StatusCode::OK, Some(&body))
+}
+
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    uuid: &'a Id,
+    name: &'a str,
+    hint: &'a str,
+    workspace: WorkspaceRef<'a>,
+    user: UserRef<'a>,
+    role: &'a str,
+    created_on: Timestamp,
+    expires_on: Option<Timestamp>,
+    last_used_on: Option<Timestamp>,
+    rotating: bool,
+    retires_on: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct WorkspaceRef<'a> {
+    uuid: &'a Id,
+    slug: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct UserRef<'a> {
+    uuid: &'a Id,
+    email: &'a str,
+    name: &'a str,
+}
+
+/// `GET /api/v2/token.json`: the token that asks. `hint` and `last_used_on` are of the value that asks; `retires_on`
+/// is when the older of two values stops.
+pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpResponse, ApiError> {
+    let (now, asker) = (app.clock.now(), caller.clone());
+    let details = app.db.read(move |conn| store::details(conn, &asker, now)).await?;
+    // Deleted between the check and this query: the caller will be told at its next request.
+    let Some(details) = details else { return Ok(api::not_found()) };
+    let (current, retiring) = (details.values.first(), details.values.get(1));
+    let asking = details.values.iter().find(|value| value.key == caller.value).or(current);
+    let body = TokenBody {
+        uuid: &caller.uuid,
+        name: caller.name.as_str(),
+        hint: asking.map_or("", |value| &value.hint),
+        workspace: WorkspaceRef { uuid: &caller.workspace.uuid, slug: caller.workspace.slug.as_str(), name: caller.workspace.profile.name.as_str() },
+        user: UserRef { uuid: &caller.user.uuid, email: caller.user.email.as_str(), name: caller.user.name.as_str() },
+        role: caller.role.as_str(),
+        created_on: details.created_at,
+        expires_on: current.and_then(|value| value.ends_at),
+        last_used_on: asking.and_then(|value| value.last_use.as_ref()).map(|last| last.at),
+        rotating: retiring.is_some(),
+        retires_on: retiring.and_then(|value| value.ends_at),
+    };
+    Ok(answer(&caller, StatusCode::OK, Some(&body)))
+}
+
+/// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
+pub async fn delete_token(app: web::Data<App>, Bearer(caller): Bearer, client: Client) -> Result<HttpResponse, ApiError> {
+    let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
+    let deletion = Deletion { via: Via::Api, by: Some((owner.user.clone(), owner.email.clone())), client: Some(client), at: app.clock.now() };
+    let uuid = caller.uuid.clone();
+    app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion).map_err(DbError::from)).await?;
+    Ok(answer(&caller, StatusCode::NO_CONTENT, None::<&()>))
+}
+
+/// Any other path under `/api`.
+pub async fn not_found() -> HttpResponse {
+    api::not_found()
+}
+
+/// A method that a path does not take.
+pub fn method_not_allowed(request: &HttpRequest, allow: &str) -> HttpResponse {
+    api::method_not_allowed(request.method().as_str(), allow)
+}

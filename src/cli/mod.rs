@@ -1,0 +1,135 @@
+//! Commands: parsed here, done by the library. They work while a server runs on the same database.
+
+mod demo;
+mod people;
+mod serve;
+mod tokens;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use latchkey::config::{ConfigError, DataSettings, ServerSettings};
+use latchkey::kernel::clock::Clock;
+use latchkey::kernel::db::Db;
+use latchkey::server::StartError;
+
+/// Personal API access tokens for the members of a workspace, and the API that those tokens open.
+///
+/// Without a command, Latchkey serves. On its first start it prints a link that sets up the first administrator.
+#[derive(Parser)]
+#[command(name = "latchkey", version, args_conflicts_with_subcommands = false, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    data: DataSettings,
+    #[command(flatten)]
+    server: ServerSettings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  latchkey                                   serve on http://127.0.0.1:8080, data in ./data
+  latchkey demo                              look around with sample people and tokens
+  latchkey --public-url https://tokens.example --trusted-proxies 127.0.0.1
+                                             serve behind a proxy with TLS on this machine
+  latchkey user set-password --email ada@example.org
+                                             let somebody in who forgot their password
+  latchkey token delete 019ab3f0-…           stop a token now, while the server runs
+
+LATCHKEY_LOG=warn turns the access log off, LATCHKEY_LOG=debug says more.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve pages and API (what happens without a command)
+    Serve(ServerSettings),
+    /// Serve a throw-away database with sample people, workspaces and tokens
+    Demo(ServerSettings),
+    /// Bring the database up to this program's schema, and stop
+    Migrate,
+    /// Users: add, list, set a password, deactivate, activate
+    #[command(subcommand)]
+    User(people::UserCommand),
+    /// Workspaces: add, list
+    #[command(subcommand)]
+    Workspace(people::WorkspaceCommand),
+    /// Members of a workspace: add, remove
+    #[command(subcommand)]
+    Member(people::MemberCommand),
+    /// Tokens: create, list, delete
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
+}
+
+/// Why a command failed: a sentence, and the exit code that goes with it.
+struct Failure {
+    sentence: String,
+    code: u8,
+}
+
+impl Failure {
+    /// It could not be done.
+    fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 1 }
+    }
+
+    /// It was asked for wrongly.
+    fn usage(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 2 }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info")).init();
+    let clock = Clock::System;
+    let done = match cli.command {
+        None => serve::serve(&cli.data, cli.server, clock),
+        Some(Command::Serve(server)) => serve::serve(&cli.data, server, clock),
+        Some(Command::Demo(server)) => demo::demo(server, clock),
+        Some(command) => open(&cli.data).and_then(|db| match command {
+            Command::User(command) => people::user(&db, command, &clock),
+            Command::Workspace(command) => people::workspace(&db, command, &clock),
+            Command::Member(command) => people::member(&db, command, &clock),
+            Command::Token(command) => tokens::token(&db, command, &clock),
+            // Opening is migrating.
+            Command::Migrate | Command::Serve(_) | Command::Demo(_) => print(&format!("The database {} is up to date.", cli.data.database())),
+        }),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { sentence, code }) => {
+            eprintln!("latchkey: {sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn open(data: &DataSettings) -> Result<Db, Failure> {
+    Ok(Db::open(&data.database())?)
+}
+
+/// Prints text and a line break on standard output. A reader that has gone away is no failure of ours.
+fn print(text: &str) -> Done {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn start_failure(error: StartError) -> Failure {
+    match error {
+        StartError::Config(error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_))) => Failure::usage(error.to_string()),
+        other => Failure::new(other.to_string()),
+    }
+}

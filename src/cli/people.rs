@@ -1,0 +1,194 @@
+//! `latchkey user`, `workspace` and `member`.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Subcommand;
+use zeroize::Zeroizing;
+
+use latchkey::accounts::password::{NewPassword, PasswordHash, Passwords};
+use latchkey::accounts::{EmailAddress, NewUser, add_user, set_active, set_password, store as accounts};
+use latchkey::kernel::clock::Clock;
+use latchkey::kernel::db::Db;
+use latchkey::kernel::rng;
+use latchkey::kernel::text::Label;
+use latchkey::team::remove_member;
+use latchkey::workspaces::{Kind, NewWorkspace, Role, Slug, Workspace, add_member, add_workspace, store as workspaces};
+
+use super::{Done, Failure, print};
+
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Add a person; asks for their password
+    Add {
+        /// Their e-mail address, to sign in with
+        #[arg(long)]
+        email: EmailAddress,
+        /// What they are called
+        #[arg(long)]
+        name: Label,
+        /// Read the password from the first line of standard input instead of asking
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List everybody
+    List,
+    /// Give a person a new password and end their sessions; their tokens go on working
+    SetPassword {
+        /// Their e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// Read the password from the first line of standard input instead of asking
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Keep a person out: ends their sessions, and their tokens are refused until they are activated again
+    Deactivate {
+        /// Their e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+    },
+    /// Let a person in again
+    Activate {
+        /// Their e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+    },
+}
+
+pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
+    let now = clock.now();
+    match command {
+        UserCommand::Add { email, name, password_stdin } => {
+            let new = NewUser::new(email.clone(), name, new_password(&email, password_stdin)?, now, &mut rng::secure());
+            db.write_blocking(|conn| add_user(conn, &new, None, "command line"))?;
+            print(&format!("Added {}. Make them a member of a workspace with: latchkey member add", email.as_str()))
+        }
+        UserCommand::List => {
+            let users = db.read_blocking(accounts::users)?;
+            let lines: Vec<String> = users.iter().map(|(user, at)| [user.uuid.as_str(), user.email.as_str(), user.name.as_str(), if user.is_active { "active" } else { "deactivated" }, &at.to_string()].join("\t")).collect();
+            print(&std::iter::once("uuid\temail\tname\tstate\tcreated_at".to_owned()).chain(lines).collect::<Vec<_>>().join("\n"))
+        }
+        UserCommand::SetPassword { email, password_stdin } => {
+            if db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.is_none() {
+                return Err(no_user(&email));
+            }
+            let hash = new_password(&email, password_stdin)?;
+            set_password(db, &email, &hash, now)?.ok_or_else(|| no_user(&email))?;
+            print(&format!("{} has a new password. Their sessions are over; their tokens go on working.", email.as_str()))
+        }
+        UserCommand::Deactivate { email } => {
+            set_active(db, &email, false, now)?.ok_or_else(|| no_user(&email))?;
+            print(&format!("{} is deactivated. Their sessions are over and their tokens are refused.", email.as_str()))
+        }
+        UserCommand::Activate { email } => {
+            set_active(db, &email, true, now)?.ok_or_else(|| no_user(&email))?;
+            print(&format!("{} is active. Their tokens that were not deleted open the API again.", email.as_str()))
+        }
+    }
+}
+
+fn no_user(email: &EmailAddress) -> Failure {
+    Failure::new(format!("there is no user with the e-mail address {}", email.as_str()))
+}
+
+/// Asks for a password, twice where a person types it, and hashes it.
+fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, Failure> {
+    let typed = if from_stdin {
+        let mut line = Zeroizing::new(String::new());
+        std::io::stdin().lock().read_line(&mut line)?;
+        Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
+    } else {
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage("there is nobody to ask for a password; pipe it in and say --password-stdin"));
+        }
+        let first = Zeroizing::new(rpassword::prompt_password("New password: ")?);
+        let second = Zeroizing::new(rpassword::prompt_password("Again: ")?);
+        if first != second {
+            return Err(Failure::new("the two passwords differ; nothing was changed"));
+        }
+        first
+    };
+    let password = NewPassword::choose(&typed, Some(email)).map_err(|refused| Failure::new(format!("{refused} Nothing was changed.")))?;
+    Ok(Passwords::strong().hash_blocking(&password, &mut rng::secure())?)
+}
+
+#[derive(Subcommand)]
+pub enum WorkspaceCommand {
+    /// Add a workspace
+    Add {
+        /// Its name in URLs, like acme-demo; never changes
+        #[arg(long)]
+        slug: Slug,
+        /// The name people see
+        #[arg(long)]
+        name: Label,
+        /// demo or production
+        #[arg(long)]
+        kind: Kind,
+    },
+    /// List every workspace
+    List,
+}
+
+pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> Done {
+    match command {
+        WorkspaceCommand::Add { slug, name, kind } => {
+            let new = NewWorkspace::new(Some(slug), name, kind, clock.now(), &mut rng::secure());
+            let workspace = db.write_blocking(|conn| add_workspace(conn, &new, None))?;
+            print(&format!("Added the workspace {} ({}). Add an administrator with: latchkey member add --workspace {} --role administrator --email …", workspace.slug, kind.label(), workspace.slug))
+        }
+        WorkspaceCommand::List => {
+            let all = db.read_blocking(workspaces::workspaces)?;
+            let line = |(workspace, members): &(Workspace, i64)| format!("{}\t{}\t{}\t{}\t{members}", workspace.uuid, workspace.slug, workspace.profile.kind, workspace.profile.name.as_str());
+            print(&std::iter::once("uuid\tslug\tkind\tname\tmembers".to_owned()).chain(all.iter().map(line)).collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum MemberCommand {
+    /// Make a person a member of a workspace
+    Add {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// administrator, editor or agent
+        #[arg(long, default_value = "editor")]
+        role: Role,
+    },
+    /// Remove a member; their tokens in this workspace are deleted and stop at once
+    Remove {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+    },
+}
+
+pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
+    let now = clock.now();
+    match command {
+        MemberCommand::Add { workspace, email, role } => {
+            let workspace = find(db, &workspace)?;
+            let (user, _) = db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.ok_or_else(|| no_user(&email))?;
+            db.write_blocking(|conn| add_member(conn, &workspace, &user, role, None, now))?;
+            print(&format!("{} is a member of {} now, as {role}.", email.as_str(), workspace.slug))
+        }
+        MemberCommand::Remove { workspace, email } => {
+            let workspace = find(db, &workspace)?;
+            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &email, now))?;
+            let tokens = if stopped == 1 { "1 token" } else { &format!("{stopped} tokens") };
+            print(&format!("{} is no member of {} any more; {tokens} stopped.", email.as_str(), workspace.slug))
+        }
+    }
+}
+
+/// The workspace with this slug, or a failure that says so.
+pub fn find(db: &Db, slug: &Slug) -> Result<Workspace, Failure> {
+    db.read_blocking(|conn| workspaces::workspace_by_slug(conn, slug))?.ok_or_else(|| Failure::new(format!("there is no workspace with the slug {slug}")))
+}

@@ -1,0 +1,52 @@
+//! Brings a database up to this program's schema. Both trees of migrations are in the binary.
+
+use diesel::connection::SimpleConnection as _;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+
+use super::connection::Conn;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The key of the `PostgreSQL` advisory lock under which migrations run: "latchkey" as a number.
+const LOCK: i64 = 0x6c61_7463_686b_6579;
+
+/// Runs the migrations that are missing and returns how many. Safe when several processes start at once: on
+/// `PostgreSQL` one at a time by an advisory lock, on `SQLite` by one immediate transaction around all of them.
+pub(super) fn migrate(conn: &mut Conn) -> diesel::migration::Result<usize> {
+    match conn {
+        Conn::Postgres(conn) => {
+            // Waiting for another instance's migrations is not a hang.
+            conn.batch_execute(&format!("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"))?;
+            let done = conn.run_pending_migrations(POSTGRES).map(|done| done.len());
+            conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK}); SET statement_timeout = '10s'; SET lock_timeout = '5s'"))?;
+            done
+        }
+        Conn::Sqlite(conn) => {
+            // A start where nothing is missing, which is most of them, must not wait for anybody's write.
+            if !conn.has_pending_migration(SQLITE)? {
+                return Ok(0);
+            }
+            conn.batch_execute("PRAGMA busy_timeout = 10000")?;
+            conn.immediate_transaction(|conn| conn.run_pending_migrations(SQLITE).map(|done| done.len()).map_err(Abort))
+                .map_err(|abort| abort.0)
+        }
+    }
+}
+
+/// Lets a migration's error pass through a transaction, which wants one that diesel's own errors turn into.
+struct Abort(Box<dyn std::error::Error + Send + Sync>);
+
+impl From<diesel::result::Error> for Abort {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Is there a migration that this database lacks?
+pub(super) fn is_behind(conn: &mut Conn) -> diesel::migration::Result<bool> {
+    match conn {
+        Conn::Postgres(conn) => conn.has_pending_migration(POSTGRES),
+        Conn::Sqlite(conn) => conn.has_pending_migration(SQLITE),
+    }
+}

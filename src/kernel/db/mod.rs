@@ -1,0 +1,267 @@
+//! The database: [`Db::read`] and [`Db::write`]. The only place that names a backend.
+//!
+//! Reads and writes go by lanes of their own. A read waits at most 50 ms for another's lock, then the answer is
+//! [`DbError::Unavailable`]; a write waits 5 s. On `SQLite` the writing lane is one connection wide, so that the
+//! writers of this process queue here, in order, instead of polling each other's lock.
+
+mod connection;
+pub mod events;
+mod migrate;
+pub mod schema;
+pub mod types;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel::r2d2::{Pool, PooledConnection};
+use tokio::sync::Semaphore;
+
+pub use connection::{Conn, DatabaseUrl, UnknownScheme};
+use connection::Manager;
+
+const READ_PATIENCE: Duration = Duration::from_millis(50);
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request queues for a connection before it is told that the database is unavailable.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(3);
+const READERS: u32 = 4;
+/// How often a transaction that lost against another is tried before it counts as failed.
+const ATTEMPTS: u32 = 5;
+
+/// A query that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// Locked, gone, or too busy: the same request may succeed in a moment.
+    #[error("the database does not answer: {0}")]
+    Unavailable(String),
+    /// A unique index refused the row: somebody else was first.
+    #[error("a row like it is there already: {0}")]
+    Taken(String),
+    /// A statement that this program should not have sent, or a row that it cannot read.
+    #[error("the database refused a query: {0}")]
+    Failed(String),
+}
+
+impl From<QueryError> for DbError {
+    fn from(error: QueryError) -> Self {
+        match &error {
+            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => Self::Taken(info.message().to_owned()),
+            QueryError::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            // SQLite tells of a lock by text only (diesel hands its code through nowhere), PostgreSQL of a
+            // lock_timeout, statement_timeout or shutdown by these.
+            QueryError::DatabaseError(_, info) if says_unavailable(info.message()) => Self::Unavailable(info.message().to_owned()),
+            QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => Self::Unavailable(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+fn says_unavailable(message: &str) -> bool {
+    [
+        "database is locked",
+        "database table is locked",
+        "database schema is locked",
+        "disk I/O error",
+        "unable to open database file",
+        "database or disk is full",
+        "attempt to write a readonly database",
+        "canceling statement due to",
+        "terminating connection",
+        "deadlock detected",
+        "server closed the connection",
+        "no connection to the server",
+        "could not receive data from server",
+        "the database system is",
+        "SSL connection has been closed",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}
+
+/// An error that a failed query turns into: what [`Db::read`] and [`Db::write`] ask of a use case's error.
+pub trait FromDb: From<DbError> + Send + 'static {
+    /// The failed query behind this error, if that is what it is.
+    fn as_db(&self) -> Option<&DbError>;
+}
+
+impl FromDb for DbError {
+    fn as_db(&self) -> Option<&DbError> {
+        Some(self)
+    }
+}
+
+/// The database could not be made ready at start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file or its folder cannot be made.
+    #[error("can't make the database file {0}: {1}")]
+    File(std::path::PathBuf, std::io::Error),
+    /// Nothing answers there, or it is no database.
+    #[error("can't open the database {0}: {1}")]
+    Connect(DatabaseUrl, String),
+    /// A migration failed; nothing of it was kept.
+    #[error("can't migrate the database {0}: {1}")]
+    Migrate(DatabaseUrl, String),
+}
+
+/// The database, shared by everything in the process; clones are handles to the same.
+#[derive(Clone)]
+pub struct Db {
+    reads: Lane,
+    writes: Lane,
+}
+
+impl Db {
+    /// Opens the database at `url`, makes it if it is a `SQLite` file that is missing, and migrates it.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        if let DatabaseUrl::Sqlite(path) = url {
+            connection::prepare_file(path).map_err(|error| OpenError::File(path.clone(), error))?;
+        }
+        let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { READERS };
+        let writes = Lane::open(url, writers, WRITE_PATIENCE)?;
+        let reads = Lane::open(url, READERS, READ_PATIENCE)?;
+        let db = Self { reads, writes };
+        let mut conn = db.writes.take_blocking().map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
+        let ran = migrate::migrate(&mut conn).map_err(|error| OpenError::Migrate(url.clone(), error.to_string()))?;
+        drop(conn);
+        if ran > 0 {
+            log::info!("{ran} migrations run on {url}");
+        }
+        Ok(db)
+    }
+
+    /// Runs `work` on a thread for blocking work, on a reading connection. For several queries that must see the
+    /// same state, use one query.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        self.reads.run(work).await
+    }
+
+    /// Runs `work` in a transaction that may write: `BEGIN IMMEDIATE` on `SQLite`, where a transaction that reads
+    /// first and writes later would fail under load. `work` may run several times: only what the last run did counts.
+    pub async fn write<T, E>(&self, work: impl Fn(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        self.writes.run(move |conn| transaction(conn, &work)).await
+    }
+
+    /// [`Db::read`] for callers that may block: the command line and start-up.
+    pub fn read_blocking<T, E: FromDb>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        work(&mut *self.reads.take_blocking()?)
+    }
+
+    /// [`Db::write`] for callers that may block: the command line and start-up.
+    pub fn write_blocking<T, E: FromDb>(&self, work: impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        transaction(&mut *self.writes.take_blocking()?, &work)
+    }
+
+    /// Does the database answer, and has it every table that this program needs?
+    pub async fn is_ready(&self) -> bool {
+        self.reads
+            .run(|conn| migrate::is_behind(conn).map_err(|error| DbError::Failed(error.to_string())))
+            .await
+            .is_ok_and(|behind| !behind)
+    }
+}
+
+/// A pool of connections with a queue before it that does not block an async thread.
+#[derive(Clone)]
+struct Lane {
+    pool: Pool<Manager>,
+    places: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn open(url: &DatabaseUrl, width: u32, busy_timeout: Duration) -> Result<Self, OpenError> {
+        let manager = Manager { url: url.clone(), busy_timeout };
+        let pool = Pool::builder()
+            .max_size(width)
+            .min_idle(Some(1))
+            // A file does not go away; a server may, and its connections are asked before they are used.
+            .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
+            .connection_timeout(QUEUE_PATIENCE)
+            .build(manager)
+            .map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
+        Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
+    }
+
+    async fn run<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        let queue = Arc::clone(&self.places).acquire_owned();
+        let place = match tokio::time::timeout(QUEUE_PATIENCE, queue).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) | Err(_) => return Err(DbError::Unavailable("every connection is busy".to_owned()).into()),
+        };
+        let lane = self.clone();
+        actix_web::web::block(move || {
+            let done = lane.take_blocking().map_err(E::from).and_then(|mut conn| work(&mut conn));
+            drop(place);
+            done
+        })
+        .await
+        .unwrap_or_else(|_| Err(DbError::Failed("a query panicked".to_owned()).into()))
+    }
+
+    fn take_blocking(&self) -> Result<PooledConnection<Manager>, DbError> {
+        self.pool.get().map_err(|error| DbError::Unavailable(error.to_string()))
+    }
+}
+
+fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    let mut attempt = 1;
+    loop {
+        match transaction_once(conn, work) {
+            Err((error, true)) if attempt < ATTEMPTS => {
+                log::debug!("a transaction lost against another (attempt {attempt}): {:?}", error.as_db());
+                attempt += 1;
+            }
+            Err((error, _)) => return Err(error),
+            Ok(done) => return Ok(done),
+        }
+    }
+}
+
+type ConnTransactions = <Conn as diesel::Connection>::TransactionManager;
+
+/// The flag says whether the transaction failed only because it met another, so that it may be tried again.
+fn transaction_once<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, (E, bool)> {
+    let begun = match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
+    };
+    begun.map_err(|error| (DbError::from(error).into(), false))?;
+    match work(conn) {
+        Ok(done) => match ConnTransactions::commit_transaction(conn) {
+            Ok(()) => Ok(done),
+            Err(error) => {
+                let again = met_another(&error);
+                Err((DbError::from(error).into(), again))
+            }
+        },
+        Err(error) => {
+            let again = matches!(error.as_db(), Some(DbError::Unavailable(message)) if message.contains("deadlock detected") || message.contains("could not serialize"));
+            match ConnTransactions::rollback_transaction(conn) {
+                Ok(()) | Err(QueryError::BrokenTransactionManager) => Err((error, again)),
+                Err(rollback) => {
+                    log::warn!("a transaction could not be rolled back: {rollback}");
+                    Err((error, false))
+                }
+            }
+        }
+    }
+}
+
+fn met_another(error: &QueryError) -> bool {
+    matches!(error, QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
+}

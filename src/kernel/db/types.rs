@@ -1,0 +1,56 @@
+//! How values of ours are read from columns. They are written by `.as_str()` and `.micros()`.
+
+use crate::kernel::clock::Timestamp;
+use crate::kernel::id::Id;
+use crate::kernel::text::Label;
+
+/// Lets a type that is `FromStr` be read from a text column.
+#[macro_export]
+macro_rules! text_column {
+    ($($type:ty),+ $(,)?) => {$(
+        impl<DB> diesel::deserialize::FromSql<diesel::sql_types::Text, DB> for $type
+        where
+            DB: diesel::backend::Backend,
+            String: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
+        {
+            fn from_sql(raw: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+                let text = <String as diesel::deserialize::FromSql<diesel::sql_types::Text, DB>>::from_sql(raw)?;
+                text.parse::<$type>().map_err(|_| concat!("not a ", stringify!($type)).into())
+            }
+        }
+
+        impl<DB> diesel::deserialize::Queryable<diesel::sql_types::Text, DB> for $type
+        where
+            DB: diesel::backend::Backend,
+            $type: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
+        {
+            type Row = Self;
+            fn build(row: Self) -> diesel::deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+    )+};
+}
+
+text_column!(Id, Label);
+
+impl<DB> diesel::deserialize::FromSql<diesel::sql_types::BigInt, DB> for Timestamp
+where
+    DB: diesel::backend::Backend,
+    i64: diesel::deserialize::FromSql<diesel::sql_types::BigInt, DB>,
+{
+    fn from_sql(raw: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self::from_micros(<i64 as diesel::deserialize::FromSql<diesel::sql_types::BigInt, DB>>::from_sql(raw)?))
+    }
+}
+
+impl<DB> diesel::deserialize::Queryable<diesel::sql_types::BigInt, DB> for Timestamp
+where
+    DB: diesel::backend::Backend,
+    Timestamp: diesel::deserialize::FromSql<diesel::sql_types::BigInt, DB>,
+{
+    type Row = Self;
+    fn build(row: Self) -> diesel::deserialize::Result<Self> {
+        Ok(row)
+    }
+}

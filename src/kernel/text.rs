@@ -1,0 +1,103 @@
+//! What people type, checked once: a [`Label`] can only hold good text.
+
+use std::str::FromStr;
+
+/// Why a piece of input was refused: a sentence for the person who typed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+impl Refused {
+    /// Refused, because of `why`.
+    pub fn because(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+/// A name of something: 1 to 64 characters after trimming, without control characters and without the
+/// characters that change the direction of the text around them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(String);
+
+/// The longest a label may be, in characters.
+pub const LABEL_MAX: usize = 64;
+
+impl Label {
+    /// The text as it is shown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text as it is compared where letters' case must not count.
+    #[must_use]
+    pub fn key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+impl FromStr for Label {
+    type Err = Refused;
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Refused::because("Enter a name."));
+        }
+        if text.chars().count() > LABEL_MAX {
+            return Err(Refused::because(format!("Use at most {LABEL_MAX} characters.")));
+        }
+        if text.chars().any(is_unfit) {
+            return Err(Refused::because(
+                "Remove the control or text-direction characters: they are invisible and can make one name look like another.",
+            ));
+        }
+        if text.chars().all(is_invisible) {
+            return Err(Refused::because("Enter a name that can be seen."));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The key under which text is compared where letters' case must not count. Folded here, not in the database:
+/// `SQLite`'s NOCASE and `PostgreSQL`'s lower() disagree outside ASCII.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Control characters (C0, C1), line and paragraph separators, and the bidirectional controls of
+/// Unicode Standard Annex #9, section 2.
+fn is_unfit(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Characters that show nothing by themselves, so that a name of nothing else could not be seen.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}')
+}
+
+/// The first `max` characters of `text`, without control characters: for what others send us and we show or log.
+#[must_use]
+pub fn clipped(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !is_unfit(*c)).take(max).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_trimmed_and_keeps_what_people_write() {
+        assert_eq!("  Réporting 📊 é ".parse::<Label>().unwrap().as_str(), "Réporting 📊 é");
+        assert_eq!("ÄÖ".parse::<Label>().unwrap().key(), "äö");
+        assert!("é".repeat(64).parse::<Label>().is_ok());
+    }
+
+    #[test]
+    fn a_label_that_is_empty_long_or_deceiving_is_refused() {
+        for bad in ["", "   ", &"x".repeat(65), "a\0b", "a\nb", "a\u{202E}b", "\u{200B}", "a\u{2067}"] {
+            assert!(bad.parse::<Label>().is_err(), "{bad:?}");
+        }
+    }
+}

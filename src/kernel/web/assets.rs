@@ -1,0 +1,53 @@
+//! The files of `static/`: in the binary, under URLs that carry a hash of their content.
+//!
+//! At start they are written below the data directory and served from there, so that a binary alone is enough and
+//! there is one way, wherever it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sha2::{Digest as _, Sha256};
+
+const FILES: [(&str, &[u8]); 3] = [
+    ("app.css", include_bytes!("../../../static/app.css")),
+    ("app.js", include_bytes!("../../../static/app.js")),
+    ("favicon.svg", include_bytes!("../../../static/favicon.svg")),
+];
+
+/// The folder's name: the first 12 hexadecimal digits of the SHA-256 over all files.
+#[must_use]
+pub fn hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let mut sha = Sha256::new();
+        for (name, content) in FILES {
+            sha.update(name);
+            sha.update((content.len() as u64).to_be_bytes());
+            sha.update(content);
+        }
+        sha.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    })
+}
+
+/// The URL path of a file of `static/`.
+#[must_use]
+pub fn url(name: &str) -> String {
+    format!("/static/{}/{name}", hash())
+}
+
+/// Writes the files below `data_dir` and returns the folder to serve. A file appears whole or not at all, so
+/// several processes may do this at once.
+pub fn unpack(data_dir: &Path) -> std::io::Result<PathBuf> {
+    let folder = data_dir.join("static").join(hash());
+    std::fs::create_dir_all(&folder)?;
+    for (name, content) in FILES {
+        let path = folder.join(name);
+        if std::fs::read(&path).is_ok_and(|there| there == content) {
+            continue;
+        }
+        let whole = tempfile::NamedTempFile::new_in(&folder)?;
+        std::fs::write(whole.path(), content)?;
+        whole.persist(&path).map_err(|error| error.error)?;
+    }
+    Ok(folder)
+}

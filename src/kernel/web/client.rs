@@ -1,0 +1,117 @@
+//! From where a request comes: the client's address, as far as proxies can be trusted, and what it calls itself.
+
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv6Addr};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::USER_AGENT;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use crate::kernel::app::App;
+use crate::kernel::text;
+
+/// The longest user agent that is kept, in characters.
+const AGENT_MAX: usize = 200;
+
+/// Address and user agent of whoever sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The address. IPv4 in IPv6 clothes counts as IPv4.
+    pub ip: IpAddr,
+    /// The User-Agent header, cut and cleaned; `None` without one.
+    pub agent: Option<String>,
+}
+
+impl Client {
+    /// The client of `request`, behind those of `trusted` proxies that it came through.
+    #[must_use]
+    pub fn of(request: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
+        // Always there on a TCP socket, which is all that this server listens on.
+        let peer = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
+        let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+        let agent = request.headers().get(USER_AGENT).map(|value| text::clipped(&String::from_utf8_lossy(value.as_bytes()), AGENT_MAX));
+        Self { ip: behind(peer.to_canonical(), forwarded, trusted), agent: agent.filter(|agent| !agent.is_empty()) }
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn ip_text(&self) -> String {
+        self.ip.to_string()
+    }
+
+    /// What counts as one address where failures are counted: an IPv4 address, or the /64 network that an
+    /// IPv6 subscriber has for themselves (RFC 6177).
+    #[must_use]
+    pub fn network(&self) -> String {
+        match self.ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, ..] = ip.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        }
+    }
+}
+
+/// Reads X-Forwarded-For from its end: each trusted proxy vouches for the entry before its own, and the first
+/// address that is no trusted proxy is the client. What stands before that, anybody may have written.
+fn behind<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a str>, trusted: &[ipnet::IpNet]) -> IpAddr {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
+    let mut client = peer;
+    if trusted.is_empty() {
+        return client;
+    }
+    let hops: Vec<&str> = forwarded.flat_map(|line| line.split(',')).collect();
+    for hop in hops.into_iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(ip) => client = ip.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
+}
+
+impl FromRequest for Client {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let trusted = request.app_data::<web::Data<App>>().map_or(&[][..], |app| &app.site.trusted_proxies);
+        ready(Ok(Self::of(request, trusted)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let trusted: Vec<ipnet::IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        behind(peer.parse().unwrap(), forwarded.iter().copied(), &trusted).to_string()
+    }
+
+    #[test]
+    fn nobody_is_trusted_unless_named() {
+        assert_eq!(client("203.0.113.7", &["1.2.3.4"], &[]), "203.0.113.7");
+        assert_eq!(client("203.0.113.7", &["1.2.3.4"], &["10.0.0.0/8"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn a_trusted_proxy_names_the_client_and_the_client_cannot_name_another() {
+        assert_eq!(client("10.0.0.1", &["203.0.113.7"], &["10.0.0.0/8"]), "203.0.113.7");
+        assert_eq!(client("10.0.0.1", &["1.2.3.4, 203.0.113.7"], &["10.0.0.0/8"]), "203.0.113.7");
+        assert_eq!(client("10.0.0.1", &["1.2.3.4", "203.0.113.7, 10.0.0.2"], &["10.0.0.0/8"]), "203.0.113.7");
+        assert_eq!(client("10.0.0.1", &["unknown"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one() {
+        let of = |ip: &str| Client { ip: ip.parse().unwrap(), agent: None }.network();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Every URL of the program in one table.
+
+use actix_web::http::StatusCode;
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
+
+use crate::accounts::{pages as account_pages, session_layer};
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::web::{assets, csrf};
+use crate::tokens::{overview, pages as token_pages};
+use crate::workspaces::pages as workspace_pages;
+use crate::api;
+
+/// A path and the methods it takes.
+pub type Line = (&'static str, &'static [&'static str]);
+
+macro_rules! method {
+    (GET) => { web::route().guard(guard::Any(guard::Get()).or(guard::Head())) };
+    (POST) => { web::post() };
+    (DELETE) => { web::delete() };
+}
+
+/// Makes a list of paths and methods for tests and documents, and the function that serves the same.
+macro_rules! routes {
+    ($list:ident, $serve:ident, $other:path, $end:literal: $($path:literal { $($method:ident $handler:path),+ })+) => {
+        /// The paths and methods of this part of the table.
+        pub const $list: &[Line] = &[$(($path, &[$(stringify!($method)),+])),+];
+
+        fn $serve(config: &mut ServiceConfig) {
+            $({
+                let allow = allowed(&[$(stringify!($method)),+]);
+                let resource = web::resource(concat!($path, $end))$(.route(Route::to(method!($method), $handler)))+;
+                config.service(resource.default_service(web::to(move |request: HttpRequest| {
+                    let answer = $other(&request, &allow);
+                    async move { answer }
+                })));
+            })+
+        }
+    };
+}
+
+routes! { PAGES, serve_pages, other_method, "":
+    "/" { GET workspace_pages::start }
+    "/setup" { GET workspace_pages::show_setup, POST workspace_pages::submit_setup }
+    "/login" { GET account_pages::show, POST account_pages::submit }
+    "/logout" { POST account_pages::sign_out }
+    "/w/{slug}" { GET overview::show }
+    "/w/{slug}/settings" { GET workspace_pages::show_general, POST workspace_pages::submit_general }
+    "/w/{slug}/settings/tokens" { GET token_pages::list, POST token_pages::submit }
+    "/w/{slug}/settings/tokens/new" { GET token_pages::new }
+    "/w/{slug}/settings/tokens/{uuid}/delete" { GET token_pages::confirm_delete, POST token_pages::submit_delete }
+}
+
+routes! { API, serve_api, api::method_not_allowed, "{slash:/?}":
+    "/v2/workspace.json" { GET api::workspace }
+    "/v2/org.json" { GET api::workspace }
+    "/v2/token.json" { GET api::token, DELETE api::delete_token }
+}
+
+/// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
+pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_folder: &std::path::Path) {
+    let static_files = web::scope(&format!("/static/{}", assets::hash()))
+        .wrap(middleware::DefaultHeaders::new().add(("Cache-Control", "public, max-age=31536000, immutable")))
+        .service(actix_files::Files::new("", static_folder).use_last_modified(false));
+    config
+        .route("/healthz", web::get().to(async || HttpResponse::Ok().body("ok\n")))
+        .route("/readyz", web::get().to(ready))
+        .service(static_files)
+        .service(web::scope("/api").configure(serve_api).default_service(web::to(api::not_found)))
+        .service(
+            web::scope("")
+                .wrap(session_layer(app, site_key))
+                .wrap(middleware::from_fn(csrf::same_origin))
+                .configure(serve_pages)
+                .default_service(web::to(async || PageError::NotFound.error_response())),
+        );
+}
+
+async fn ready(app: web::Data<App>) -> HttpResponse {
+    if app.db.is_ready().await { HttpResponse::Ok().body("ready\n") } else { HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).insert_header(("Retry-After", "1")).body("the database does not answer, or is not migrated\n") }
+}
+
+fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {
+    PageError::Method(allow.to_owned()).error_response()
+}
+
+fn allowed(methods: &[&str]) -> String {
+    methods.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { method }).collect::<Vec<_>>().join(", ")
+}

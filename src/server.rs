@@ -1,0 +1,145 @@
+//! Builds the HTTP server: what it stands on, its middleware, its life from start to the last write.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App as Actix, HttpServer, middleware, rt, web};
+
+use crate::accounts::password::Passwords;
+use crate::accounts::{Accounts, store as accounts};
+use crate::config::{ConfigError, ServerSettings};
+use crate::kernel::app::{App, Site};
+use crate::kernel::clock::Clock;
+use crate::kernel::db::{Db, DbError};
+use crate::kernel::rng;
+use crate::kernel::web::{answers, assets, headers};
+use crate::routes;
+use crate::tokens::uses::{FLUSH_EVERY, Uses};
+use crate::workspaces::setup;
+
+/// How long a request's head may take to arrive.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long requests may go on after the server was told to stop.
+const DRAIN_SECONDS: u64 = 20;
+
+/// What a server is started with.
+pub struct Options {
+    /// How it is reached.
+    pub settings: ServerSettings,
+    /// Where it may keep files.
+    pub data_dir: PathBuf,
+    /// The database, migrated.
+    pub db: Db,
+    /// What time it is.
+    pub clock: Clock,
+    /// How passwords are hashed.
+    pub passwords: Passwords,
+    /// Stop when the process gets SIGINT or SIGTERM.
+    pub stop_on_signals: bool,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings that don't go together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address is taken, or not ours.
+    #[error("can't listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The static files can't be written.
+    #[error("can't write below the data folder {0}: {1}")]
+    Files(PathBuf, std::io::Error),
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The server could not be run.
+    #[error("the server failed: {0}")]
+    Run(std::io::Error),
+}
+
+/// A server that listens; [`Server::run`] serves.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The absolute URL of the first set-up, while there is no user. A secret: to be printed, not logged.
+    pub setup_url: Option<String>,
+    /// Where people and tools reach it.
+    pub public_url: String,
+    running: actix_web::dev::Server,
+    uses: Uses,
+    db: Db,
+}
+
+impl Server {
+    /// Binds the address and makes everything ready. Must be called within an actix system.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let Options { settings, data_dir, db, clock, passwords, stop_on_signals } = options;
+        let listener = TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
+        let public_url = settings.public_url(address)?;
+        let static_folder = unpack(&data_dir)?;
+        let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
+        let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
+
+        let app = App { db: db.clone(), clock, site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }) };
+        let uses = Uses::default();
+        let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
+        let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
+        let server = HttpServer::new(move || {
+            Actix::new()
+                .app_data(app_data.clone())
+                .app_data(uses_data.clone())
+                .app_data(accounts_data.clone())
+                .configure(|config| routes::serve(config, &app, &site_key, &static_folder))
+                // From the inside out: what stands last sees a request first.
+                .wrap(middleware::from_fn(headers::limit_head))
+                .wrap(middleware::from_fn(answers::finish))
+                .wrap(headers::security(&app.site.public_url))
+                .wrap(access_log())
+        })
+        .client_request_timeout(HEAD_PATIENCE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_SECONDS);
+        let server = if stop_on_signals { server } else { server.disable_signals() };
+        let running = server.listen(listener).map_err(|error| StartError::Listen(address, error))?.run();
+        Ok(Self { address, setup_url: setup_path.map(|path| public_url.join(&path)), public_url: public_url.origin(), running, uses, db })
+    }
+
+    /// A handle that stops the server from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.running.handle()
+    }
+
+    /// Serves until stopped; then writes what is still to be written.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Self { running, uses, db, .. } = self;
+        let (flushed, flush_db) = (uses.clone(), db.clone());
+        let flusher = rt::spawn(async move {
+            loop {
+                rt::time::sleep(FLUSH_EVERY).await;
+                flushed.flush(&flush_db).await;
+            }
+        });
+        let ended = running.await;
+        flusher.abort();
+        uses.flush(&db).await;
+        ended.map_err(StartError::Run)
+    }
+}
+
+fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
+    assets::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
+}
+
+/// One line a request: id, peer, method and path without its query, status, bytes, milliseconds.
+fn access_log() -> middleware::Logger {
+    middleware::Logger::new("%{x-request-id}o %a %{method}xi %U %s %b %D ms")
+        .custom_request_replace("method", |request| request.method().to_string())
+        .log_target("latchkey::access")
+}

@@ -1,0 +1,173 @@
+//! The callers of tokens' pages and of the API: [`Holder`] and [`Bearer`].
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, WWW_AUTHENTICATE};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+
+use super::uses::Uses;
+use super::verify::{self, Caller, Reason, Refusal, Style};
+use crate::kernel::app::App;
+use crate::kernel::db::{DbError, FromDb};
+use crate::kernel::error::PageError;
+use crate::kernel::web::api::{self, Problem};
+use crate::kernel::web::client::Client;
+use crate::kernel::web::page::Notice;
+use crate::workspaces::extract::Member;
+
+/// A signed-in member with a role that has tokens.
+pub struct Holder(pub Member);
+
+impl FromRequest for Holder {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let member = Member::from_request(request, payload);
+        Box::pin(async move {
+            let member = member.await?;
+            if member.role.has_tokens() {
+                return Ok(Self(member));
+            }
+            let workspace = member.workspace.profile.name.as_str();
+            Err(PageError::Forbidden(
+                Notice::new("Agents have no API tokens", format!("Your role in {workspace} is Agent, and tokens are for administrators and editors. If you need one, ask an administrator of {workspace} to change your role."))
+                    .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
+            ))
+        })
+    }
+}
+
+/// A caller of the API with a live value. To be let in is what counts as a use of it.
+pub struct Bearer(pub Caller);
+
+/// Why a caller of the API is turned away.
+#[derive(Debug)]
+pub enum ApiError {
+    /// By our decision.
+    Refused(Refusal),
+    /// The database could not be asked.
+    Db(DbError),
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl FromDb for ApiError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl FromRequest for Bearer {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let presented = verify::read(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes));
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let uses = request.app_data::<web::Data<Uses>>().cloned();
+        let client = app.as_ref().map(|app| Client::of(request, &app.site.trusted_proxies));
+        Box::pin(async move {
+            let presented = presented.map_err(ApiError::Refused)?;
+            let (Some(app), Some(uses), Some(client)) = (app, uses, client) else {
+                return Err(DbError::Failed("no App".to_owned()).into());
+            };
+            let now = app.clock.now();
+            let caller = app.db.read(move |conn| verify::check(conn, &presented, now)).await?.map_err(ApiError::Refused)?;
+            uses.record(caller.value, client, now);
+            Ok(Self(caller))
+        })
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {:?}", refusal.reason),
+            Self::Db(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+const PERMISSION: &str = "You do not have permission to perform this action.";
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Refused(Refusal { style, reason }) => match (reason, style) {
+                (Reason::Role, _) => StatusCode::FORBIDDEN,
+                (Reason::Twice, _) => StatusCode::BAD_REQUEST,
+                (Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64, Style::Bearer) => StatusCode::BAD_REQUEST,
+                (Reason::Missing | Reason::Unknown | Reason::Ended(..) | Reason::OtherEmail, Style::Bearer) => StatusCode::UNAUTHORIZED,
+                (_, Style::Token | Style::Basic) => StatusCode::FORBIDDEN,
+            },
+            Self::Db(DbError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Refused(Refusal { style, reason }) => {
+                let detail = detail(*style, reason);
+                match style {
+                    Style::Token | Style::Basic => api::problem(self.status_code(), detail),
+                    Style::Bearer => challenge(self.status_code(), detail, reason),
+                }
+            }
+            Self::Db(DbError::Unavailable(_)) => api::unavailable(),
+            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => HttpResponse::new(self.status_code()),
+        }
+    }
+}
+
+/// The words that RapidPro's clients know.
+fn detail(style: Style, reason: &Reason) -> &'static str {
+    match (reason, style) {
+        (Reason::Missing, _) => "Authentication credentials were not provided.",
+        (Reason::NoValue, Style::Basic) => "Invalid basic header. No credentials provided.",
+        (Reason::Spaces, Style::Basic) => "Invalid basic header. Credentials string should not contain spaces.",
+        (Reason::NotBase64 | Reason::NotText, Style::Basic) => "Invalid basic header. Credentials not correctly base64 encoded.",
+        (Reason::NoValue, Style::Bearer | Style::Token) => "Invalid token header. No credentials provided.",
+        (Reason::Spaces, Style::Bearer | Style::Token) => "Invalid token header. Token string should not contain spaces.",
+        (Reason::NotText | Reason::NotBase64, Style::Bearer | Style::Token) => "Invalid token header. Token string should not contain invalid characters.",
+        (Reason::Twice, _) => "Send one Authorization header, not several.",
+        (Reason::Unknown | Reason::Ended(..), _) => "Invalid token",
+        (Reason::OtherEmail, _) => "Invalid token or email",
+        (Reason::Role, _) => PERMISSION,
+    }
+}
+
+/// An answer in the style of RFC 6750, section 3.
+fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse {
+    let (error, description) = match reason {
+        Reason::Missing => (None, None),
+        Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64 | Reason::Twice => (Some("invalid_request"), None),
+        Reason::Unknown | Reason::OtherEmail => (Some("invalid_token"), None),
+        Reason::Ended(end, at) => {
+            let (what, how) = match end {
+                Some(verify::End::Deleted) => ("token", "was deleted"),
+                Some(verify::End::Retired) => ("value", "was retired"),
+                None => ("token", "expired"),
+            };
+            (Some("invalid_token"), Some(format!("The {what} {how} on {at}")))
+        }
+        Reason::Role => (Some("insufficient_scope"), None),
+    };
+    let mut header = String::from("Bearer realm=\"latchkey\"");
+    if let Some(error) = error {
+        header = format!("{header}, error=\"{error}\", error_description=\"{}\"", description.as_deref().unwrap_or(detail).trim_end_matches('.'));
+    }
+    HttpResponse::build(status).insert_header((WWW_AUTHENTICATE, header)).insert_header((CACHE_CONTROL, "no-store")).insert_header((VARY, "Authorization")).json(Problem { detail, error })
+}

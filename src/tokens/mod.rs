@@ -1,0 +1,292 @@
+//! What opens the API: tokens, their values, and who may make and delete them.
+
+pub mod extract;
+pub mod overview;
+pub mod pages;
+pub mod store;
+pub mod uses;
+pub mod value;
+pub mod verify;
+
+use std::str::FromStr;
+
+use crate::accounts::User;
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::events::{Event, EventKind};
+use crate::kernel::db::{Conn, DbError, FromDb};
+use crate::kernel::id::Id;
+use crate::kernel::rng::{self, CryptoRng};
+use crate::kernel::text::{Label, Refused};
+use crate::kernel::web::client::Client;
+use crate::workspaces::extract::Member;
+use crate::workspaces::store::{MembershipKey, lock_membership};
+use store::{TokenKey, ValueKey};
+use value::{TokenValue, ValueDigest};
+
+/// The most tokens that a member can have in a workspace. The database holds it too: slots are 1 to 3.
+pub const LIMIT: usize = 3;
+
+/// A token's name, unique among the member's without regard to letters' case.
+pub type TokenName = Label;
+
+/// A named key of one membership.
+#[derive(Debug, Clone)]
+pub struct Token {
+    pub(crate) key: TokenKey,
+    /// The public identifier.
+    pub uuid: Id,
+    /// What its owner calls it.
+    pub name: TokenName,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The value to use.
+    pub current: Value,
+}
+
+/// What may be known about the secret string of a token.
+#[derive(Debug, Clone)]
+pub struct Value {
+    pub(crate) key: ValueKey,
+    /// Its last four characters.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops opening the API, if ever.
+    pub ends_at: Option<Timestamp>,
+    /// The last time it opened the API.
+    pub last_use: Option<LastUse>,
+}
+
+/// The evidence of a use.
+#[derive(Debug, Clone)]
+pub struct LastUse {
+    /// When.
+    pub at: Timestamp,
+    /// From which address.
+    pub ip: Option<String>,
+    /// By what user agent.
+    pub agent: Option<String>,
+}
+
+/// Whose tokens: a member, reduced to what a transaction needs.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    pub(crate) membership: MembershipKey,
+    /// The member's uuid.
+    pub user: Id,
+    /// The member's address.
+    pub email: String,
+    /// The workspace's uuid.
+    pub workspace: Id,
+}
+
+impl Owner {
+    /// The owner of what `user` makes in a workspace.
+    #[must_use]
+    pub fn new(membership: MembershipKey, user: &User, workspace: &Id) -> Self {
+        Self { membership, user: user.uuid.clone(), email: user.email.as_str().to_owned(), workspace: workspace.clone() }
+    }
+}
+
+impl From<&Member> for Owner {
+    fn from(member: &Member) -> Self {
+        Self::new(member.membership, &member.user, &member.workspace.uuid)
+    }
+}
+
+/// The single-use key of a form that makes a value: the same form sent again makes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormKey(String);
+
+const FORM_KEY_LENGTH: usize = 22;
+
+impl FormKey {
+    /// A new key: 22 base62 characters, 130 bits.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(rng::base62(rng, FORM_KEY_LENGTH))
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FormKey {
+    type Err = Refused;
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        if text.len() == FORM_KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refused::because("This form was not complete. Check the name and send it again."))
+        }
+    }
+}
+
+/// A token about to be made. Holds everything that is random, so that a transaction may be run again, but not the
+/// value itself.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The public identifier.
+    pub uuid: Id,
+    /// What its owner calls it.
+    pub name: TokenName,
+    /// The key of the form that makes it; the command line has none.
+    pub form_key: Option<FormKey>,
+    /// What the database holds of the value.
+    pub digest: ValueDigest,
+    /// The value's last four characters.
+    pub hint: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewToken {
+    /// A token that `value` will open.
+    #[must_use]
+    pub fn new(name: TokenName, value: &TokenValue, form_key: Option<FormKey>, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
+        Self { uuid: Id::new(at, rng), name, form_key, digest: value.digest(), hint: value.hint().to_owned(), at }
+    }
+}
+
+/// Why there is no new token.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Not a member any more, or with a role that has no tokens.
+    #[error("not an administrator or editor of this workspace")]
+    NotAllowed,
+    /// Three there are.
+    #[error("You can have a maximum of 3 tokens")]
+    LimitReached,
+    /// Another token of the member's has that name.
+    #[error("there is a token with this name already")]
+    NameTaken,
+    /// This form made a token before; its name.
+    #[error("this form was sent before, and made the token {}", .0.as_str())]
+    AlreadyCreated(TokenName),
+    /// The form's key was used elsewhere.
+    #[error("this form is not good any more")]
+    StaleForm,
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for CreateError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::NotAllowed | Self::LimitReached | Self::NameTaken | Self::AlreadyCreated(_) | Self::StaleForm => None,
+        }
+    }
+}
+
+/// Makes a token inside the caller's transaction, in the lowest free slot.
+pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Client>) -> Result<(), CreateError> {
+    if !lock_membership(conn, owner.membership)?.is_some_and(crate::workspaces::Role::has_tokens) {
+        return Err(CreateError::NotAllowed);
+    }
+    if let Some(form_key) = &new.form_key {
+        match store::made_by_form(conn, form_key)? {
+            Some((membership, name)) if membership == owner.membership => return Err(CreateError::AlreadyCreated(name)),
+            Some(_) => return Err(CreateError::StaleForm),
+            None => {}
+        }
+    }
+    let live = store::slots_and_names(conn, owner.membership)?;
+    if live.len() >= LIMIT {
+        return Err(CreateError::LimitReached);
+    }
+    let key = new.name.key();
+    if live.iter().any(|(_, taken)| *taken == key) {
+        return Err(CreateError::NameTaken);
+    }
+    let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
+    store::insert_token(conn, owner.membership, slot, new)?;
+    let event = Event { actor: Some(owner.user.as_str()), workspace: Some(owner.workspace.as_str()), token: Some(new.uuid.as_str()), client, detail: Some(new.name.as_str()), ..Event::new(new.at, EventKind::TokenCreated) };
+    Ok(event.record(conn)?)
+}
+
+/// By what a token was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// The page.
+    Page,
+    /// The command line.
+    CommandLine,
+    /// The API, by the token itself.
+    Api,
+    /// The member was removed from the workspace.
+    Removal,
+}
+
+impl Via {
+    /// The word in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::CommandLine => "command line",
+            Self::Api => "api",
+            Self::Removal => "removal",
+        }
+    }
+}
+
+/// A deletion: who, by what, from where, when.
+#[derive(Debug, Clone)]
+pub struct Deletion {
+    /// By what.
+    pub via: Via,
+    /// Who, as a uuid and an address; nobody for the command line.
+    pub by: Option<(Id, String)>,
+    /// From where.
+    pub client: Option<Client>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// The token stopped now.
+    Now(TokenName),
+    /// It had been deleted before.
+    Before(TokenName),
+    /// The owner has no such token.
+    Missing,
+}
+
+/// Deletes a token inside the caller's transaction. Its values stop at once; its row stays, so that who still tries
+/// can be told.
+pub fn delete(conn: &mut Conn, owner: &Owner, uuid: &Id, deletion: &Deletion) -> Result<Deleted, DbError> {
+    lock_membership(conn, owner.membership)?;
+    let Some((token, name, deleted_at)) = store::find_with_deleted(conn, owner.membership, uuid)? else { return Ok(Deleted::Missing) };
+    if deleted_at.is_some() {
+        return Ok(Deleted::Before(name));
+    }
+    store::delete_token(conn, token, deletion)?;
+    let detail = format!("{} (by {})", name.as_str(), deletion.via.as_str());
+    Event {
+        actor: deletion.by.as_ref().map(|(uuid, _)| uuid.as_str()),
+        workspace: Some(owner.workspace.as_str()),
+        token: Some(uuid.as_str()),
+        client: deletion.client.as_ref(),
+        detail: Some(&detail),
+        ..Event::new(deletion.at, EventKind::TokenDeleted)
+    }
+    .record(conn)?;
+    Ok(Deleted::Now(name))
+}
+
+/// Deletes every token of a membership inside the caller's transaction, and says how many.
+pub fn delete_all(conn: &mut Conn, owner: &Owner, deletion: &Deletion) -> Result<usize, DbError> {
+    lock_membership(conn, owner.membership)?;
+    let tokens = store::live(conn, owner.membership)?;
+    for token in &tokens {
+        delete(conn, owner, &token.uuid, deletion)?;
+    }
+    Ok(tokens.len())
+}

@@ -1,0 +1,74 @@
+//! The caller of a workspace's page: [`Member`].
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::store::{self, Membership, MembershipKey};
+use super::{Role, Workspace};
+use crate::accounts::User;
+use crate::accounts::extract::SignedIn;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+
+/// A signed-in member of the workspace in the URL, with the role they have now. To anybody else the workspace is
+/// not there.
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// What they may do.
+    pub role: Role,
+    /// Where.
+    pub workspace: Workspace,
+    pub(crate) membership: MembershipKey,
+    /// Every workspace that this person may switch to, this one among them.
+    pub memberships: Vec<Membership>,
+}
+
+impl FromRequest for Member {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let person = SignedIn::from_request(request, payload);
+        let slug = request.match_info().get("slug").unwrap_or_default().to_owned();
+        let app = request.app_data::<web::Data<App>>().cloned();
+        Box::pin(async move {
+            let SignedIn(user) = person.await?;
+            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
+            let key = user.key;
+            let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
+            let here = memberships.iter().find(|membership| membership.workspace.slug.as_str() == slug).cloned().ok_or(PageError::NotFound)?;
+            // Written only when somebody comes from another workspace, not at every page.
+            if memberships.iter().any(|other| other.key != here.key && other.last_opened_at >= here.last_opened_at) {
+                let now = app.clock.now();
+                app.db.write(move |conn| store::mark_opened(conn, here.key, now)).await?;
+            }
+            Ok(Self { user, role: here.role, workspace: here.workspace, membership: here.key, memberships })
+        })
+    }
+}
+
+/// A signed-in member who may change the workspace.
+pub struct Administrator(pub Member);
+
+impl FromRequest for Administrator {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let member = Member::from_request(request, payload);
+        Box::pin(async move {
+            let member = member.await?;
+            if member.role.administrates() {
+                return Ok(Self(member));
+            }
+            Err(PageError::Forbidden(
+                crate::kernel::web::page::Notice::new("Only administrators can change this", format!("Nothing was changed. Ask an administrator of {}.", member.workspace.profile.name.as_str()))
+                    .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
+            ))
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! The queries of workspaces.
+
+use diesel::prelude::*;
+
+use super::{Country, DateStyle, Kind, Languages, NewWorkspace, Profile, Role, Slug, Timezone, Workspace};
+use crate::accounts::User;
+use crate::accounts::store::{USER, UserKey, UserRow};
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::schema::{memberships, users, workspaces};
+use crate::kernel::db::{Conn, DbError};
+use crate::kernel::id::Id;
+use crate::kernel::text::Label;
+
+crate::text_column!(Country, DateStyle, Kind, Languages, Role, Slug, Timezone);
+
+/// A workspace's key within the database; never leaves the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkspaceKey(pub(crate) i64);
+
+/// A membership's key within the database; never leaves the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipKey(pub(crate) i64);
+
+/// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
+pub(crate) type WorkspaceColumns =
+    (workspaces::id, workspaces::uuid, workspaces::slug, workspaces::name, workspaces::kind, workspaces::country, workspaces::languages, workspaces::timezone, workspaces::date_style);
+/// See [`WorkspaceColumns`].
+pub(crate) const WORKSPACE: WorkspaceColumns =
+    (workspaces::id, workspaces::uuid, workspaces::slug, workspaces::name, workspaces::kind, workspaces::country, workspaces::languages, workspaces::timezone, workspaces::date_style);
+/// A [`Workspace`] as it comes from the database.
+pub(crate) type WorkspaceRow = (i64, Id, Slug, Label, Kind, Country, Languages, Timezone, DateStyle);
+
+impl From<WorkspaceRow> for Workspace {
+    fn from((key, uuid, slug, name, kind, country, languages, timezone, date_style): WorkspaceRow) -> Self {
+        Self { key: WorkspaceKey(key), uuid, slug, profile: Profile { name, kind, country, languages, timezone, date_style } }
+    }
+}
+
+/// One of the memberships of a user, and its workspace.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    pub(crate) key: MembershipKey,
+    /// What the user may do there.
+    pub role: Role,
+    /// When the user last came to it from another.
+    pub last_opened_at: Timestamp,
+    /// Where.
+    pub workspace: Workspace,
+}
+
+/// The present memberships of a user, by the workspaces' names.
+pub(super) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membership>, DbError> {
+    let rows = memberships::table
+        .inner_join(workspaces::table)
+        .filter(memberships::user_id.eq(user.0))
+        .filter(memberships::removed_at.is_null())
+        .order((workspaces::name, workspaces::id))
+        .select((memberships::id, memberships::role, memberships::last_opened_at, WORKSPACE))
+        .load::<(i64, Role, Timestamp, WorkspaceRow)>(conn)?;
+    Ok(rows.into_iter().map(|(key, role, last_opened_at, workspace)| Membership { key: MembershipKey(key), role, last_opened_at, workspace: workspace.into() }).collect())
+}
+
+pub(super) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0))).set(memberships::last_opened_at.eq(now.micros())).execute(conn)?;
+    Ok(())
+}
+
+/// The workspace with this slug.
+pub fn workspace_by_slug(conn: &mut Conn, slug: &Slug) -> Result<Option<Workspace>, DbError> {
+    let row = workspaces::table.filter(workspaces::slug.eq(slug.as_str())).select(WORKSPACE).get_result::<WorkspaceRow>(conn).optional()?;
+    Ok(row.map(Workspace::from))
+}
+
+/// Every workspace, by slug, and how many members it has.
+pub fn workspaces(conn: &mut Conn) -> Result<Vec<(Workspace, i64)>, DbError> {
+    let rows = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<WorkspaceRow>(conn)?;
+    let counts = memberships::table
+        .filter(memberships::removed_at.is_null())
+        .group_by(memberships::workspace_id)
+        .select((memberships::workspace_id, diesel::dsl::count(memberships::id)))
+        .load::<(i64, i64)>(conn)?;
+    let count = |key: i64| counts.iter().find(|(workspace, _)| *workspace == key).map_or(0, |(_, count)| *count);
+    Ok(rows.into_iter().map(|row| (row.0, row)).map(|(key, row)| (row.into(), count(key))).collect())
+}
+
+pub(super) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug) -> Result<WorkspaceKey, DbError> {
+    let Profile { name, kind, country, languages, timezone, date_style } = &new.profile;
+    let key = diesel::insert_into(workspaces::table)
+        .values((
+            workspaces::uuid.eq(new.uuid.as_str()),
+            workspaces::slug.eq(slug.as_str()),
+            workspaces::name.eq(name.as_str()),
+            workspaces::kind.eq(kind.as_str()),
+            workspaces::country.eq(country.as_str()),
+            workspaces::languages.eq(languages.as_str()),
+            workspaces::timezone.eq(timezone.as_str()),
+            workspaces::date_style.eq(date_style.as_str()),
+            workspaces::created_at.eq(new.at.micros()),
+        ))
+        .returning(workspaces::id)
+        .get_result(conn)?;
+    Ok(WorkspaceKey(key))
+}
+
+pub(super) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: &Profile) -> Result<(), DbError> {
+    let Profile { name, kind, country, languages, timezone, date_style } = profile;
+    diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
+        .set((
+            workspaces::name.eq(name.as_str()),
+            workspaces::kind.eq(kind.as_str()),
+            workspaces::country.eq(country.as_str()),
+            workspaces::languages.eq(languages.as_str()),
+            workspaces::timezone.eq(timezone.as_str()),
+            workspaces::date_style.eq(date_style.as_str()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Holds a workspace's row, which everything about its members locks, until the end of the transaction.
+pub fn lock_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<(), DbError> {
+    diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0))).set(workspaces::slug.eq(workspaces::slug)).execute(conn)?;
+    Ok(())
+}
+
+/// The membership that a user has in a workspace now, and its role.
+pub fn present_membership(conn: &mut Conn, workspace: WorkspaceKey, user: UserKey) -> Result<Option<(MembershipKey, Role)>, DbError> {
+    let row = memberships::table
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(memberships::user_id.eq(user.0))
+        .filter(memberships::removed_at.is_null())
+        .select((memberships::id, memberships::role))
+        .get_result::<(i64, Role)>(conn)
+        .optional()?;
+    Ok(row.map(|(key, role)| (MembershipKey(key), role)))
+}
+
+/// Locks a membership's row, which everything about its tokens locks, and says what its role is now. `None` if it
+/// is over.
+pub fn lock_membership(conn: &mut Conn, membership: MembershipKey) -> Result<Option<Role>, DbError> {
+    let present = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
+    let role = diesel::update(present).set(memberships::role.eq(memberships::role)).returning(memberships::role).get_result::<Role>(conn).optional()?;
+    Ok(role)
+}
+
+/// The members of a workspace with a role, as users.
+pub fn members_with_role(conn: &mut Conn, workspace: WorkspaceKey, role: Role) -> Result<Vec<User>, DbError> {
+    let rows = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(memberships::role.eq(role.as_str()))
+        .filter(memberships::removed_at.is_null())
+        .order(users::email_key)
+        .select(USER)
+        .load::<UserRow>(conn)?;
+    Ok(rows.into_iter().map(User::from).collect())
+}
+
+pub(super) fn insert_membership(conn: &mut Conn, workspace: WorkspaceKey, user: UserKey, role: Role, now: Timestamp) -> Result<(), DbError> {
+    diesel::insert_into(memberships::table)
+        .values((
+            memberships::user_id.eq(user.0),
+            memberships::workspace_id.eq(workspace.0),
+            memberships::role.eq(role.as_str()),
+            memberships::created_at.eq(now.micros()),
+            memberships::last_opened_at.eq(now.micros()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Ends a membership. Its tokens are the caller's to delete, in the same transaction.
+pub fn end_membership(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0))).set(memberships::removed_at.eq(now.micros())).execute(conn)?;
+    Ok(())
+}
