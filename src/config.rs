@@ -60,10 +60,14 @@ fn network(text: &str) -> Result<ipnet::IpNet, String> {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ConfigError {
     /// Listening beyond this machine without saying under what name.
-    #[error("--public-url is needed when listening on {0}: say where people and tools reach this server, like https://tokens.example")]
+    #[error(
+        "--public-url is needed when listening on {0}: say where people and tools reach this server, like https://tokens.example"
+    )]
     NoPublicUrl(SocketAddr),
     /// Passwords and tokens would cross a network in clear.
-    #[error("the public URL {0} is http: passwords and tokens would cross the network in clear. Put a proxy with TLS in front and use its https URL, or say --allow-insecure-http")]
+    #[error(
+        "the public URL {0} is http: passwords and tokens would cross the network in clear. Put a proxy with TLS in front and use its https URL, or say --allow-insecure-http"
+    )]
     Insecure(String),
 }
 
@@ -72,10 +76,16 @@ impl ServerSettings {
     pub fn public_url(&self, listening: SocketAddr) -> Result<PublicUrl, ConfigError> {
         let url = match &self.public_url {
             Some(url) => url.clone(),
-            None if listening.ip().is_loopback() => format!("http://{listening}").parse().map_err(|_| ConfigError::NoPublicUrl(listening))?,
+            None if listening.ip().is_loopback() => {
+                format!("http://{listening}").parse().map_err(|_| ConfigError::NoPublicUrl(listening))?
+            }
             None => return Err(ConfigError::NoPublicUrl(listening)),
         };
-        if url.is_https() || url.is_loopback() || self.allow_insecure_http { Ok(url) } else { Err(ConfigError::Insecure(url.origin())) }
+        if url.is_https() || url.is_loopback() || self.allow_insecure_http {
+            Ok(url)
+        } else {
+            Err(ConfigError::Insecure(url.origin()))
+        }
     }
 }
 
@@ -84,7 +94,12 @@ mod tests {
     use super::*;
 
     fn settings(public_url: Option<&str>, allow_insecure_http: bool) -> ServerSettings {
-        ServerSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: public_url.map(|url| url.parse().unwrap()), trusted_proxies: Vec::new(), allow_insecure_http }
+        ServerSettings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: public_url.map(|url| url.parse().unwrap()),
+            trusted_proxies: Vec::new(),
+            allow_insecure_http,
+        }
     }
 
     #[test]
@@ -92,7 +107,10 @@ mod tests {
         let (here, everywhere) = ("127.0.0.1:8080".parse().unwrap(), "0.0.0.0:8080".parse().unwrap());
         assert_eq!(settings(None, false).public_url(here).unwrap().origin(), "http://127.0.0.1:8080");
         assert_eq!(settings(None, false).public_url(everywhere), Err(ConfigError::NoPublicUrl(everywhere)));
-        assert_eq!(settings(Some("https://x.example"), false).public_url(everywhere).unwrap().origin(), "https://x.example");
+        assert_eq!(
+            settings(Some("https://x.example"), false).public_url(everywhere).unwrap().origin(),
+            "https://x.example"
+        );
     }
 
     #[test]

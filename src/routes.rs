@@ -5,20 +5,26 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
 
 use crate::accounts::{pages as account_pages, session_layer};
+use crate::api;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
 use crate::tokens::{overview, pages as token_pages};
 use crate::workspaces::pages as workspace_pages;
-use crate::api;
 
 /// A path and the methods it takes.
 pub type Line = (&'static str, &'static [&'static str]);
 
 macro_rules! method {
-    (GET) => { web::route().guard(guard::Any(guard::Get()).or(guard::Head())) };
-    (POST) => { web::post() };
-    (DELETE) => { web::delete() };
+    (GET) => {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    };
+    (POST) => {
+        web::post()
+    };
+    (DELETE) => {
+        web::delete()
+    };
 }
 
 /// Makes a list of paths and methods for tests and documents, and the function that serves the same.
@@ -78,7 +84,13 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
 }
 
 async fn ready(app: web::Data<App>) -> HttpResponse {
-    if app.db.is_ready().await { HttpResponse::Ok().body("ready\n") } else { HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).insert_header(("Retry-After", "1")).body("the database does not answer, or is not migrated\n") }
+    if app.db.is_ready().await {
+        HttpResponse::Ok().body("ready\n")
+    } else {
+        HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE)
+            .insert_header(("Retry-After", "1"))
+            .body("the database does not answer, or is not migrated\n")
+    }
 }
 
 fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {

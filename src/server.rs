@@ -79,14 +79,19 @@ impl Server {
     /// Binds the address and makes everything ready. Must be called within an actix system.
     pub fn start(options: Options) -> Result<Self, StartError> {
         let Options { settings, data_dir, db, clock, passwords, stop_on_signals } = options;
-        let listener = TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
+        let listener =
+            TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
         let public_url = settings.public_url(address)?;
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
 
-        let app = App { db: db.clone(), clock, site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }) };
+        let app = App {
+            db: db.clone(),
+            clock,
+            site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
+        };
         let uses = Uses::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
@@ -99,7 +104,6 @@ impl Server {
                 // From the inside out: what stands last sees a request first.
                 .wrap(middleware::from_fn(headers::limit_head))
                 .wrap(middleware::from_fn(answers::finish))
-                .wrap(headers::security(&app.site.public_url))
                 .wrap(access_log())
         })
         .client_request_timeout(HEAD_PATIENCE)
@@ -107,7 +111,14 @@ impl Server {
         .shutdown_timeout(DRAIN_SECONDS);
         let server = if stop_on_signals { server } else { server.disable_signals() };
         let running = server.listen(listener).map_err(|error| StartError::Listen(address, error))?.run();
-        Ok(Self { address, setup_url: setup_path.map(|path| public_url.join(&path)), public_url: public_url.origin(), running, uses, db })
+        Ok(Self {
+            address,
+            setup_url: setup_path.map(|path| public_url.join(&path)),
+            public_url: public_url.origin(),
+            running,
+            uses,
+            db,
+        })
     }
 
     /// A handle that stops the server from elsewhere.

@@ -23,7 +23,9 @@ impl FromRequest for SignedIn {
         let session = BrowserSession::from_request(request, payload);
         let app = request.app_data::<web::Data<App>>().cloned();
         let back = match *request.method() {
-            Method::GET | Method::HEAD => request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            Method::GET | Method::HEAD => {
+                request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned()
+            }
             // What was sent is gone; its page is where to start again.
             _ => request.path().to_owned(),
         };

@@ -54,9 +54,12 @@ impl FromStr for EmailAddress {
         if text.len() > 254 {
             return Err(Refused::because("Use an e-mail address of at most 254 characters."));
         }
-        let fits = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@'));
+        let fits = text.rsplit_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@')
+        });
         // A label's rule for what deceives the eye holds here too; no blank is an address's.
-        let clean = !text.contains(char::is_whitespace) && text.split('@').all(|part| part.chars().count() > 64 || part.parse::<Label>().is_ok());
+        let clean = !text.contains(char::is_whitespace)
+            && text.split('@').all(|part| part.chars().count() > 64 || part.parse::<Label>().is_ok());
         if fits && clean && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
@@ -133,7 +136,13 @@ impl FromDb for SignInError {
 
 /// Checks an e-mail address and a password as typed. The work done and the time it takes are the same for an
 /// unknown address, a wrong password and a deactivated user.
-pub async fn sign_in(app: &App, accounts: &Accounts, email: &str, password: &str, client: &Client) -> Result<User, SignInError> {
+pub async fn sign_in(
+    app: &App,
+    accounts: &Accounts,
+    email: &str,
+    password: &str,
+    client: &Client,
+) -> Result<User, SignInError> {
     let now = app.clock.now();
     let email = email.parse::<EmailAddress>().ok();
     let account = email.as_ref().map(|email| accounts.account_digest(email));
@@ -151,7 +160,8 @@ pub async fn sign_in(app: &App, accounts: &Accounts, email: &str, password: &str
             match store::begin_attempt(conn, account.as_ref(), &network, uuid, now)? {
                 Ok(attempt) => Ok::<_, SignInError>(Ok((attempt, user))),
                 Err(wait) => {
-                    Event { actor: uuid, client: Some(&who), ..Event::new(now, EventKind::SignInLocked) }.record(conn)?;
+                    Event { actor: uuid, client: Some(&who), ..Event::new(now, EventKind::SignInLocked) }
+                        .record(conn)?;
                     Ok(Err(SignInError::TooMany(wait)))
                 }
             }
@@ -177,7 +187,13 @@ pub async fn sign_in(app: &App, accounts: &Accounts, email: &str, password: &str
             if let (true, Some(account)) = (is_right, &account) {
                 store::forgive_attempts(conn, account, &network)?;
             }
-            Event { actor: signed_in.as_ref().map(Id::as_str), client: Some(&who), detail: Some(&network), ..Event::new(now, kind) }.record(conn)
+            Event {
+                actor: signed_in.as_ref().map(Id::as_str),
+                client: Some(&who),
+                detail: Some(&network),
+                ..Event::new(now, kind)
+            }
+            .record(conn)
         })
         .await?;
     outcome
@@ -221,7 +237,13 @@ pub struct NewUser {
 impl NewUser {
     /// A user with a fresh identifier.
     #[must_use]
-    pub fn new(email: EmailAddress, name: Label, password: PasswordHash, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
+    pub fn new(
+        email: EmailAddress,
+        name: Label,
+        password: PasswordHash,
+        at: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
         Self { uuid: Id::new(at, rng), email, name, password, at }
     }
 }
@@ -232,18 +254,34 @@ pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail:
         return Err(AddUserError::EmailTaken(new.email.as_str().to_owned()));
     }
     let key = store::insert_user(conn, new)?;
-    Event { actor: Some(new.uuid.as_str()), client, detail: Some(detail), ..Event::new(new.at, EventKind::UserCreated) }.record(conn)?;
+    Event {
+        actor: Some(new.uuid.as_str()),
+        client,
+        detail: Some(detail),
+        ..Event::new(new.at, EventKind::UserCreated)
+    }
+    .record(conn)?;
     Ok(User { key, uuid: new.uuid.clone(), email: new.email.clone(), name: new.name.clone(), is_active: true })
 }
 
 /// Gives the user with this address a new password and ends their sessions. `None` if there is no such user.
 /// Tokens stay: a forgotten password must not break an integration.
-pub fn set_password(db: &Db, email: &EmailAddress, hash: &PasswordHash, now: Timestamp) -> Result<Option<User>, DbError> {
+pub fn set_password(
+    db: &Db,
+    email: &EmailAddress,
+    hash: &PasswordHash,
+    now: Timestamp,
+) -> Result<Option<User>, DbError> {
     db.write_blocking(|conn| {
         let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
         store::set_password(conn, user.key, hash)?;
         store::end_sessions(conn, user.key)?;
-        Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, EventKind::PasswordChanged) }.record(conn)?;
+        Event {
+            actor: Some(user.uuid.as_str()),
+            detail: Some("command line"),
+            ..Event::new(now, EventKind::PasswordChanged)
+        }
+        .record(conn)?;
         Ok(Some(user))
     })
 }
@@ -258,7 +296,8 @@ pub fn set_active(db: &Db, email: &EmailAddress, is_active: bool, now: Timestamp
             store::end_sessions(conn, user.key)?;
         }
         let kind = if is_active { EventKind::UserActivated } else { EventKind::UserDeactivated };
-        Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, kind) }.record(conn)?;
+        Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, kind) }
+            .record(conn)?;
         Ok(Some(User { is_active, ..user }))
     })
 }
@@ -291,7 +330,9 @@ impl FromStr for NextPath {
     /// site, and drops tabs and line breaks before it looks.
     fn from_str(text: &str) -> Result<Self, NotAPath> {
         let is_path = text.starts_with('/') && !text.starts_with("//") && text.len() <= 2048;
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}'));
+        let is_plain = text.bytes().all(|byte| {
+            byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}')
+        });
         let loops = ["/login", "/logout", "/setup"].iter().any(|page| text.split('?').next() == Some(page));
         if is_path && is_plain && !loops { Ok(Self(text.to_owned())) } else { Err(NotAPath) }
     }
@@ -306,7 +347,17 @@ mod tests {
         for good in ["ada@example.org", " Ada.Lovelace+x@sub.example.org ", "ü@bücher.example", "root@localhost"] {
             assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
         }
-        for bad in ["", "ada", "@example.org", "ada@", "a b@example.org", "ada@exa\u{202E}mple.org", "a@b@c", "ada\0@example.org", &format!("{}@example.org", "x".repeat(250))] {
+        for bad in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a b@example.org",
+            "ada@exa\u{202E}mple.org",
+            "a@b@c",
+            "ada\0@example.org",
+            &format!("{}@example.org", "x".repeat(250)),
+        ] {
             assert!(bad.parse::<EmailAddress>().is_err(), "{bad}");
         }
         assert_eq!("Ada@Example.org".parse::<EmailAddress>().unwrap().key(), "ada@example.org");
@@ -317,7 +368,19 @@ mod tests {
         for good in ["/", "/w/acme/settings/tokens/new?name=A%20b", "/w/acme"] {
             assert!(good.parse::<NextPath>().is_ok(), "{good}");
         }
-        for bad in ["", "w/acme", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a\r\nX: y", "/login?next=/", "/logout", "javascript:alert(1)", "/ü"] {
+        for bad in [
+            "",
+            "w/acme",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/a\r\nX: y",
+            "/login?next=/",
+            "/logout",
+            "javascript:alert(1)",
+            "/ü",
+        ] {
             assert!(bad.parse::<NextPath>().is_err(), "{bad:?}");
         }
     }

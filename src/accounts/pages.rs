@@ -38,7 +38,11 @@ impl Next {
 }
 
 /// `GET /login`
-pub async fn show(app: web::Data<App>, person: Result<SignedIn, PageError>, query: Result<web::Query<Next>, actix_web::Error>) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<App>,
+    person: Result<SignedIn, PageError>,
+    query: Result<web::Query<Next>, actix_web::Error>,
+) -> Result<HttpResponse, PageError> {
     let next = query.ok().and_then(|query| query.path());
     match person {
         Ok(_) => return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str))),
@@ -51,7 +55,13 @@ pub async fn show(app: web::Data<App>, person: Result<SignedIn, PageError>, quer
 }
 
 /// `POST /login`
-pub async fn submit(app: web::Data<App>, accounts: web::Data<Accounts>, session: BrowserSession, client: Client, form: Form) -> Result<HttpResponse, PageError> {
+pub async fn submit(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
     let (email, next) = (form.text("email"), form.text("next").parse::<NextPath>().ok());
     // A session that can't be read could not be written either.
     session.user()?;
@@ -60,17 +70,30 @@ pub async fn submit(app: web::Data<App>, accounts: web::Data<Accounts>, session:
             session.sign_in(&user, &client)?;
             return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str)));
         }
-        Err(SignInError::Refused) => (StatusCode::UNPROCESSABLE_ENTITY, "That e-mail address and password don't match, or the account is not active.".to_owned(), None),
+        Err(SignInError::Refused) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "That e-mail address and password don't match, or the account is not active.".to_owned(),
+            None,
+        ),
         Err(SignInError::TooMany(wait)) => {
             let minutes = wait.as_secs().div_ceil(60).max(1);
             let unit = if minutes == 1 { "minute" } else { "minutes" };
-            (StatusCode::TOO_MANY_REQUESTS, format!("Too many failed attempts. Try again in {minutes} {unit}."), Some(wait.as_secs().max(1)))
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("Too many failed attempts. Try again in {minutes} {unit}."),
+                Some(wait.as_secs().max(1)),
+            )
         }
-        Err(SignInError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in at this moment. Try again.".to_owned(), Some(1)),
+        Err(SignInError::Busy) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Many people are signing in at this moment. Try again.".to_owned(),
+            Some(1),
+        ),
         Err(SignInError::Db(error)) => return Err(error.into()),
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    let mut answer = page::answer(status, &SignInPage { email: email.to_owned(), next, error: Some(error), is_new: false });
+    let mut answer =
+        page::answer(status, &SignInPage { email: email.to_owned(), next, error: Some(error), is_new: false });
     if let Some(seconds) = wait {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -78,11 +101,24 @@ pub async fn submit(app: web::Data<App>, accounts: web::Data<Accounts>, session:
 }
 
 /// `POST /logout`. Somebody who is not signed in any more has what they want.
-pub async fn sign_out(app: web::Data<App>, person: Result<SignedIn, PageError>, session: BrowserSession, client: Client, _: Form) -> Result<HttpResponse, PageError> {
+pub async fn sign_out(
+    app: web::Data<App>,
+    person: Result<SignedIn, PageError>,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
     if let Ok(SignedIn(user)) = person {
         let now = app.clock.now();
         app.db
-            .write(move |conn| Event { actor: Some(user.uuid.as_str()), client: Some(&client), ..Event::new(now, EventKind::SignedOut) }.record(conn))
+            .write(move |conn| {
+                Event {
+                    actor: Some(user.uuid.as_str()),
+                    client: Some(&client),
+                    ..Event::new(now, EventKind::SignedOut)
+                }
+                .record(conn)
+            })
             .await?;
     }
     session.user()?;

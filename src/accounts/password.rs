@@ -30,7 +30,10 @@ impl NewPassword {
     pub fn choose(text: &str, owner: Option<&EmailAddress>) -> Result<Self, Refused> {
         let length = text.chars().count();
         if length < *LENGTH.start() {
-            return Err(Refused::because(format!("Use at least {} characters. A few words in a row are easy to remember.", LENGTH.start())));
+            return Err(Refused::because(format!(
+                "Use at least {} characters. A few words in a row are easy to remember.",
+                LENGTH.start()
+            )));
         }
         if length > *LENGTH.end() {
             return Err(Refused::because(format!("Use at most {} characters.", LENGTH.end())));
@@ -102,13 +105,19 @@ impl Passwords {
     }
 
     fn with(params: Params) -> Self {
-        Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Hashes with a fresh salt on this thread, for as long as it takes.
     pub fn hash_blocking(&self, password: &NewPassword, rng: &mut impl CryptoRng) -> Result<PasswordHash, HashError> {
         let salt: [u8; 16] = rng::bytes(rng);
-        let hash = self.argon2.hash_password_with_salt(password.0.as_bytes(), &salt).map_err(|error| HashError(error.to_string()))?;
+        let hash = self
+            .argon2
+            .hash_password_with_salt(password.0.as_bytes(), &salt)
+            .map_err(|error| HashError(error.to_string()))?;
         Ok(PasswordHash(hash.to_string()))
     }
 
@@ -121,7 +130,8 @@ impl Passwords {
     /// Checks a password as typed, off the async threads, in turn. Without a hash it does the same work and says wrong.
     pub async fn verify(&self, password: &str, hash: Option<PasswordHash>) -> Verdict {
         // A hash of nothing anybody knows, made with the strong parameters: work to do for an unknown address.
-        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm90aGluZyBhdCBhbGw$ZB0f8J2q8mHf0Vh1qg3dyfYyB3bA5bC0Z2u3x0lq2yA";
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$bm90aGluZyBhdCBhbGw$ZB0f8J2q8mHf0Vh1qg3dyfYyB3bA5bC0Z2u3x0lq2yA";
         let is_somebody = hash.is_some();
         // Longer than any password can be: not worth the work of hashing it, and refused by its length alone.
         let password = Zeroizing::new(password.chars().take(*LENGTH.end() + 1).collect::<String>());
@@ -161,7 +171,20 @@ mod tests {
         let choose = |text: &str| NewPassword::choose(text, Some(&ada));
         assert!(choose("correct horse battery staple").is_ok());
         assert!(choose("пароль для входа").is_ok());
-        for bad in ["", "short", "elevenchars", &"x".repeat(200), "aaaaaaaaaaaaa", "abcabcabcabcabc", "123456789012", "qwertyuiopasdf", "PasswordPassword", "Password1234", "Ada@Example.org", "abcdefghijklm"] {
+        for bad in [
+            "",
+            "short",
+            "elevenchars",
+            &"x".repeat(200),
+            "aaaaaaaaaaaaa",
+            "abcabcabcabcabc",
+            "123456789012",
+            "qwertyuiopasdf",
+            "PasswordPassword",
+            "Password1234",
+            "Ada@Example.org",
+            "abcdefghijklm",
+        ] {
             assert!(choose(bad).is_err(), "{bad}");
         }
     }
@@ -183,7 +206,8 @@ mod tests {
     #[actix_web::test]
     async fn a_password_is_checked_against_its_hash() {
         let passwords = Passwords::weak();
-        let hash = passwords.hash(NewPassword::choose("correct horse battery staple", None).unwrap()).await.unwrap().unwrap();
+        let hash =
+            passwords.hash(NewPassword::choose("correct horse battery staple", None).unwrap()).await.unwrap().unwrap();
         assert_eq!(passwords.verify("correct horse battery staple", Some(hash.clone())).await, Verdict::Right);
         assert_eq!(passwords.verify("correct horse battery stable", Some(hash)).await, Verdict::Wrong);
         assert_eq!(passwords.verify("correct horse battery staple", None).await, Verdict::Wrong);

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession};
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError, generate_session_key};
-use actix_session::SessionMiddleware;
 use actix_web::cookie::{Key, SameSite, time::Duration as CookieDuration};
 use diesel::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::session::{AGENT, IP, UNAVAILABLE, USER};
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::schema::{sessions, users};
 use crate::kernel::db::DbError;
+use crate::kernel::db::schema::{sessions, users};
 use crate::kernel::id::Id;
 use crate::kernel::rng;
 
@@ -85,7 +85,9 @@ impl SessionStore for Sessions {
         };
         if now.since(last_seen_at) >= SEEN {
             let seen = self.0.db.write(move |conn| {
-                diesel::update(sessions::table.filter(sessions::digest.eq(&digest))).set(sessions::last_seen_at.eq(now.micros())).execute(conn)?;
+                diesel::update(sessions::table.filter(sessions::digest.eq(&digest)))
+                    .set(sessions::last_seen_at.eq(now.micros()))
+                    .execute(conn)?;
                 Ok::<_, DbError>(())
             });
             if let Err(error) = seen.await {
@@ -106,7 +108,11 @@ impl SessionStore for Sessions {
                 let over = sessions::expires_at.le(now.micros()).or(sessions::last_seen_at.le((now - IDLE).micros()));
                 diesel::delete(sessions::table.filter(over)).execute(conn)?;
                 let user = match text_of(&state, USER) {
-                    Some(uuid) => users::table.filter(users::uuid.eq(uuid)).select(users::id).get_result::<i64>(conn).optional()?,
+                    Some(uuid) => users::table
+                        .filter(users::uuid.eq(uuid))
+                        .select(users::id)
+                        .get_result::<i64>(conn)
+                        .optional()?,
                     None => None,
                 };
                 diesel::insert_into(sessions::table)
@@ -136,7 +142,9 @@ impl SessionStore for Sessions {
         self.0
             .db
             .write(move |conn| {
-                diesel::update(sessions::table.filter(sessions::digest.eq(&digest))).set(sessions::state.eq(&json)).execute(conn)?;
+                diesel::update(sessions::table.filter(sessions::digest.eq(&digest)))
+                    .set(sessions::state.eq(&json))
+                    .execute(conn)?;
                 Ok::<_, DbError>(())
             })
             .await

@@ -35,7 +35,11 @@ impl From<UserRow> for User {
 
 /// The user with this address, and their password's hash.
 pub fn user_by_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<(User, PasswordHash)>, DbError> {
-    let row = users::table.filter(users::email_key.eq(email.key())).select((USER, users::password_hash)).get_result::<(UserRow, String)>(conn).optional()?;
+    let row = users::table
+        .filter(users::email_key.eq(email.key()))
+        .select((USER, users::password_hash))
+        .get_result::<(UserRow, String)>(conn)
+        .optional()?;
     Ok(row.map(|(user, hash)| (user.into(), PasswordHash(hash))))
 }
 
@@ -47,7 +51,8 @@ pub fn user_by_uuid(conn: &mut Conn, uuid: &Id) -> Result<Option<User>, DbError>
 
 /// Every user, and when each was added, by address.
 pub fn users(conn: &mut Conn) -> Result<Vec<(User, Timestamp)>, DbError> {
-    let rows = users::table.order(users::email_key).select((USER, users::created_at)).load::<(UserRow, Timestamp)>(conn)?;
+    let rows =
+        users::table.order(users::email_key).select((USER, users::created_at)).load::<(UserRow, Timestamp)>(conn)?;
     Ok(rows.into_iter().map(|(user, at)| (user.into(), at)).collect())
 }
 
@@ -102,15 +107,34 @@ pub(super) struct Attempt(i64);
 /// Writes an attempt down before its password is checked, or says how long to wait. An attempt under way counts as
 /// a failure, so that many at the same moment can't slip past the limit. `user` is the uuid of the account, if
 /// it is anybody's.
-pub(super) fn begin_attempt(conn: &mut Conn, account: Option<&[u8; 32]>, address: &str, user: Option<&str>, now: Timestamp) -> Result<Result<Attempt, Duration>, DbError> {
+pub(super) fn begin_attempt(
+    conn: &mut Conn,
+    account: Option<&[u8; 32]>,
+    address: &str,
+    user: Option<&str>,
+    now: Timestamp,
+) -> Result<Result<Attempt, Duration>, DbError> {
     use sign_in_attempts as attempts;
     diesel::delete(attempts::table.filter(attempts::at.lt((now - WINDOW).micros()))).execute(conn)?;
     // The attempt that must grow old before there is room for another.
     let by_address = attempts::table.filter(attempts::address.eq(address)).order(attempts::at.desc());
     let mut blocking = by_address.select(attempts::at).offset(PER_ADDRESS - 1).limit(1).load::<Timestamp>(conn)?;
     if let Some(account) = account {
-        blocking.extend(by_address.filter(attempts::account.eq(&account[..])).select(attempts::at).offset(PER_ACCOUNT_AND_ADDRESS - 1).limit(1).load::<Timestamp>(conn)?);
-        let worn_out = attempts::table.filter(attempts::account.eq(&account[..])).order(attempts::at.desc()).select(attempts::at).offset(PER_ACCOUNT - 1).limit(1).load::<Timestamp>(conn)?;
+        blocking.extend(
+            by_address
+                .filter(attempts::account.eq(&account[..]))
+                .select(attempts::at)
+                .offset(PER_ACCOUNT_AND_ADDRESS - 1)
+                .limit(1)
+                .load::<Timestamp>(conn)?,
+        );
+        let worn_out = attempts::table
+            .filter(attempts::account.eq(&account[..]))
+            .order(attempts::at.desc())
+            .select(attempts::at)
+            .offset(PER_ACCOUNT - 1)
+            .limit(1)
+            .load::<Timestamp>(conn)?;
         if !worn_out.is_empty() && !is_familiar(conn, user, address, now)? {
             blocking.extend(worn_out);
         }
@@ -119,7 +143,11 @@ pub(super) fn begin_attempt(conn: &mut Conn, account: Option<&[u8; 32]>, address
         return Ok(Err((last + WINDOW).since(now)));
     }
     let id = diesel::insert_into(attempts::table)
-        .values((attempts::account.eq(account.map(|account| &account[..])), attempts::address.eq(address), attempts::at.eq(now.micros())))
+        .values((
+            attempts::account.eq(account.map(|account| &account[..])),
+            attempts::address.eq(address),
+            attempts::at.eq(now.micros()),
+        ))
         .returning(attempts::id)
         .get_result(conn)?;
     Ok(Ok(Attempt(id)))
@@ -143,7 +171,9 @@ pub(super) fn forget_attempt(conn: &mut Conn, attempt: Attempt) -> Result<(), Db
 
 /// After the right password: the failures of this account from this address no longer count.
 pub(super) fn forgive_attempts(conn: &mut Conn, account: &[u8; 32], address: &str) -> Result<(), DbError> {
-    let theirs = sign_in_attempts::table.filter(sign_in_attempts::account.eq(&account[..])).filter(sign_in_attempts::address.eq(address));
+    let theirs = sign_in_attempts::table
+        .filter(sign_in_attempts::account.eq(&account[..]))
+        .filter(sign_in_attempts::address.eq(address));
     diesel::delete(theirs).execute(conn)?;
     Ok(())
 }
@@ -191,12 +221,16 @@ const SITE_KEY: &str = "site_key";
 
 /// The key that signs cookies, 64 bytes; made by whichever process comes first and the same for all.
 pub fn site_key(conn: &mut Conn, rng: &mut impl CryptoRng) -> Result<Vec<u8>, DbError> {
-    let find = |conn: &mut Conn| settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value).get_result::<String>(conn).optional();
+    let find = |conn: &mut Conn| {
+        settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value).get_result::<String>(conn).optional()
+    };
     let text = if let Some(text) = find(conn)? {
         text
     } else {
         let made = rng::base62(rng, 86);
-        let inserted = diesel::insert_into(settings::table).values((settings::key.eq(SITE_KEY), settings::value.eq(&made))).execute(conn);
+        let inserted = diesel::insert_into(settings::table)
+            .values((settings::key.eq(SITE_KEY), settings::value.eq(&made)))
+            .execute(conn);
         match inserted.map_err(DbError::from) {
             Ok(_) => made,
             Err(DbError::Taken(_)) => find(conn)?.unwrap_or(made),

@@ -18,7 +18,10 @@ use crate::tokens::{Deletion, Owner, Via, delete, store};
 /// An answer to somebody who was let in.
 fn answer(caller: &Caller, status: StatusCode, body: Option<&impl Serialize>) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
-    answer.insert_header(("X-Temba-Workspace", caller.workspace.uuid.as_str())).insert_header((CACHE_CONTROL, "no-store")).insert_header((VARY, "Authorization"));
+    answer
+        .insert_header(("X-Temba-Workspace", caller.workspace.uuid.as_str()))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((VARY, "Authorization"));
     match body {
         Some(body) => answer.json(body),
         None => answer.finish(),
@@ -104,7 +107,11 @@ pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpRe
         uuid: &caller.uuid,
         name: caller.name.as_str(),
         hint: asking.map_or("", |value| &value.hint),
-        workspace: WorkspaceRef { uuid: &caller.workspace.uuid, slug: caller.workspace.slug.as_str(), name: caller.workspace.profile.name.as_str() },
+        workspace: WorkspaceRef {
+            uuid: &caller.workspace.uuid,
+            slug: caller.workspace.slug.as_str(),
+            name: caller.workspace.profile.name.as_str(),
+        },
         user: UserRef { uuid: &caller.user.uuid, email: caller.user.email.as_str(), name: caller.user.name.as_str() },
         role: caller.role.as_str(),
         created_on: details.created_at,
@@ -117,9 +124,18 @@ pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpRe
 }
 
 /// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
-pub async fn delete_token(app: web::Data<App>, Bearer(caller): Bearer, client: Client) -> Result<HttpResponse, ApiError> {
+pub async fn delete_token(
+    app: web::Data<App>,
+    Bearer(caller): Bearer,
+    client: Client,
+) -> Result<HttpResponse, ApiError> {
     let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
-    let deletion = Deletion { via: Via::Api, by: Some((owner.user.clone(), owner.email.clone())), client: Some(client), at: app.clock.now() };
+    let deletion = Deletion {
+        via: Via::Api,
+        by: Some((owner.user.clone(), owner.email.clone())),
+        client: Some(client),
+        at: app.clock.now(),
+    };
     let uuid = caller.uuid.clone();
     app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion).map_err(DbError::from)).await?;
     Ok(answer(&caller, StatusCode::NO_CONTENT, None::<&()>))

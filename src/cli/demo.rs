@@ -18,7 +18,11 @@ use super::{Done, Failure, print, serve};
 
 const PASSWORD: &str = "try-latchkey-out";
 const ADMINISTRATOR: &str = "ada@acme.example";
-const PEOPLE: [(&str, &str, Role); 3] = [(ADMINISTRATOR, "Ada Lovelace", Role::Administrator), ("ben@acme.example", "Ben Okafor", Role::Editor), ("chiara@acme.example", "Chiara Rossi", Role::Agent)];
+const PEOPLE: [(&str, &str, Role); 3] = [
+    (ADMINISTRATOR, "Ada Lovelace", Role::Administrator),
+    ("ben@acme.example", "Ben Okafor", Role::Editor),
+    ("chiara@acme.example", "Chiara Rossi", Role::Agent),
+];
 
 /// Serves sample data until told to stop, then throws them away.
 pub fn demo(settings: ServerSettings, clock: Clock) -> Done {
@@ -62,11 +66,37 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     let [(ada, _), (ben, _), _] = &users[..] else { return Ok(()) };
     let [demo, production] = &workspaces[..] else { return Ok(()) };
     let minutes = |n: u32| now - n * Duration::from_secs(60);
-    add_token(db, ada, production, "Reporting", now - 20 * DAY, Some((minutes(4), "203.0.113.7", "python-requests/2.32.3")))?;
-    add_token(db, ada, production, "Partner system", now - 103 * DAY, Some((minutes(26 * 60), "198.51.100.20", "axios/1.7.9")))?;
-    let old = add_token(db, ada, production, "Old dashboard", now - 80 * DAY, Some((minutes(9 * 24 * 60), "203.0.113.80", "curl/8.5.0")))?;
+    add_token(
+        db,
+        ada,
+        production,
+        "Reporting",
+        now - 20 * DAY,
+        Some((minutes(4), "203.0.113.7", "python-requests/2.32.3")),
+    )?;
+    add_token(
+        db,
+        ada,
+        production,
+        "Partner system",
+        now - 103 * DAY,
+        Some((minutes(26 * 60), "198.51.100.20", "axios/1.7.9")),
+    )?;
+    let old = add_token(
+        db,
+        ada,
+        production,
+        "Old dashboard",
+        now - 80 * DAY,
+        Some((minutes(9 * 24 * 60), "203.0.113.80", "curl/8.5.0")),
+    )?;
     db.write_blocking(|conn| {
-        let deletion = Deletion { via: Via::Page, by: Some((old.0.user.clone(), old.0.email.clone())), client: None, at: now - 2 * DAY };
+        let deletion = Deletion {
+            via: Via::Page,
+            by: Some((old.0.user.clone(), old.0.email.clone())),
+            client: None,
+            at: now - 2 * DAY,
+        };
         delete(conn, &old.0, &old.1, &deletion)
     })?;
     add_token(db, ada, demo, "Try-out script", now - 2 * DAY, None)?;
@@ -76,17 +106,33 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     Ok(())
 }
 
-fn add_token(db: &Db, user: &User, workspace: &Workspace, name: &str, at: Timestamp, used: Option<(Timestamp, &str, &str)>) -> Result<(Owner, latchkey::kernel::id::Id), Failure> {
+fn add_token(
+    db: &Db,
+    user: &User,
+    workspace: &Workspace,
+    name: &str,
+    at: Timestamp,
+    used: Option<(Timestamp, &str, &str)>,
+) -> Result<(Owner, latchkey::kernel::id::Id), Failure> {
     let value = TokenValue::generate(&mut rng::secure());
     let new = NewToken::new(parse(name)?, &value, None, at, &mut rng::secure());
-    let owner = db.read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?.ok_or_else(|| Failure::new("a demo member is missing"))?;
+    let owner = db
+        .read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?
+        .ok_or_else(|| Failure::new("a demo member is missing"))?;
     db.write_blocking(|conn| create(conn, &owner, &new, None))?;
     if let Some((at, ip, agent)) = used {
         let header = format!("Bearer {}", value.reveal());
-        let presented = verify::read(std::iter::once(header.as_bytes())).map_err(|_| Failure::new("a demo token is malformed"))?;
-        let caller = db.read_blocking(|conn| verify::check(conn, &presented, at))?.map_err(|_| Failure::new("a demo token is refused"))?;
+        let presented =
+            verify::read(std::iter::once(header.as_bytes())).map_err(|_| Failure::new("a demo token is malformed"))?;
+        let caller = db
+            .read_blocking(|conn| verify::check(conn, &presented, at))?
+            .map_err(|_| Failure::new("a demo token is refused"))?;
         let uses = Uses::default();
-        uses.record(caller.value(), latchkey::kernel::web::client::Client { ip: ip.parse()?, agent: Some(agent.to_owned()) }, at);
+        uses.record(
+            caller.value(),
+            latchkey::kernel::web::client::Client { ip: ip.parse()?, agent: Some(agent.to_owned()) },
+            at,
+        );
         uses.flush_blocking(db)?;
     }
     Ok((owner, new.uuid))

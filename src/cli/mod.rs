@@ -103,7 +103,9 @@ pub fn run() -> ExitCode {
             Command::Member(command) => people::member(&db, command, &clock),
             Command::Token(command) => tokens::token(&db, command, &clock),
             // Opening is migrating.
-            Command::Migrate | Command::Serve(_) | Command::Demo(_) => print(&format!("The database {} is up to date.", cli.data.database())),
+            Command::Migrate | Command::Serve(_) | Command::Demo(_) => {
+                print(&format!("The database {} is up to date.", cli.data.database()))
+            }
         }),
     };
     match done {
@@ -129,7 +131,9 @@ fn print(text: &str) -> Done {
 
 fn start_failure(error: StartError) -> Failure {
     match error {
-        StartError::Config(error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_))) => Failure::usage(error.to_string()),
+        StartError::Config(error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_))) => {
+            Failure::usage(error.to_string())
+        }
         other => Failure::new(other.to_string()),
     }
 }

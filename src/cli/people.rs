@@ -65,8 +65,25 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
         }
         UserCommand::List => {
             let users = db.read_blocking(accounts::users)?;
-            let lines: Vec<String> = users.iter().map(|(user, at)| [user.uuid.as_str(), user.email.as_str(), user.name.as_str(), if user.is_active { "active" } else { "deactivated" }, &at.to_string()].join("\t")).collect();
-            print(&std::iter::once("uuid\temail\tname\tstate\tcreated_at".to_owned()).chain(lines).collect::<Vec<_>>().join("\n"))
+            let lines: Vec<String> = users
+                .iter()
+                .map(|(user, at)| {
+                    [
+                        user.uuid.as_str(),
+                        user.email.as_str(),
+                        user.name.as_str(),
+                        if user.is_active { "active" } else { "deactivated" },
+                        &at.to_string(),
+                    ]
+                    .join("\t")
+                })
+                .collect();
+            print(
+                &std::iter::once("uuid\temail\tname\tstate\tcreated_at".to_owned())
+                    .chain(lines)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
         }
         UserCommand::SetPassword { email, password_stdin } => {
             if db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.is_none() {
@@ -74,7 +91,10 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
             }
             let hash = new_password(&email, password_stdin)?;
             set_password(db, &email, &hash, now)?.ok_or_else(|| no_user(&email))?;
-            print(&format!("{} has a new password. Their sessions are over; their tokens go on working.", email.as_str()))
+            print(&format!(
+                "{} has a new password. Their sessions are over; their tokens go on working.",
+                email.as_str()
+            ))
         }
         UserCommand::Deactivate { email } => {
             set_active(db, &email, false, now)?.ok_or_else(|| no_user(&email))?;
@@ -108,7 +128,8 @@ fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, 
         }
         first
     };
-    let password = NewPassword::choose(&typed, Some(email)).map_err(|refused| Failure::new(format!("{refused} Nothing was changed.")))?;
+    let password = NewPassword::choose(&typed, Some(email))
+        .map_err(|refused| Failure::new(format!("{refused} Nothing was changed.")))?;
     Ok(Passwords::strong().hash_blocking(&password, &mut rng::secure())?)
 }
 
@@ -135,12 +156,30 @@ pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> Done {
         WorkspaceCommand::Add { slug, name, kind } => {
             let new = NewWorkspace::new(Some(slug), name, kind, clock.now(), &mut rng::secure());
             let workspace = db.write_blocking(|conn| add_workspace(conn, &new, None))?;
-            print(&format!("Added the workspace {} ({}). Add an administrator with: latchkey member add --workspace {} --role administrator --email …", workspace.slug, kind.label(), workspace.slug))
+            print(&format!(
+                "Added the workspace {} ({}). Add an administrator with: latchkey member add --workspace {} --role administrator --email …",
+                workspace.slug,
+                kind.label(),
+                workspace.slug
+            ))
         }
         WorkspaceCommand::List => {
             let all = db.read_blocking(workspaces::workspaces)?;
-            let line = |(workspace, members): &(Workspace, i64)| format!("{}\t{}\t{}\t{}\t{members}", workspace.uuid, workspace.slug, workspace.profile.kind, workspace.profile.name.as_str());
-            print(&std::iter::once("uuid\tslug\tkind\tname\tmembers".to_owned()).chain(all.iter().map(line)).collect::<Vec<_>>().join("\n"))
+            let line = |(workspace, members): &(Workspace, i64)| {
+                format!(
+                    "{}\t{}\t{}\t{}\t{members}",
+                    workspace.uuid,
+                    workspace.slug,
+                    workspace.profile.kind,
+                    workspace.profile.name.as_str()
+                )
+            };
+            print(
+                &std::iter::once("uuid\tslug\tkind\tname\tmembers".to_owned())
+                    .chain(all.iter().map(line))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
         }
     }
 }
@@ -175,7 +214,8 @@ pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
     match command {
         MemberCommand::Add { workspace, email, role } => {
             let workspace = find(db, &workspace)?;
-            let (user, _) = db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.ok_or_else(|| no_user(&email))?;
+            let (user, _) =
+                db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.ok_or_else(|| no_user(&email))?;
             db.write_blocking(|conn| add_member(conn, &workspace, &user, role, None, now))?;
             print(&format!("{} is a member of {} now, as {role}.", email.as_str(), workspace.slug))
         }
@@ -190,5 +230,6 @@ pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
 
 /// The workspace with this slug, or a failure that says so.
 pub fn find(db: &Db, slug: &Slug) -> Result<Workspace, Failure> {
-    db.read_blocking(|conn| workspaces::workspace_by_slug(conn, slug))?.ok_or_else(|| Failure::new(format!("there is no workspace with the slug {slug}")))
+    db.read_blocking(|conn| workspaces::workspace_by_slug(conn, slug))?
+        .ok_or_else(|| Failure::new(format!("there is no workspace with the slug {slug}")))
 }

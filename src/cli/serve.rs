@@ -17,16 +17,32 @@ pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Don
     run(settings, data.data_dir.clone(), db, clock, |server| {
         log::info!("data in {}", data.database());
         if let Some(url) = &server.setup_url {
-            print(&format!("\nThere is no user yet. Open this link to set Latchkey up (it works once, for 24 hours):\n\n  {url}\n"))?;
+            print(&format!(
+                "\nThere is no user yet. Open this link to set Latchkey up (it works once, for 24 hours):\n\n  {url}\n"
+            ))?;
         }
         Ok(())
     })
 }
 
 /// Starts a server, says where it listens, lets `ready` say more, and serves until told to stop.
-pub fn run(settings: ServerSettings, data_dir: PathBuf, db: Db, clock: Clock, ready: impl FnOnce(&Server) -> Done) -> Done {
+pub fn run(
+    settings: ServerSettings,
+    data_dir: PathBuf,
+    db: Db,
+    clock: Clock,
+    ready: impl FnOnce(&Server) -> Done,
+) -> Done {
     actix_web::rt::System::new().block_on(async {
-        let server = Server::start(Options { settings, data_dir, db, clock, passwords: Passwords::strong(), stop_on_signals: true }).map_err(start_failure)?;
+        let server = Server::start(Options {
+            settings,
+            data_dir,
+            db,
+            clock,
+            passwords: Passwords::strong(),
+            stop_on_signals: true,
+        })
+        .map_err(start_failure)?;
         print(&format!("Latchkey listens on http://{} and is reached at {}", server.address, server.public_url))?;
         ready(&server)?;
         server.run().await.map_err(start_failure)
@@ -36,9 +52,7 @@ pub fn run(settings: ServerSettings, data_dir: PathBuf, db: Db, clock: Clock, re
 /// Makes the data folder with access for its owner alone, if it is missing.
 fn make_private(data: &DataSettings) -> Done {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&data.data_dir)
-        .map_err(|error| super::Failure::new(format!("can't make the data folder {}: {error}", data.data_dir.display())))
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data.data_dir).map_err(|error| {
+        super::Failure::new(format!("can't make the data folder {}: {error}", data.data_dir.display()))
+    })
 }

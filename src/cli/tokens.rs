@@ -98,16 +98,29 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
                 let last = line.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 format!("{}\t{}\t{}\trpat…{}\t{}\t{last}", line.uuid, line.name, line.email, line.hint, line.created_at)
             };
-            print(&std::iter::once("uuid\tname\temail\thint\tcreated_at\tlast_used_at".to_owned()).chain(lines.iter().map(text)).collect::<Vec<_>>().join("\n"))
+            print(
+                &std::iter::once("uuid\tname\temail\thint\tcreated_at\tlast_used_at".to_owned())
+                    .chain(lines.iter().map(text))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
         }
         TokenCommand::Delete { uuid } => {
-            let missing = || Failure::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"));
+            let missing = || {
+                Failure::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
+            };
             let id: Id = uuid.parse().map_err(|_| missing())?;
             let owner = db.read_blocking(|conn| store::owner_of(conn, &id))?.ok_or_else(missing)?;
             let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: now };
             match db.write_blocking(|conn| delete(conn, &owner, &id, &deletion))? {
-                Deleted::Now(name) => print(&format!("Deleted the token {} of {}. It is refused from the next request on.", name.as_str(), owner.email)),
-                Deleted::Before(name) => print(&format!("The token {} of {} was deleted before.", name.as_str(), owner.email)),
+                Deleted::Now(name) => print(&format!(
+                    "Deleted the token {} of {}. It is refused from the next request on.",
+                    name.as_str(),
+                    owner.email
+                )),
+                Deleted::Before(name) => {
+                    print(&format!("The token {} of {} was deleted before.", name.as_str(), owner.email))
+                }
                 Deleted::Missing => Err(missing()),
             }
         }

@@ -74,11 +74,20 @@ impl ResponseError for PageError {
         match self {
             Self::NotFound => page::notice(
                 status,
-                &Notice::new("Page not found", "There is nothing at this address, or it is not yours to see. Check the address, or start again from your workspace."),
+                &Notice::new(
+                    "Page not found",
+                    "There is nothing at this address, or it is not yours to see. Check the address, or start again from your workspace.",
+                ),
             ),
             Self::Forbidden(notice) | Self::Bad(_, notice) => page::notice(status, notice),
             Self::Method(allow) => {
-                let mut answer = page::notice(status, &Notice::new("That does not work here", "This address can't be used in that way. Go back and use the page's own buttons."));
+                let mut answer = page::notice(
+                    status,
+                    &Notice::new(
+                        "That does not work here",
+                        "This address can't be used in that way. Go back and use the page's own buttons.",
+                    ),
+                );
                 if let Ok(allow) = allow.parse() {
                     answer.headers_mut().insert(ALLOW, allow);
                 }
@@ -88,7 +97,10 @@ impl ResponseError for PageError {
             Self::Unavailable(_) => {
                 let mut answer = page::notice(
                     status,
-                    &Notice::new("Latchkey can't reach its data right now", "Nothing was changed. Wait a moment and try again; if it stays like this, tell the person who runs this server."),
+                    &Notice::new(
+                        "Latchkey can't reach its data right now",
+                        "Nothing was changed. Wait a moment and try again; if it stays like this, tell the person who runs this server.",
+                    ),
                 );
                 answer.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));
                 answer

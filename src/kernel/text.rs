@@ -74,7 +74,8 @@ fn is_unfit(c: char) -> bool {
 
 /// Characters that show nothing by themselves, so that a name of nothing else could not be seen.
 fn is_invisible(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}')
+    c.is_whitespace()
+        || matches!(c, '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}')
 }
 
 /// The first `max` characters of `text`, without control characters: for what others send us and we show or log.

@@ -1,8 +1,8 @@
 //! Who else is here: members come and go, and their tokens go with them.
 
+use crate::accounts::EmailAddress;
 use crate::accounts::User;
 use crate::accounts::store::user_by_email;
-use crate::accounts::EmailAddress;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::db::{Conn, DbError, FromDb};
@@ -34,10 +34,16 @@ impl FromDb for RemoveError {
 
 /// Ends a membership inside the caller's transaction, and deletes its tokens. Returns the user and how many tokens
 /// stopped. From the command line, so nobody is named as having done it.
-pub fn remove_member(conn: &mut Conn, workspace: &Workspace, email: &EmailAddress, now: Timestamp) -> Result<(User, usize), RemoveError> {
+pub fn remove_member(
+    conn: &mut Conn,
+    workspace: &Workspace,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<(User, usize), RemoveError> {
     store::lock_workspace(conn, workspace.key)?;
     let (user, _) = user_by_email(conn, email)?.ok_or(RemoveError::NotAMember)?;
-    let (membership, role) = store::present_membership(conn, workspace.key, user.key)?.ok_or(RemoveError::NotAMember)?;
+    let (membership, role) =
+        store::present_membership(conn, workspace.key, user.key)?.ok_or(RemoveError::NotAMember)?;
     if role == Role::Administrator && store::members_with_role(conn, workspace.key, role)?.len() == 1 {
         return Err(RemoveError::LastAdministrator);
     }
@@ -45,6 +51,11 @@ pub fn remove_member(conn: &mut Conn, workspace: &Workspace, email: &EmailAddres
     let stopped = tokens::delete_all(conn, &owner, &Deletion { via: Via::Removal, by: None, client: None, at: now })?;
     store::end_membership(conn, membership, now)?;
     let detail = format!("{} leaves", user.uuid);
-    Event { workspace: Some(workspace.uuid.as_str()), detail: Some(&detail), ..Event::new(now, EventKind::MemberRemoved) }.record(conn)?;
+    Event {
+        workspace: Some(workspace.uuid.as_str()),
+        detail: Some(&detail),
+        ..Event::new(now, EventKind::MemberRemoved)
+    }
+    .record(conn)?;
     Ok((user, stopped))
 }

@@ -84,7 +84,8 @@ impl FromRequest for Bearer {
                 return Err(DbError::Failed("no App".to_owned()).into());
             };
             let now = app.clock.now();
-            let caller = app.db.read(move |conn| verify::check(conn, &presented, now)).await?.map_err(ApiError::Refused)?;
+            let caller =
+                app.db.read(move |conn| verify::check(conn, &presented, now)).await?.map_err(ApiError::Refused)?;
             uses.record(caller.value, client, now);
             Ok(Self(caller))
         })
@@ -108,8 +109,12 @@ impl ResponseError for ApiError {
             Self::Refused(Refusal { style, reason }) => match (reason, style) {
                 (Reason::Role, _) => StatusCode::FORBIDDEN,
                 (Reason::Twice, _) => StatusCode::BAD_REQUEST,
-                (Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64, Style::Bearer) => StatusCode::BAD_REQUEST,
-                (Reason::Missing | Reason::Unknown | Reason::Ended(..) | Reason::OtherEmail, Style::Bearer) => StatusCode::UNAUTHORIZED,
+                (Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64, Style::Bearer) => {
+                    StatusCode::BAD_REQUEST
+                }
+                (Reason::Missing | Reason::Unknown | Reason::Ended(..) | Reason::OtherEmail, Style::Bearer) => {
+                    StatusCode::UNAUTHORIZED
+                }
                 (_, Style::Token | Style::Basic) => StatusCode::FORBIDDEN,
             },
             Self::Db(DbError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
@@ -138,10 +143,16 @@ fn detail(style: Style, reason: &Reason) -> &'static str {
         (Reason::Missing, _) => "Authentication credentials were not provided.",
         (Reason::NoValue, Style::Basic) => "Invalid basic header. No credentials provided.",
         (Reason::Spaces, Style::Basic) => "Invalid basic header. Credentials string should not contain spaces.",
-        (Reason::NotBase64 | Reason::NotText, Style::Basic) => "Invalid basic header. Credentials not correctly base64 encoded.",
+        (Reason::NotBase64 | Reason::NotText, Style::Basic) => {
+            "Invalid basic header. Credentials not correctly base64 encoded."
+        }
         (Reason::NoValue, Style::Bearer | Style::Token) => "Invalid token header. No credentials provided.",
-        (Reason::Spaces, Style::Bearer | Style::Token) => "Invalid token header. Token string should not contain spaces.",
-        (Reason::NotText | Reason::NotBase64, Style::Bearer | Style::Token) => "Invalid token header. Token string should not contain invalid characters.",
+        (Reason::Spaces, Style::Bearer | Style::Token) => {
+            "Invalid token header. Token string should not contain spaces."
+        }
+        (Reason::NotText | Reason::NotBase64, Style::Bearer | Style::Token) => {
+            "Invalid token header. Token string should not contain invalid characters."
+        }
         (Reason::Twice, _) => "Send one Authorization header, not several.",
         (Reason::Unknown | Reason::Ended(..), _) => "Invalid token",
         (Reason::OtherEmail, _) => "Invalid token or email",
@@ -153,7 +164,9 @@ fn detail(style: Style, reason: &Reason) -> &'static str {
 fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse {
     let (error, description) = match reason {
         Reason::Missing => (None, None),
-        Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64 | Reason::Twice => (Some("invalid_request"), None),
+        Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64 | Reason::Twice => {
+            (Some("invalid_request"), None)
+        }
         Reason::Unknown | Reason::OtherEmail => (Some("invalid_token"), None),
         Reason::Ended(end, at) => {
             let (what, how) = match end {
@@ -167,7 +180,14 @@ fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse 
     };
     let mut header = String::from("Bearer realm=\"latchkey\"");
     if let Some(error) = error {
-        header = format!("{header}, error=\"{error}\", error_description=\"{}\"", description.as_deref().unwrap_or(detail).trim_end_matches('.'));
+        header = format!(
+            "{header}, error=\"{error}\", error_description=\"{}\"",
+            description.as_deref().unwrap_or(detail).trim_end_matches('.')
+        );
     }
-    HttpResponse::build(status).insert_header((WWW_AUTHENTICATE, header)).insert_header((CACHE_CONTROL, "no-store")).insert_header((VARY, "Authorization")).json(Problem { detail, error })
+    HttpResponse::build(status)
+        .insert_header((WWW_AUTHENTICATE, header))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((VARY, "Authorization"))
+        .json(Problem { detail, error })
 }

@@ -84,7 +84,12 @@ impl Owner {
     /// The owner of what `user` makes in a workspace.
     #[must_use]
     pub fn new(membership: MembershipKey, user: &User, workspace: &Id) -> Self {
-        Self { membership, user: user.uuid.clone(), email: user.email.as_str().to_owned(), workspace: workspace.clone() }
+        Self {
+            membership,
+            user: user.uuid.clone(),
+            email: user.email.as_str().to_owned(),
+            workspace: workspace.clone(),
+        }
     }
 }
 
@@ -146,7 +151,13 @@ pub struct NewToken {
 impl NewToken {
     /// A token that `value` will open.
     #[must_use]
-    pub fn new(name: TokenName, value: &TokenValue, form_key: Option<FormKey>, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
+    pub fn new(
+        name: TokenName,
+        value: &TokenValue,
+        form_key: Option<FormKey>,
+        at: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
         Self { uuid: Id::new(at, rng), name, form_key, digest: value.digest(), hint: value.hint().to_owned(), at }
     }
 }
@@ -190,7 +201,9 @@ pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Cl
     }
     if let Some(form_key) = &new.form_key {
         match store::made_by_form(conn, form_key)? {
-            Some((membership, name)) if membership == owner.membership => return Err(CreateError::AlreadyCreated(name)),
+            Some((membership, name)) if membership == owner.membership => {
+                return Err(CreateError::AlreadyCreated(name));
+            }
             Some(_) => return Err(CreateError::StaleForm),
             None => {}
         }
@@ -205,7 +218,14 @@ pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Cl
     }
     let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
     store::insert_token(conn, owner.membership, slot, new)?;
-    let event = Event { actor: Some(owner.user.as_str()), workspace: Some(owner.workspace.as_str()), token: Some(new.uuid.as_str()), client, detail: Some(new.name.as_str()), ..Event::new(new.at, EventKind::TokenCreated) };
+    let event = Event {
+        actor: Some(owner.user.as_str()),
+        workspace: Some(owner.workspace.as_str()),
+        token: Some(new.uuid.as_str()),
+        client,
+        detail: Some(new.name.as_str()),
+        ..Event::new(new.at, EventKind::TokenCreated)
+    };
     Ok(event.record(conn)?)
 }
 
@@ -263,7 +283,9 @@ pub enum Deleted {
 /// can be told.
 pub fn delete(conn: &mut Conn, owner: &Owner, uuid: &Id, deletion: &Deletion) -> Result<Deleted, DbError> {
     lock_membership(conn, owner.membership)?;
-    let Some((token, name, deleted_at)) = store::find_with_deleted(conn, owner.membership, uuid)? else { return Ok(Deleted::Missing) };
+    let Some((token, name, deleted_at)) = store::find_with_deleted(conn, owner.membership, uuid)? else {
+        return Ok(Deleted::Missing);
+    };
     if deleted_at.is_some() {
         return Ok(Deleted::Before(name));
     }

@@ -5,10 +5,10 @@ use askama::Template;
 
 use super::pages::Row;
 use super::{LIMIT, store};
+use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::page;
-use crate::accounts::session::BrowserSession;
 use crate::workspaces::extract::Member;
 use crate::workspaces::shell::{Section, Shell};
 

@@ -6,7 +6,10 @@ use askama::Template;
 
 use super::extract::Holder;
 use super::value::TokenValue;
-use super::{CreateError, Deleted, Deletion, FormKey, LIMIT, LastUse, NewToken, Owner, Token, TokenName, Via, create, delete, store};
+use super::{
+    CreateError, Deleted, Deletion, FormKey, LIMIT, LastUse, NewToken, Owner, Token, TokenName, Via, create, delete,
+    store,
+};
 use crate::accounts::NextPath;
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
@@ -143,7 +146,11 @@ impl ListPage {
 }
 
 /// `GET /w/{slug}/settings/tokens`
-pub async fn list(app: web::Data<App>, Holder(member): Holder, session: BrowserSession) -> Result<HttpResponse, PageError> {
+pub async fn list(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
     let mut list = ListPage::of(&app, &member).await?;
     list.shell.flash = session.take_flash();
     Ok(page::ok(&list))
@@ -166,7 +173,11 @@ pub struct Suggestion {
 }
 
 /// `GET /w/{slug}/settings/tokens/new`
-pub async fn new(app: web::Data<App>, Holder(member): Holder, query: Result<web::Query<Suggestion>, actix_web::Error>) -> Result<HttpResponse, PageError> {
+pub async fn new(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    query: Result<web::Query<Suggestion>, actix_web::Error>,
+) -> Result<HttpResponse, PageError> {
     let membership = member.membership;
     let live = app.db.read(move |conn| store::live(conn, membership)).await?;
     let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
@@ -182,7 +193,13 @@ pub async fn new(app: web::Data<App>, Holder(member): Holder, query: Result<web:
 }
 
 /// `POST /w/{slug}/settings/tokens`: makes a token and answers with the page that shows its value.
-pub async fn submit(app: web::Data<App>, holder: Result<Holder, PageError>, slug: web::Path<String>, client: Client, form: Form) -> Result<HttpResponse, PageError> {
+pub async fn submit(
+    app: web::Data<App>,
+    holder: Result<Holder, PageError>,
+    slug: web::Path<String>,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
     let Holder(member) = holder.map_err(|error| back_to_form(error, &slug, &form))?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let form_key = form.text("form_key").parse::<FormKey>();
@@ -227,7 +244,9 @@ fn back_to_form(error: PageError, slug: &str, form: &Form) -> PageError {
     match error {
         PageError::SeeOther(_) => {
             let name = percent_encoding::utf8_percent_encode(form.text("name"), percent_encoding::NON_ALPHANUMERIC);
-            let slug = percent_encoding::utf8_percent_encode(slug, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%2D", "-");
+            let slug = percent_encoding::utf8_percent_encode(slug, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+                .replace("%2D", "-");
             PageError::SeeOther(NextPath::sign_in_page(&format!("/w/{slug}/settings/tokens/new?name={name}")))
         }
         other => other,
@@ -255,20 +274,40 @@ struct DeletePage {
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}/delete`: asks, where a dialog can't.
-pub async fn confirm_delete(app: web::Data<App>, Holder(member): Holder, path: web::Path<(String, String)>) -> Result<HttpResponse, PageError> {
+pub async fn confirm_delete(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, PageError> {
     let uuid: Id = path.1.parse().map_err(|_| PageError::NotFound)?;
     let membership = member.membership;
     let live = app.db.read(move |conn| store::live(conn, membership)).await?;
     let token = live.iter().find(|token| token.uuid == uuid).ok_or(PageError::NotFound)?;
     let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    Ok(page::ok(&DeletePage { row: Row::of(token, &tokens_path, app.clock.now()), shell: Shell::around(&member, Section::Tokens), tokens_path }))
+    Ok(page::ok(&DeletePage {
+        row: Row::of(token, &tokens_path, app.clock.now()),
+        shell: Shell::around(&member, Section::Tokens),
+        tokens_path,
+    }))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/delete`
-pub async fn submit_delete(app: web::Data<App>, Holder(member): Holder, path: web::Path<(String, String)>, session: BrowserSession, client: Client, _: Form) -> Result<HttpResponse, PageError> {
+pub async fn submit_delete(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    path: web::Path<(String, String)>,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
     let uuid: Id = path.1.parse().map_err(|_| PageError::NotFound)?;
     let owner = Owner::from(&member);
-    let deletion = Deletion { via: Via::Page, by: Some((owner.user.clone(), owner.email.clone())), client: Some(client), at: app.clock.now() };
+    let deletion = Deletion {
+        via: Via::Page,
+        by: Some((owner.user.clone(), owner.email.clone())),
+        client: Some(client),
+        at: app.clock.now(),
+    };
     let said = match app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await? {
         Deleted::Now(name) => format!("Token {} deleted.", name.as_str()),
         // A second click, or another tab: what was asked is done.

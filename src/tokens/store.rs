@@ -35,10 +35,16 @@ const TOKEN: TokenColumns = (
     (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
     (token_values::last_used_at, token_values::last_used_ip, token_values::last_used_agent),
 );
-type TokenRow = ((i64, Id, TokenName, Timestamp), (i64, String, Timestamp, Option<Timestamp>), (Option<Timestamp>, Option<String>, Option<String>));
+type TokenRow = (
+    (i64, Id, TokenName, Timestamp),
+    (i64, String, Timestamp, Option<Timestamp>),
+    (Option<Timestamp>, Option<String>, Option<String>),
+);
 
 impl From<TokenRow> for Token {
-    fn from(((key, uuid, name, created_at), (value, hint, value_created_at, ends_at), (used_at, ip, agent)): TokenRow) -> Self {
+    fn from(
+        ((key, uuid, name, created_at), (value, hint, value_created_at, ends_at), (used_at, ip, agent)): TokenRow,
+    ) -> Self {
         let last_use = used_at.map(|at| LastUse { at, ip, agent });
         let current = Value { key: ValueKey(value), hint, created_at: value_created_at, ends_at, last_use };
         Self { key: TokenKey(key), uuid, name, created_at, current }
@@ -80,7 +86,12 @@ pub(super) fn made_by_form(conn: &mut Conn, form_key: &FormKey) -> Result<Option
     Ok(row.map(|(membership, name)| (MembershipKey(membership), name)))
 }
 
-pub(super) fn insert_token(conn: &mut Conn, membership: MembershipKey, slot: i16, new: &NewToken) -> Result<(), DbError> {
+pub(super) fn insert_token(
+    conn: &mut Conn,
+    membership: MembershipKey,
+    slot: i16,
+    new: &NewToken,
+) -> Result<(), DbError> {
     let token = diesel::insert_into(tokens::table)
         .values((
             tokens::uuid.eq(new.uuid.as_str()),
@@ -106,7 +117,11 @@ pub(super) fn insert_token(conn: &mut Conn, membership: MembershipKey, slot: i16
 }
 
 /// A token of the membership, deleted ones too: its key, its name, and when it was deleted.
-pub(super) fn find_with_deleted(conn: &mut Conn, membership: MembershipKey, uuid: &Id) -> Result<Option<(TokenKey, TokenName, Option<Timestamp>)>, DbError> {
+pub(super) fn find_with_deleted(
+    conn: &mut Conn,
+    membership: MembershipKey,
+    uuid: &Id,
+) -> Result<Option<(TokenKey, TokenName, Option<Timestamp>)>, DbError> {
     let row = tokens::table
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::uuid.eq(uuid.as_str()))
@@ -119,10 +134,18 @@ pub(super) fn find_with_deleted(conn: &mut Conn, membership: MembershipKey, uuid
 pub(super) fn delete_token(conn: &mut Conn, token: TokenKey, deletion: &Deletion) -> Result<(), DbError> {
     let at = deletion.at.micros();
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
-        .set((tokens::deleted_at.eq(at), tokens::deleted_by.eq(deletion.by.as_ref().map(|(_, email)| email)), tokens::deleted_via.eq(deletion.via.as_str())))
+        .set((
+            tokens::deleted_at.eq(at),
+            tokens::deleted_by.eq(deletion.by.as_ref().map(|(_, email)| email)),
+            tokens::deleted_via.eq(deletion.via.as_str()),
+        ))
         .execute(conn)?;
-    let living = token_values::table.filter(token_values::token_id.eq(token.0)).filter(token_values::ends_at.is_null().or(token_values::ends_at.gt(at)));
-    diesel::update(living).set((token_values::ends_at.eq(at), token_values::end_reason.eq(End::Deleted.as_str()))).execute(conn)?;
+    let living = token_values::table
+        .filter(token_values::token_id.eq(token.0))
+        .filter(token_values::ends_at.is_null().or(token_values::ends_at.gt(at)));
+    diesel::update(living)
+        .set((token_values::ends_at.eq(at), token_values::end_reason.eq(End::Deleted.as_str())))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -152,7 +175,13 @@ pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Tok
     Ok(tokens)
 }
 
-type CallerRow = ((i64, Option<Timestamp>, Option<End>), (i64, Id, TokenName), (i64, Role, Option<Timestamp>), UserRow, WorkspaceRow);
+type CallerRow = (
+    (i64, Option<Timestamp>, Option<End>),
+    (i64, Id, TokenName),
+    (i64, Role, Option<Timestamp>),
+    UserRow,
+    WorkspaceRow,
+);
 
 /// Whoever holds the value with this digest: one query, whatever it finds. `.get_result()` on the unique column, not
 /// `.first()`, whose LIMIT would make `SQLite` prepare the statement anew each time.
@@ -213,9 +242,15 @@ pub(super) fn mark_used(conn: &mut Conn, value: ValueKey, used: &Use) -> Result<
     let at = used.last.at.micros();
     let this = || token_values::table.filter(token_values::id.eq(value.0));
     diesel::update(this().filter(token_values::last_used_at.is_null().or(token_values::last_used_at.lt(at))))
-        .set((token_values::last_used_at.eq(at), token_values::last_used_ip.eq(&used.last.ip), token_values::last_used_agent.eq(&used.last.agent)))
+        .set((
+            token_values::last_used_at.eq(at),
+            token_values::last_used_ip.eq(&used.last.ip),
+            token_values::last_used_agent.eq(&used.last.agent),
+        ))
         .execute(conn)?;
-    diesel::update(this().filter(token_values::first_used_at.is_null())).set(token_values::first_used_at.eq(used.first.micros())).execute(conn)?;
+    diesel::update(this().filter(token_values::first_used_at.is_null()))
+        .set(token_values::first_used_at.eq(used.first.micros()))
+        .execute(conn)?;
     Ok(())
 }
 

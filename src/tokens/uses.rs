@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::store::{self, ValueKey};
 use super::LastUse;
+use super::store::{self, ValueKey};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::{Conn, Db, DbError};
 use crate::kernel::web::client::Client;
@@ -28,7 +28,10 @@ pub struct Uses(Arc<Mutex<HashMap<ValueKey, Use>>>);
 impl Uses {
     /// Notes that a value opened the API.
     pub fn record(&self, value: ValueKey, client: Client, now: Timestamp) {
-        self.merge(value, Use { first: now, last: LastUse { at: now, ip: Some(client.ip_text()), agent: client.agent } });
+        self.merge(
+            value,
+            Use { first: now, last: LastUse { at: now, ip: Some(client.ip_text()), agent: client.agent } },
+        );
     }
 
     /// Writes what was collected in one transaction. What can't be written now is kept for the next time.

@@ -62,7 +62,10 @@ impl End {
 impl std::str::FromStr for End {
     type Err = crate::kernel::text::Refused;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Deleted, Self::Retired].into_iter().find(|end| end.as_str() == text).ok_or_else(|| Self::Err::because("not an end"))
+        [Self::Deleted, Self::Retired]
+            .into_iter()
+            .find(|end| end.as_str() == text)
+            .ok_or_else(|| Self::Err::because("not an end"))
     }
 }
 
@@ -152,7 +155,12 @@ pub fn read<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Presented
         return Ok(Presented { style, digest: of(text)?, email: None });
     }
     std::str::from_utf8(credentials).map_err(|_| refuse(Reason::NotText))?;
-    let pair = BASE64_STANDARD.decode(credentials).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(zeroize::Zeroizing::new).ok_or_else(|| refuse(Reason::NotBase64))?;
+    let pair = BASE64_STANDARD
+        .decode(credentials)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .map(zeroize::Zeroizing::new)
+        .ok_or_else(|| refuse(Reason::NotBase64))?;
     let (email, value) = pair.split_once(':').unwrap_or((&pair, ""));
     Ok(Presented { style, digest: of(value)?, email: Some(email.to_owned()) })
 }
@@ -197,7 +205,9 @@ mod tests {
     fn three_schemes_are_read_whatever_their_case_and_spacing() {
         let value = TokenValue::generate(&mut rng::secure());
         let basic = BASE64_STANDARD.encode(format!("ada@example.org:{}", value.reveal()));
-        for header in [format!("Bearer {}", value.reveal()), format!("TOKEN   {}  ", value.reveal()), format!("basic {basic}")] {
+        for header in
+            [format!("Bearer {}", value.reveal()), format!("TOKEN   {}  ", value.reveal()), format!("basic {basic}")]
+        {
             let presented = read(std::iter::once(header.as_bytes())).unwrap();
             assert!(presented.digest == value.digest());
         }

@@ -40,7 +40,11 @@ impl FromRequest for Member {
             let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
             let key = user.key;
             let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
-            let here = memberships.iter().find(|membership| membership.workspace.slug.as_str() == slug).cloned().ok_or(PageError::NotFound)?;
+            let here = memberships
+                .iter()
+                .find(|membership| membership.workspace.slug.as_str() == slug)
+                .cloned()
+                .ok_or(PageError::NotFound)?;
             // Written only when somebody comes from another workspace, not at every page.
             if memberships.iter().any(|other| other.key != here.key && other.last_opened_at >= here.last_opened_at) {
                 let now = app.clock.now();
@@ -66,8 +70,11 @@ impl FromRequest for Administrator {
                 return Ok(Self(member));
             }
             Err(PageError::Forbidden(
-                crate::kernel::web::page::Notice::new("Only administrators can change this", format!("Nothing was changed. Ask an administrator of {}.", member.workspace.profile.name.as_str()))
-                    .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
+                crate::kernel::web::page::Notice::new(
+                    "Only administrators can change this",
+                    format!("Nothing was changed. Ask an administrator of {}.", member.workspace.profile.name.as_str()),
+                )
+                .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
             ))
         })
     }

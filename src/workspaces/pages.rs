@@ -58,21 +58,41 @@ fn no_setup(error: setup::SetupError) -> PageError {
     match error {
         setup::SetupError::Done => PageError::NotFound,
         setup::SetupError::BadCode => PageError::Forbidden(
-            Notice::new("This set-up link is not valid", "A set-up link works once, for 24 hours. Restart Latchkey on the server: it prints a new one.").with_way_on("/login", "Go to sign-in"),
+            Notice::new(
+                "This set-up link is not valid",
+                "A set-up link works once, for 24 hours. Restart Latchkey on the server: it prints a new one.",
+            )
+            .with_way_on("/login", "Go to sign-in"),
         ),
         setup::SetupError::Db(error) => error.into(),
     }
 }
 
 /// `GET /setup?code=…`
-pub async fn show_setup(app: web::Data<App>, link: Result<web::Query<SetupLink>, actix_web::Error>) -> Result<HttpResponse, PageError> {
+pub async fn show_setup(
+    app: web::Data<App>,
+    link: Result<web::Query<SetupLink>, actix_web::Error>,
+) -> Result<HttpResponse, PageError> {
     let code = link.ok().and_then(|link| link.into_inner().code).unwrap_or_default();
     setup::check(&app, &code).await.map_err(no_setup)?;
-    Ok(page::ok(&SetupPage { code, name: Field::default(), email: Field::default(), password: Field::default(), workspace: Field::default(), with_demo: true }))
+    Ok(page::ok(&SetupPage {
+        code,
+        name: Field::default(),
+        email: Field::default(),
+        password: Field::default(),
+        workspace: Field::default(),
+        with_demo: true,
+    }))
 }
 
 /// `POST /setup`
-pub async fn submit_setup(app: web::Data<App>, accounts: web::Data<Accounts>, session: BrowserSession, client: Client, form: Form) -> Result<HttpResponse, PageError> {
+pub async fn submit_setup(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
     let code = form.text("code").to_owned();
     setup::check(&app, &code).await.map_err(no_setup)?;
     let (name, good_name) = Field::read::<Label>(&form, "name");
@@ -81,8 +101,13 @@ pub async fn submit_setup(app: web::Data<App>, accounts: web::Data<Accounts>, se
     let chosen = NewPassword::choose(form.text("password"), good_email.as_ref());
     let with_demo = form.is_ticked("demo");
     let password = Field { text: String::new(), error: chosen.as_ref().err().map(|refused| refused.0.clone()) };
-    let (Some(good_name), Some(good_email), Some(good_workspace), Ok(chosen)) = (good_name, good_email, good_workspace, chosen) else {
-        return Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &SetupPage { code, name, email, password, workspace, with_demo }));
+    let (Some(good_name), Some(good_email), Some(good_workspace), Ok(chosen)) =
+        (good_name, good_email, good_workspace, chosen)
+    else {
+        return Ok(page::answer(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &SetupPage { code, name, email, password, workspace, with_demo },
+        ));
     };
 
     let hash = match accounts.passwords.hash(chosen).await {
@@ -92,7 +117,8 @@ pub async fn submit_setup(app: web::Data<App>, accounts: web::Data<Accounts>, se
     };
     let now = app.clock.now();
     let user = NewUser::new(good_email, good_name, hash, now, &mut rng::secure());
-    let mut workspaces = vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut rng::secure())];
+    let mut workspaces =
+        vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut rng::secure())];
     if with_demo {
         workspaces.push(NewWorkspace::new(None, demo_name(&good_workspace), Kind::Demo, now, &mut rng::secure()));
     }
@@ -161,7 +187,13 @@ pub async fn show_general(member: Member, session: BrowserSession) -> HttpRespon
 }
 
 /// `POST /w/{slug}/settings`
-pub async fn submit_general(app: web::Data<App>, Administrator(member): Administrator, session: BrowserSession, client: Client, form: Form) -> Result<HttpResponse, PageError> {
+pub async fn submit_general(
+    app: web::Data<App>,
+    Administrator(member): Administrator,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
     let (name, good_name) = Field::read::<Label>(&form, "name");
     let (kind, good_kind) = Field::read::<Kind>(&form, "kind");
     let (country, good_country) = Field::read::<Country>(&form, "country");
@@ -169,7 +201,9 @@ pub async fn submit_general(app: web::Data<App>, Administrator(member): Administ
     let (timezone, good_timezone) = Field::read::<Timezone>(&form, "timezone");
     let (date_style, good_date_style) = Field::read::<DateStyle>(&form, "date_style");
     let filled = GeneralPage { name, kind, country, languages, timezone, date_style, ..GeneralPage::of(&member, None) };
-    let (Some(name), Some(kind), Some(country), Some(languages), Some(timezone), Some(date_style)) = (good_name, good_kind, good_country, good_languages, good_timezone, good_date_style) else {
+    let (Some(name), Some(kind), Some(country), Some(languages), Some(timezone), Some(date_style)) =
+        (good_name, good_kind, good_country, good_languages, good_timezone, good_date_style)
+    else {
         return Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &filled));
     };
     if kind != member.workspace.profile.kind && form.text("confirm_kind") != kind.as_str() {
@@ -186,7 +220,14 @@ pub async fn submit_general(app: web::Data<App>, Administrator(member): Administ
                 store::lock_workspace(conn, key)?;
                 store::update_profile(conn, key, &said)?;
                 let detail = (before.kind != said.kind).then(|| format!("{slug}: {} to {}", before.kind, said.kind));
-                Event { actor: Some(member.user.uuid.as_str()), workspace: Some(uuid.as_str()), client: Some(&client), detail: detail.as_deref(), ..Event::new(now, EventKind::WorkspaceChanged) }.record(conn)?;
+                Event {
+                    actor: Some(member.user.uuid.as_str()),
+                    workspace: Some(uuid.as_str()),
+                    client: Some(&client),
+                    detail: detail.as_deref(),
+                    ..Event::new(now, EventKind::WorkspaceChanged)
+                }
+                .record(conn)?;
                 Ok::<_, DbError>(())
             })
             .await?;

@@ -71,7 +71,13 @@ pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
 
 /// Makes the first administrator and their workspaces; of two people at the same moment, one. Returns the
 /// administrator and the slug of the first workspace.
-pub async fn run(app: &App, code: &str, user: NewUser, workspaces: Vec<NewWorkspace>, client: Client) -> Result<(User, Slug), SetupError> {
+pub async fn run(
+    app: &App,
+    code: &str,
+    user: NewUser,
+    workspaces: Vec<NewWorkspace>,
+    client: Client,
+) -> Result<(User, Slug), SetupError> {
     let (hash, now) = (digest(code), app.clock.now());
     app.db
         .write(move |conn| {
@@ -92,10 +98,11 @@ pub async fn run(app: &App, code: &str, user: NewUser, workspaces: Vec<NewWorksp
                     AddWorkspaceError::Db(error) => SetupError::Db(error),
                     AddWorkspaceError::SlugTaken(_) => SetupError::Done,
                 })?;
-                add_member(conn, &workspace, &administrator, Role::Administrator, Some(&administrator.uuid), now).map_err(|error| match error {
-                    AddMemberError::Db(error) => SetupError::Db(error),
-                    AddMemberError::IsMember(_) => SetupError::Done,
-                })?;
+                add_member(conn, &workspace, &administrator, Role::Administrator, Some(&administrator.uuid), now)
+                    .map_err(|error| match error {
+                        AddMemberError::Db(error) => SetupError::Db(error),
+                        AddMemberError::IsMember(_) => SetupError::Done,
+                    })?;
                 first.get_or_insert(workspace.slug);
             }
             let first = first.ok_or_else(|| DbError::Failed("a set-up without a workspace".to_owned()))?;

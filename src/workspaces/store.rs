@@ -22,17 +22,40 @@ pub struct WorkspaceKey(pub(crate) i64);
 pub struct MembershipKey(pub(crate) i64);
 
 /// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
-pub(crate) type WorkspaceColumns =
-    (workspaces::id, workspaces::uuid, workspaces::slug, workspaces::name, workspaces::kind, workspaces::country, workspaces::languages, workspaces::timezone, workspaces::date_style);
+pub(crate) type WorkspaceColumns = (
+    workspaces::id,
+    workspaces::uuid,
+    workspaces::slug,
+    workspaces::name,
+    workspaces::kind,
+    workspaces::country,
+    workspaces::languages,
+    workspaces::timezone,
+    workspaces::date_style,
+);
 /// See [`WorkspaceColumns`].
-pub(crate) const WORKSPACE: WorkspaceColumns =
-    (workspaces::id, workspaces::uuid, workspaces::slug, workspaces::name, workspaces::kind, workspaces::country, workspaces::languages, workspaces::timezone, workspaces::date_style);
+pub(crate) const WORKSPACE: WorkspaceColumns = (
+    workspaces::id,
+    workspaces::uuid,
+    workspaces::slug,
+    workspaces::name,
+    workspaces::kind,
+    workspaces::country,
+    workspaces::languages,
+    workspaces::timezone,
+    workspaces::date_style,
+);
 /// A [`Workspace`] as it comes from the database.
 pub(crate) type WorkspaceRow = (i64, Id, Slug, Label, Kind, Country, Languages, Timezone, DateStyle);
 
 impl From<WorkspaceRow> for Workspace {
     fn from((key, uuid, slug, name, kind, country, languages, timezone, date_style): WorkspaceRow) -> Self {
-        Self { key: WorkspaceKey(key), uuid, slug, profile: Profile { name, kind, country, languages, timezone, date_style } }
+        Self {
+            key: WorkspaceKey(key),
+            uuid,
+            slug,
+            profile: Profile { name, kind, country, languages, timezone, date_style },
+        }
     }
 }
 
@@ -57,17 +80,31 @@ pub(super) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membe
         .order((workspaces::name, workspaces::id))
         .select((memberships::id, memberships::role, memberships::last_opened_at, WORKSPACE))
         .load::<(i64, Role, Timestamp, WorkspaceRow)>(conn)?;
-    Ok(rows.into_iter().map(|(key, role, last_opened_at, workspace)| Membership { key: MembershipKey(key), role, last_opened_at, workspace: workspace.into() }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(key, role, last_opened_at, workspace)| Membership {
+            key: MembershipKey(key),
+            role,
+            last_opened_at,
+            workspace: workspace.into(),
+        })
+        .collect())
 }
 
 pub(super) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
-    diesel::update(memberships::table.filter(memberships::id.eq(membership.0))).set(memberships::last_opened_at.eq(now.micros())).execute(conn)?;
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
+        .set(memberships::last_opened_at.eq(now.micros()))
+        .execute(conn)?;
     Ok(())
 }
 
 /// The workspace with this slug.
 pub fn workspace_by_slug(conn: &mut Conn, slug: &Slug) -> Result<Option<Workspace>, DbError> {
-    let row = workspaces::table.filter(workspaces::slug.eq(slug.as_str())).select(WORKSPACE).get_result::<WorkspaceRow>(conn).optional()?;
+    let row = workspaces::table
+        .filter(workspaces::slug.eq(slug.as_str()))
+        .select(WORKSPACE)
+        .get_result::<WorkspaceRow>(conn)
+        .optional()?;
     Ok(row.map(Workspace::from))
 }
 
@@ -119,12 +156,18 @@ pub(super) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: 
 
 /// Holds a workspace's row, which everything about its members locks, until the end of the transaction.
 pub fn lock_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<(), DbError> {
-    diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0))).set(workspaces::slug.eq(workspaces::slug)).execute(conn)?;
+    diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
+        .set(workspaces::slug.eq(workspaces::slug))
+        .execute(conn)?;
     Ok(())
 }
 
 /// The membership that a user has in a workspace now, and its role.
-pub fn present_membership(conn: &mut Conn, workspace: WorkspaceKey, user: UserKey) -> Result<Option<(MembershipKey, Role)>, DbError> {
+pub fn present_membership(
+    conn: &mut Conn,
+    workspace: WorkspaceKey,
+    user: UserKey,
+) -> Result<Option<(MembershipKey, Role)>, DbError> {
     let row = memberships::table
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(memberships::user_id.eq(user.0))
@@ -139,7 +182,11 @@ pub fn present_membership(conn: &mut Conn, workspace: WorkspaceKey, user: UserKe
 /// is over.
 pub fn lock_membership(conn: &mut Conn, membership: MembershipKey) -> Result<Option<Role>, DbError> {
     let present = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
-    let role = diesel::update(present).set(memberships::role.eq(memberships::role)).returning(memberships::role).get_result::<Role>(conn).optional()?;
+    let role = diesel::update(present)
+        .set(memberships::role.eq(memberships::role))
+        .returning(memberships::role)
+        .get_result::<Role>(conn)
+        .optional()?;
     Ok(role)
 }
 
@@ -156,7 +203,13 @@ pub fn members_with_role(conn: &mut Conn, workspace: WorkspaceKey, role: Role) -
     Ok(rows.into_iter().map(User::from).collect())
 }
 
-pub(super) fn insert_membership(conn: &mut Conn, workspace: WorkspaceKey, user: UserKey, role: Role, now: Timestamp) -> Result<(), DbError> {
+pub(super) fn insert_membership(
+    conn: &mut Conn,
+    workspace: WorkspaceKey,
+    user: UserKey,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), DbError> {
     diesel::insert_into(memberships::table)
         .values((
             memberships::user_id.eq(user.0),
@@ -171,6 +224,8 @@ pub(super) fn insert_membership(conn: &mut Conn, workspace: WorkspaceKey, user: 
 
 /// Ends a membership. Its tokens are the caller's to delete, in the same transaction.
 pub fn end_membership(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
-    diesel::update(memberships::table.filter(memberships::id.eq(membership.0))).set(memberships::removed_at.eq(now.micros())).execute(conn)?;
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
+        .set(memberships::removed_at.eq(now.micros()))
+        .execute(conn)?;
     Ok(())
 }

@@ -78,7 +78,8 @@ impl Manager {
         match &self.url {
             DatabaseUrl::Postgres(url) => {
                 let mut conn = diesel::PgConnection::establish(url).map_err(ConnectionError)?;
-                conn.batch_execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET TIME ZONE 'UTC'").map_err(QueryError)?;
+                conn.batch_execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET TIME ZONE 'UTC'")
+                    .map_err(QueryError)?;
                 Ok(Conn::Postgres(conn))
             }
             DatabaseUrl::Sqlite(path) => {

@@ -17,9 +17,13 @@ pub(super) fn migrate(conn: &mut Conn) -> diesel::migration::Result<usize> {
     match conn {
         Conn::Postgres(conn) => {
             // Waiting for another instance's migrations is not a hang.
-            conn.batch_execute(&format!("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"))?;
+            conn.batch_execute(&format!(
+                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"
+            ))?;
             let done = conn.run_pending_migrations(POSTGRES).map(|done| done.len());
-            conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK}); SET statement_timeout = '10s'; SET lock_timeout = '5s'"))?;
+            conn.batch_execute(&format!(
+                "SELECT pg_advisory_unlock({LOCK}); SET statement_timeout = '10s'; SET lock_timeout = '5s'"
+            ))?;
             done
         }
         Conn::Sqlite(conn) => {

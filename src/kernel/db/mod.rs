@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel::r2d2::{Pool, PooledConnection};
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use tokio::sync::Semaphore;
 
-pub use connection::{Conn, DatabaseUrl, UnknownScheme};
 use connection::Manager;
+pub use connection::{Conn, DatabaseUrl, UnknownScheme};
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -46,14 +46,21 @@ pub enum DbError {
 impl From<QueryError> for DbError {
     fn from(error: QueryError) -> Self {
         match &error {
-            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => Self::Taken(info.message().to_owned()),
-            QueryError::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, info) => {
-                Self::Unavailable(info.message().to_owned())
+            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+                Self::Taken(info.message().to_owned())
             }
+            QueryError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
             // SQLite tells of a lock by text only (diesel hands its code through nowhere), PostgreSQL of a
             // lock_timeout, statement_timeout or shutdown by these.
-            QueryError::DatabaseError(_, info) if says_unavailable(info.message()) => Self::Unavailable(info.message().to_owned()),
-            QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => Self::Unavailable(error.to_string()),
+            QueryError::DatabaseError(_, info) if says_unavailable(info.message()) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Failed(error.to_string()),
         }
     }

@@ -142,11 +142,4 @@ diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(memberships -> workspaces (workspace_id));
 diesel::joinable!(tokens -> memberships (membership_id));
 diesel::joinable!(token_values -> tokens (token_id));
-diesel::allow_tables_to_appear_in_same_query!(
-    users,
-    sessions,
-    workspaces,
-    memberships,
-    tokens,
-    token_values
-);
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, workspaces, memberships, tokens, token_values);

@@ -1,14 +1,16 @@
 //! The last word on every answer: its request id, the log line of a failure, and the page of a mistake of ours.
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::web;
+use std::fmt::Display;
 
-use super::{api, page};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+
+use super::{api, headers, page};
 use crate::kernel::app::App;
 use crate::kernel::id::Id;
 use crate::kernel::rng;
@@ -19,33 +21,62 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Is this a path for tools, whose errors are JSON?
 #[must_use]
 pub fn is_for_tools(path: &str) -> bool {
-    ["/api", "/auth", "/oauth2"].iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    ["/api", "/auth", "/oauth2"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Middleware around everything: an error becomes an answer here, so that the headers outside it are added to it too.
-pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let now = request.app_data::<web::Data<App>>().map(|app| app.clock.now());
-    let id = now.map(|now| Id::new(now, &mut rng::secure()));
+/// Middleware around everything. An error that comes out of a middleware instead of a handler never meets another
+/// one, so it gets its headers here too.
+pub async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let app = request.app_data::<web::Data<App>>();
+    let is_https = app.is_some_and(|app| app.site.public_url.is_https());
+    let id = app.map(|app| Id::new(app.clock.now(), &mut rng::secure()));
     let id = id.as_ref().map_or("", Id::as_str);
-    let http = request.request().clone();
-    let mut answer = match next.call(request).await {
-        Ok(answer) => answer.map_into_boxed_body(),
-        Err(error) => ServiceResponse::from_err(error, http.clone()),
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let failed =
+        |status: StatusCode, why: &dyn Display| log::error!("{id} {method} {}: {} {why}", uri.path(), status.as_u16());
+    let complete = |headers: &mut HeaderMap| {
+        headers::add_security(headers, is_https);
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(REQUEST_ID, id);
+        }
     };
-    if answer.status().is_server_error() {
-        let why = answer.response().error().map_or_else(String::new, ToString::to_string);
-        log::error!("{id} {} {}: {} {why}", http.method(), http.path(), answer.status().as_u16());
-        if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
-            let body = if is_for_tools(http.path()) {
-                api::problem(StatusCode::INTERNAL_SERVER_ERROR, &format!("Server error. Request id: {id}"))
-            } else {
-                page::our_mistake(id)
-            };
-            answer = ServiceResponse::new(http, body);
+
+    match next.call(request).await {
+        Ok(answer) => {
+            let mut answer = answer.map_into_left_body();
+            let status = answer.status();
+            if status.is_server_error() {
+                failed(status, &answer.response().error().map_or_else(String::new, ToString::to_string));
+            }
+            if status == StatusCode::INTERNAL_SERVER_ERROR {
+                answer = answer.into_response(our_mistake(uri.path(), id)).map_into_right_body();
+            }
+            complete(answer.headers_mut());
+            Ok(answer)
+        }
+        Err(error) => {
+            let mut answer = error.error_response();
+            if answer.status().is_server_error() {
+                failed(answer.status(), &error);
+            }
+            if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
+                answer = our_mistake(uri.path(), id);
+            }
+            complete(answer.headers_mut());
+            Err(InternalError::from_response(error, answer).into())
         }
     }
-    if let Ok(value) = HeaderValue::from_str(id) {
-        answer.headers_mut().insert(REQUEST_ID, value);
+}
+
+fn our_mistake(path: &str, id: &str) -> HttpResponse {
+    if is_for_tools(path) {
+        api::problem(StatusCode::INTERNAL_SERVER_ERROR, &format!("Server error. Request id: {id}"))
+    } else {
+        page::our_mistake(id)
     }
-    Ok(answer)
 }

@@ -29,7 +29,10 @@ impl Client {
         // Always there on a TCP socket, which is all that this server listens on.
         let peer = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
         let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-        let agent = request.headers().get(USER_AGENT).map(|value| text::clipped(&String::from_utf8_lossy(value.as_bytes()), AGENT_MAX));
+        let agent = request
+            .headers()
+            .get(USER_AGENT)
+            .map(|value| text::clipped(&String::from_utf8_lossy(value.as_bytes()), AGENT_MAX));
         Self { ip: behind(peer.to_canonical(), forwarded, trusted), agent: agent.filter(|agent| !agent.is_empty()) }
     }
 

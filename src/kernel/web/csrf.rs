@@ -16,9 +16,14 @@ use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 
 /// Middleware for everything that reads a cookie.
-pub async fn same_origin(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub async fn same_origin(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let passes = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || request.app_data::<web::Data<App>>().is_some_and(|app| is_ours(request.headers(), &app.site.public_url.origin()));
+        || request
+            .app_data::<web::Data<App>>()
+            .is_some_and(|app| is_ours(request.headers(), &app.site.public_url.origin()));
     if passes {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
@@ -71,7 +76,9 @@ mod tests {
     #[test]
     fn without_it_the_origin_must_be_the_public_url_s() {
         assert!(passes(&[("origin", "https://tokens.example")]));
-        for origin in ["null", "http://tokens.example", "https://tokens.example:8443", "https://tokens.example.evil", ""] {
+        for origin in
+            ["null", "http://tokens.example", "https://tokens.example:8443", "https://tokens.example.evil", ""]
+        {
             assert!(!passes(&[("origin", origin)]), "{origin}");
         }
         assert!(!passes(&[]));

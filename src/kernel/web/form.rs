@@ -46,7 +46,10 @@ impl Form {
             let name = decode(halves.next().unwrap_or_default())?;
             let text = decode(halves.next().unwrap_or_default())?;
             if fields.iter().any(|(field, _)| *field == name) {
-                return Err(refuse(StatusCode::BAD_REQUEST, "The form has a field twice, so it is not clear which one counts."));
+                return Err(refuse(
+                    StatusCode::BAD_REQUEST,
+                    "The form has a field twice, so it is not clear which one counts.",
+                ));
             }
             fields.push((name, Zeroizing::new(text)));
         }
@@ -61,7 +64,11 @@ fn decode(part: &[u8]) -> Result<String, PageError> {
 }
 
 fn refuse(status: StatusCode, why: &str) -> PageError {
-    PageError::bad(status, "This form can't be read", &format!("{why} Nothing was changed. Go back, reload the page and send its form again."))
+    PageError::bad(
+        status,
+        "This form can't be read",
+        &format!("{why} Nothing was changed. Go back, reload the page and send its form again."),
+    )
 }
 
 impl FromRequest for Form {
@@ -81,7 +88,10 @@ impl FromRequest for Form {
                 Err(_) => return Err(refuse(StatusCode::REQUEST_TIMEOUT, "It took too long to arrive.")),
             };
             if !is_form && !bytes.is_empty() {
-                return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "It was not sent as application/x-www-form-urlencoded."));
+                return Err(refuse(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "It was not sent as application/x-www-form-urlencoded.",
+                ));
             }
             Self::parse(&bytes)
         })

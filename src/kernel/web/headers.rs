@@ -3,11 +3,11 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::middleware::{DefaultHeaders, Next};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
 use super::page::{self, Notice};
-use crate::kernel::app::PublicUrl;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()";
@@ -15,26 +15,30 @@ const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), clip
 /// The longest head of a request, in bytes of its header names and values and its target.
 const HEAD_MAX: usize = 16 * 1024;
 
-/// What every answer says to a browser. `no-referrer` would be stricter, but makes browsers send `Origin: null`
+/// Adds what every answer says to a browser. `no-referrer` would be stricter, but makes browsers send `Origin: null`
 /// with our own forms.
-#[must_use]
-pub fn security(public_url: &PublicUrl) -> DefaultHeaders {
-    let headers = DefaultHeaders::new()
-        .add(("Content-Security-Policy", CONTENT_SECURITY_POLICY))
-        .add(("X-Content-Type-Options", "nosniff"))
-        .add(("Referrer-Policy", "same-origin"))
-        .add(("Cross-Origin-Opener-Policy", "same-origin"))
-        .add(("Cross-Origin-Resource-Policy", "same-origin"))
-        .add(("Permissions-Policy", PERMISSIONS_POLICY));
-    if public_url.is_https() {
-        headers.add(("Strict-Transport-Security", "max-age=63072000"))
-    } else {
-        headers
+pub fn add_security(headers: &mut HeaderMap, is_https: bool) {
+    const ALWAYS: [(&str, &str); 6] = [
+        ("content-security-policy", CONTENT_SECURITY_POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS_POLICY),
+    ];
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if is_https {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }
 }
 
 /// Refuses a request whose head is longer than 16 KiB: 431 (RFC 6585, section 5).
-pub async fn limit_head(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub async fn limit_head(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let head = request.headers().iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
     if head <= HEAD_MAX {
@@ -44,7 +48,13 @@ pub async fn limit_head(request: ServiceRequest, next: Next<impl MessageBody + '
     let answer = if super::answers::is_for_tools(request.path()) {
         HttpResponse::build(status).json(serde_json::json!({"detail": "Request header fields too large."}))
     } else {
-        page::notice(status, &Notice::new("The request is too long", "Your browser sent more than 16 KiB of headers. Delete this site's cookies and try again."))
+        page::notice(
+            status,
+            &Notice::new(
+                "The request is too long",
+                "Your browser sent more than 16 KiB of headers. Delete this site's cookies and try again.",
+            ),
+        )
     };
     Ok(request.into_response(answer))
 }

@@ -8,7 +8,10 @@ use askama::Template;
 /// Answers with a page. No cache keeps it: what it shows is one person's.
 pub fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
     match page.render() {
-        Ok(html) => HttpResponse::build(status).insert_header(ContentType::html()).insert_header((CACHE_CONTROL, "no-store")).body(html),
+        Ok(html) => HttpResponse::build(status)
+            .insert_header(ContentType::html())
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(html),
         Err(error) => {
             log::error!("a template failed: {error}");
             HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR)
@@ -67,6 +70,9 @@ pub fn notice(status: StatusCode, notice: &Notice) -> HttpResponse {
 /// The page of a mistake of ours: an id to quote, and nothing else.
 #[must_use]
 pub fn our_mistake(request_id: &str) -> HttpResponse {
-    let notice = Notice::new("Something went wrong on our side", "Please try again. If it happens again, give this number to the person who runs this server; the log has the reason under it.");
+    let notice = Notice::new(
+        "Something went wrong on our side",
+        "Please try again. If it happens again, give this number to the person who runs this server; the log has the reason under it.",
+    );
     answer(StatusCode::INTERNAL_SERVER_ERROR, &NoticePage { notice: &notice, request_id: Some(request_id) })
 }

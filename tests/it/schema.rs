@@ -1,0 +1,84 @@
+//! `schema.rs` against what the migrations make.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use latchkey::kernel::db::{DatabaseUrl, Db, DbError};
+
+/// Table by table, the columns that `schema.rs` declares, read from its own text.
+fn declared() -> BTreeMap<String, BTreeSet<(String, String)>> {
+    let text = include_str!("../../src/kernel/db/schema.rs");
+    let mut tables = BTreeMap::new();
+    for block in text.split("diesel::table! {").skip(1) {
+        let name = block.trim_start().split(' ').next().unwrap().to_owned();
+        let columns = block
+            .split("\n    }")
+            .next()
+            .unwrap()
+            .lines()
+            .filter_map(|line| line.trim().strip_suffix(',')?.split_once(" -> "));
+        tables.insert(name, columns.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect());
+    }
+    tables
+}
+
+#[derive(diesel::QueryableByName)]
+struct Column {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    table_name: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    column_name: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    kind: String,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    nullable: bool,
+}
+
+#[test]
+fn db_the_schema_is_what_the_migrations_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("x.db"))).unwrap();
+    let columns: Vec<Column> = db
+        .read_blocking(|conn| {
+            use diesel::RunQueryDsl as _;
+            diesel::sql_query(
+                "SELECT m.name AS table_name, p.name AS column_name, p.type AS kind, (p.\"notnull\" = 0 AND p.pk = 0) AS nullable \
+                 FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '__diesel%'",
+            )
+            .load(conn)
+            .map_err(DbError::from)
+        })
+        .unwrap();
+    let mut made: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for column in columns {
+        let kinds: &[&str] = match column.kind.as_str() {
+            "INTEGER" => &["BigInt", "SmallInt", "Bool"],
+            "TEXT" => &["Text"],
+            "BLOB" => &["Binary"],
+            other => panic!("{other}"),
+        };
+        // SQLite has one kind of integer: take the one that was declared, if it is one of them.
+        let declared = declared();
+        let said = declared
+            .get(&column.table_name)
+            .and_then(|columns| columns.iter().find(|(name, _)| *name == column.column_name))
+            .map(|(_, kind)| kind.clone());
+        let bare = said.as_deref().map(|kind| kind.trim_start_matches("Nullable<").trim_end_matches('>').to_owned());
+        let kind = bare.filter(|kind| kinds.contains(&kind.as_str())).unwrap_or_else(|| kinds[0].to_owned());
+        let kind = if column.nullable { format!("Nullable<{kind}>") } else { kind };
+        made.entry(column.table_name).or_default().insert((column.column_name, kind));
+    }
+    assert_eq!(made, declared());
+}
+
+#[test]
+fn db_several_processes_may_start_at_once_on_an_empty_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("x.db"));
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| Db::open(&url).map(|_| ()))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for opened in opened {
+        opened.unwrap();
+    }
+}

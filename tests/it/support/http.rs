@@ -1,0 +1,236 @@
+//! HTTP as tools and browsers speak it: a browser keeps cookies and says where its forms come from.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let body = response.into_body().read_to_string().unwrap_or_default();
+        Self { status, headers, body }
+    }
+
+    /// The one header of this name; "" if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+
+    /// Every header of this name.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+    }
+
+    /// The value of the hidden field `name` in the page's form.
+    pub fn hidden(&self, name: &str) -> &str {
+        let start = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+        self.between(&start, "\"").unwrap_or_else(|| panic!("no hidden field {name}: {}", self.body))
+    }
+
+    /// The token value that the page shows.
+    pub fn value(&self) -> &str {
+        self.between("aria-label=\"Token value\" value=\"", "\"").unwrap_or_else(|| panic!("no value: {}", self.body))
+    }
+
+    /// The text between two texts of the body.
+    pub fn between(&self, start: &str, end: &str) -> Option<&str> {
+        let rest = &self.body[self.body.find(start)? + start.len()..];
+        Some(&rest[..rest.find(end)?])
+    }
+
+    /// The body without tags and with single blanks: what a person reads.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut in_tag = false;
+        for c in self.body.chars() {
+            match c {
+                '<' => in_tag = true,
+                '>' => {
+                    in_tag = false;
+                    text.push(' ');
+                }
+                c if !in_tag => text.push(c),
+                _ => {}
+            }
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
+
+/// One request of a tool's.
+pub struct Call {
+    agent: ureq::Agent,
+    request: ureq::http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub fn new(address: SocketAddr, method: &str, path: &str) -> Self {
+        Self {
+            agent: agent(),
+            request: ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}")),
+            body: Vec::new(),
+        }
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self { request: self.request.header(name, value), ..self }
+    }
+
+    pub fn bearer(self, value: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {value}"))
+    }
+
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    pub fn send(self) -> Answer {
+        Answer::of(self.agent.run(self.request.body(self.body).unwrap()).unwrap())
+    }
+}
+
+/// A browser: keeps cookies, and says that its forms come from the site's own pages.
+#[derive(Clone)]
+pub struct Browser {
+    address: SocketAddr,
+    agent: ureq::Agent,
+    cookies: RefCell<BTreeMap<String, String>>,
+}
+
+impl Browser {
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, agent: agent(), cookies: RefCell::default() }
+    }
+
+    /// The cookies it would send, as a header.
+    pub fn cookie_header(&self) -> String {
+        self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Puts a cookie in.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], &[], Vec::new())
+    }
+
+    /// Goes to a page and on, wherever it is sent.
+    pub fn follow(&self, path: &str) -> Answer {
+        let mut answer = self.get(path);
+        for _ in 0..5 {
+            if answer.status != 303 {
+                break;
+            }
+            answer = self.get(answer.header("location").to_owned().as_str());
+        }
+        answer
+    }
+
+    /// Sends a form from one of the site's pages.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let body = fields
+            .iter()
+            .map(|(name, text)| format!("{}={}", encode(name), encode(text)))
+            .collect::<Vec<_>>()
+            .join("&");
+        self.send(
+            "POST",
+            path,
+            &[("Sec-Fetch-Site", "same-origin")],
+            &[("Content-Type", "application/x-www-form-urlencoded")],
+            body.into_bytes(),
+        )
+    }
+
+    /// Sends a request with these headers and no others but its cookies.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        more: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        let cookies = self.cookie_header();
+        if !cookies.is_empty() {
+            request = request.header("Cookie", cookies);
+        }
+        for (name, value) in headers.iter().chain(more) {
+            request = request.header(*name, *value);
+        }
+        let answer = Answer::of(self.agent.run(request.body(body).unwrap()).unwrap());
+        for cookie in answer.headers("set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if cookie.contains("Max-Age=0") || value.is_empty() {
+                self.cookies.borrow_mut().remove(name);
+            } else {
+                self.set_cookie(name, value);
+            }
+        }
+        answer
+    }
+
+    /// Opens the form of a new token and sends it.
+    pub fn create_token(&self, slug: &str, name: &str) -> Answer {
+        let form = self.get(&format!("/w/{slug}/settings/tokens/new"));
+        self.post(&format!("/w/{slug}/settings/tokens"), &[("name", name), ("form_key", form.hidden("form_key"))])
+    }
+
+    /// The page that deletes the token of this name.
+    pub fn delete_path(&self, slug: &str, name: &str) -> String {
+        let list = self.get(&format!("/w/{slug}/settings/tokens"));
+        let before = list.body.split(&format!("aria-label=\"Delete token {name}\"")).next().unwrap();
+        let start = before.rfind("href=\"").unwrap_or_else(|| panic!("no token {name}: {}", list.body)) + 6;
+        before[start..].split('"').next().unwrap().to_owned()
+    }
+}
+
+/// Sends bytes as they are on a connection of their own, and reads until the server closes it or is silent for a
+/// second.
+pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let mut chunk = [0; 8192];
+    while let Ok(read @ 1..) = stream.read(&mut chunk) {
+        answer.extend_from_slice(&chunk[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -1,0 +1,187 @@
+//! The kit: a real server on a free port with a temporary database, people in it, and a browser for each of them.
+//! What a test does, it does over HTTP.
+
+pub mod http;
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use latchkey::accounts::password::{NewPassword, Passwords};
+use latchkey::accounts::{NewUser, User, add_user};
+use latchkey::config::ServerSettings;
+use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
+use latchkey::kernel::db::{DatabaseUrl, Db};
+use latchkey::kernel::rng;
+use latchkey::server::{Options, Server};
+use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
+
+use http::{Answer, Browser, Call};
+
+/// The password of everybody.
+pub const PASSWORD: &str = "open the door please";
+
+/// When tests begin: 23 November 2026, 12:00 UTC.
+pub const NOON: Timestamp = Timestamp::from_micros(1_795_435_200_000_000);
+
+/// A running server. Stops when dropped.
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub db: Db,
+    pub clock: ManualClock,
+    /// The set-up link, if there is nobody yet.
+    pub setup_url: Option<String>,
+    pub folder: tempfile::TempDir,
+    settings: ServerSettings,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Where people reach the server of a test that says nothing else: the address it listens on.
+pub fn plain_settings() -> ServerSettings {
+    ServerSettings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        allow_insecure_http: false,
+    }
+}
+
+impl TestServer {
+    /// A server with the workspace `acme` (production) and `acme-demo` (demo): Alice is administrator of both, Bob
+    /// editor of both, Dave agent of `acme`; and Charlie, a stranger to them, is administrator of `other`.
+    pub fn start() -> Self {
+        let server = Self::empty(plain_settings());
+        server.add_people();
+        server
+    }
+
+    /// A server that nobody has set up.
+    pub fn empty(settings: ServerSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("latchkey.db"))).unwrap();
+        let clock = ManualClock::at(NOON);
+        let mut server = Self { address: settings.listen, db, clock, setup_url: None, folder, settings, running: None };
+        server.run();
+        server
+    }
+
+    /// Stops the server, letting requests end, and starts it again on the same database.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.run();
+    }
+
+    fn run(&mut self) {
+        let (report, started) = mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let options = Options {
+            settings: self.settings.clone(),
+            data_dir: self.folder.path().to_owned(),
+            db: self.db.clone(),
+            clock: Clock::Manual(self.clock.clone()),
+            passwords: Passwords::weak(),
+            stop_on_signals: false,
+        };
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = Server::start(options).unwrap();
+                report.send((server.address, server.setup_url.clone())).unwrap();
+                let handle = server.handle();
+                actix_web::rt::spawn(async move {
+                    let _ = stopped.await;
+                    handle.stop(false).await;
+                });
+                server.run().await.unwrap();
+            });
+        });
+        (self.address, self.setup_url) = started.recv().unwrap();
+        self.running = Some(Running { stop, thread });
+    }
+
+    /// Stops the server; what it had collected is written.
+    pub fn stop(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+
+    fn add_people(&self) {
+        let password = NewPassword::choose(PASSWORD, None).unwrap();
+        let hash = Passwords::weak().hash_blocking(&password, &mut rng::secure()).unwrap();
+        let person = |name: &str| {
+            let email = format!("{}@example.org", name.to_lowercase());
+            let new =
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut rng::secure());
+            self.db.write_blocking(|conn| add_user(conn, &new, None, "test")).unwrap()
+        };
+        let [alice, bob, charlie, dave] = ["Alice", "Bob", "Charlie", "Dave"].map(person);
+        let demo = self.add_workspace("acme-demo", "Acme Demo", Kind::Demo);
+        let acme = self.add_workspace("acme", "Acme", Kind::Production);
+        let other = self.add_workspace("other", "Other", Kind::Production);
+        for (user, workspace, role) in [
+            (&alice, &demo, Role::Administrator),
+            (&bob, &demo, Role::Editor),
+            (&alice, &acme, Role::Administrator),
+            (&bob, &acme, Role::Editor),
+            (&dave, &acme, Role::Agent),
+            (&charlie, &other, Role::Administrator),
+        ] {
+            self.add_member(user, workspace, role);
+        }
+    }
+
+    /// Adds a workspace.
+    pub fn add_workspace(&self, slug: &str, name: &str, kind: Kind) -> Workspace {
+        let new = NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut rng::secure());
+        self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
+    }
+
+    /// Makes somebody a member. Who is added later comes to it first: `last_opened_at` grows.
+    pub fn add_member(&self, user: &User, workspace: &Workspace, role: Role) {
+        self.clock.advance(std::time::Duration::from_millis(1));
+        let now = Clock::Manual(self.clock.clone()).now();
+        self.db.write_blocking(|conn| add_member(conn, workspace, user, role, None, now)).unwrap();
+    }
+
+    /// A browser that nobody has used yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.address)
+    }
+
+    /// The browser of somebody who is signed in: `alice`, `bob`, `charlie` or `dave`.
+    pub fn signed_in(&self, name: &str) -> Browser {
+        let browser = self.browser();
+        let answer = browser.post("/login", &[("email", &format!("{name}@example.org")), ("password", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{name} can't sign in: {}", answer.body);
+        browser
+    }
+
+    /// Creates a token as a person would and returns its value.
+    pub fn create_token(&self, browser: &Browser, slug: &str, name: &str) -> String {
+        let answer = browser.create_token(slug, name);
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.value().to_owned()
+    }
+
+    /// A request to the API, without credentials yet.
+    pub fn api(&self, method: &str, path: &str) -> Call {
+        Call::new(self.address, method, path)
+    }
+
+    /// `GET /api/v2/workspace.json` with a Bearer value.
+    pub fn call(&self, value: &str) -> Answer {
+        self.api("GET", "/api/v2/workspace.json").header("Authorization", &format!("Bearer {value}")).send()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
