@@ -15,7 +15,7 @@ pub struct DataSettings {
     #[arg(long, env = "LATCHKEY_DATA_DIR", default_value = "data", value_name = "DIR", global = true)]
     pub data_dir: PathBuf,
 
-    /// The database: a path, sqlite://PATH or postgres://USER@HOST/NAME [default: latchkey.db in the data folder]
+    /// The database: a path, <sqlite://PATH> or <postgres://USER@HOST/NAME> [default: latchkey.db in the data folder]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<DatabaseUrl>,
 }
@@ -35,7 +35,7 @@ pub struct ServerSettings {
     #[arg(long, env = "LATCHKEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
-    /// Where people and tools reach this server, like https://tokens.example [default: http:// and the address listened on]
+    /// Where people and tools reach this server, like <https://tokens.example> [default: http:// and the address listened on]
     #[arg(long, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 

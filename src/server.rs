@@ -130,11 +130,11 @@ impl Server {
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
         let Self { running, uses, db, .. } = self;
-        let (flushed, flush_db) = (uses.clone(), db.clone());
+        let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
                 rt::time::sleep(FLUSH_EVERY).await;
-                flushed.flush(&flush_db).await;
+                collected.flush(&target).await;
             }
         });
         let ended = running.await;

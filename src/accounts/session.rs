@@ -49,6 +49,7 @@ impl BrowserSession {
     }
 
     /// Takes the sentence that the page before left.
+    #[must_use]
     pub fn take_flash(&self) -> Option<String> {
         // A look first: taking marks the session as changed, and most pages find nothing.
         self.0.get::<String>(FLASH).ok().flatten().inspect(|_| {

@@ -19,11 +19,11 @@ use crate::kernel::id::Id;
 use crate::kernel::rng;
 
 /// A session that nobody uses for this long is over.
-const IDLE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const IDLE: Duration = Duration::from_hours(168);
 /// A session is over after this long, used or not.
-const WHOLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const WHOLE: Duration = Duration::from_hours(720);
 /// How often at most it is written down that a session is in use.
-const SEEN: Duration = Duration::from_secs(60 * 60);
+const SEEN: Duration = Duration::from_hours(1);
 
 type State = HashMap<String, String>;
 

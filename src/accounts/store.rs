@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use sha2::Digest as _;
 
 use super::password::PasswordHash;
 use super::{EmailAddress, NewUser, User};
@@ -93,9 +94,9 @@ pub(super) fn end_sessions(conn: &mut Conn, user: UserKey) -> Result<(), DbError
 }
 
 /// The window in which failures count.
-const WINDOW: Duration = Duration::from_secs(15 * 60);
+const WINDOW: Duration = Duration::from_mins(15);
 /// How long an address stays known to an account that signed in from it.
-const FAMILIAR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const FAMILIAR: Duration = Duration::from_hours(720);
 const PER_ACCOUNT_AND_ADDRESS: i64 = 10;
 const PER_ADDRESS: i64 = 50;
 const PER_ACCOUNT: i64 = 100;
@@ -238,6 +239,5 @@ pub fn site_key(conn: &mut Conn, rng: &mut impl CryptoRng) -> Result<Vec<u8>, Db
         }
     };
     // 86 base62 characters hold the 512 bits that the key is derived down to.
-    use sha2::Digest as _;
     Ok(sha2::Sha512::digest(text.as_bytes()).to_vec())
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::DbError;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
 use crate::kernel::web::client::Client;
@@ -137,7 +136,7 @@ pub async fn delete_token(
         at: app.clock.now(),
     };
     let uuid = caller.uuid.clone();
-    app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion).map_err(DbError::from)).await?;
+    app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await?;
     Ok(answer(&caller, StatusCode::NO_CONTENT, None::<&()>))
 }
 
@@ -147,6 +146,7 @@ pub async fn not_found() -> HttpResponse {
 }
 
 /// A method that a path does not take.
+#[must_use]
 pub fn method_not_allowed(request: &HttpRequest, allow: &str) -> HttpResponse {
     api::method_not_allowed(request.method().as_str(), allow)
 }

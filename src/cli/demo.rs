@@ -38,7 +38,7 @@ pub fn demo(settings: ServerSettings, clock: Clock) -> Done {
     })
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 fn fill(db: &Db, now: Timestamp) -> Done {
     let password = NewPassword::choose(PASSWORD, None).map_err(|refused| Failure::new(refused.0))?;
@@ -65,7 +65,7 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     }
     let [(ada, _), (ben, _), _] = &users[..] else { return Ok(()) };
     let [demo, production] = &workspaces[..] else { return Ok(()) };
-    let minutes = |n: u32| now - n * Duration::from_secs(60);
+    let minutes = |n: u32| now - n * Duration::from_mins(1);
     add_token(
         db,
         ada,
@@ -112,7 +112,7 @@ fn add_token(
     workspace: &Workspace,
     name: &str,
     at: Timestamp,
-    used: Option<(Timestamp, &str, &str)>,
+    last_use: Option<(Timestamp, &str, &str)>,
 ) -> Result<(Owner, latchkey::kernel::id::Id), Failure> {
     let value = TokenValue::generate(&mut rng::secure());
     let new = NewToken::new(parse(name)?, &value, None, at, &mut rng::secure());
@@ -120,20 +120,20 @@ fn add_token(
         .read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?
         .ok_or_else(|| Failure::new("a demo member is missing"))?;
     db.write_blocking(|conn| create(conn, &owner, &new, None))?;
-    if let Some((at, ip, agent)) = used {
+    if let Some((at, ip, agent)) = last_use {
         let header = format!("Bearer {}", value.reveal());
         let presented =
             verify::read(std::iter::once(header.as_bytes())).map_err(|_| Failure::new("a demo token is malformed"))?;
         let caller = db
             .read_blocking(|conn| verify::check(conn, &presented, at))?
             .map_err(|_| Failure::new("a demo token is refused"))?;
-        let uses = Uses::default();
-        uses.record(
+        let evidence = Uses::default();
+        evidence.record(
             caller.value(),
             latchkey::kernel::web::client::Client { ip: ip.parse()?, agent: Some(agent.to_owned()) },
             at,
         );
-        uses.flush_blocking(db)?;
+        evidence.flush_blocking(db)?;
     }
     Ok((owner, new.uuid))
 }

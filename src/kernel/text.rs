@@ -59,7 +59,7 @@ impl FromStr for Label {
 }
 
 /// The key under which text is compared where letters' case must not count. Folded here, not in the database:
-/// `SQLite`'s NOCASE and `PostgreSQL`'s lower() disagree outside ASCII.
+/// `SQLite`'s NOCASE and `PostgreSQL`'s `lower()` disagree outside ASCII.
 #[must_use]
 pub fn fold(text: &str) -> String {
     text.to_lowercase()

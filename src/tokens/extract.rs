@@ -107,7 +107,6 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Refused(Refusal { style, reason }) => match (reason, style) {
-                (Reason::Role, _) => StatusCode::FORBIDDEN,
                 (Reason::Twice, _) => StatusCode::BAD_REQUEST,
                 (Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64, Style::Bearer) => {
                     StatusCode::BAD_REQUEST
@@ -115,7 +114,7 @@ impl ResponseError for ApiError {
                 (Reason::Missing | Reason::Unknown | Reason::Ended(..) | Reason::OtherEmail, Style::Bearer) => {
                     StatusCode::UNAUTHORIZED
                 }
-                (_, Style::Token | Style::Basic) => StatusCode::FORBIDDEN,
+                (Reason::Role, _) | (_, Style::Token | Style::Basic) => StatusCode::FORBIDDEN,
             },
             Self::Db(DbError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Db(DbError::Taken(_) | DbError::Failed(_)) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -102,7 +102,6 @@ fn checksum(checked: &[u8]) -> [u8; CHECKSUM] {
     let mut rest = crc32fast::hash(checked);
     let mut digits = [b'0'; CHECKSUM];
     for digit in digits.iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "a remainder of 62")]
         let low = (rest % 62) as u8;
         *digit = rng::base62_digit(low);
         rest /= 62;

@@ -14,7 +14,7 @@ use crate::kernel::rng::{self, CryptoRng};
 use crate::kernel::web::client::Client;
 
 /// How long a set-up link is good; a restart prints a new one.
-const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const GOOD_FOR: Duration = Duration::from_hours(24);
 /// 32 base62 characters: 190 bits.
 const CODE_LENGTH: usize = 32;
 

@@ -1,5 +1,14 @@
 //! Stories told to the real server over HTTP. Alice owns, Bob is in the team, Charlie is a stranger, Dave is an agent.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test that can't go on should say where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unused_self,
+    clippy::match_same_arms,
+    clippy::struct_field_names,
+    dead_code,
+    missing_docs,
+    reason = "a test that can't go on should say where"
+)]
 
 mod architecture;
 mod schema;

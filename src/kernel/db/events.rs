@@ -70,7 +70,7 @@ pub struct Event<'a> {
     pub detail: Option<&'a str>,
 }
 
-impl<'a> Event<'a> {
+impl Event<'_> {
     /// An event of this kind about nothing yet.
     #[must_use]
     pub const fn new(at: Timestamp, kind: EventKind) -> Self {

@@ -127,8 +127,8 @@ impl Db {
         if let DatabaseUrl::Sqlite(path) = url {
             connection::prepare_file(path).map_err(|error| OpenError::File(path.clone(), error))?;
         }
-        let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { READERS };
-        let writes = Lane::open(url, writers, WRITE_PATIENCE)?;
+        let width = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { READERS };
+        let writes = Lane::open(url, width, WRITE_PATIENCE)?;
         let reads = Lane::open(url, READERS, READ_PATIENCE)?;
         let db = Self { reads, writes };
         let mut conn = db.writes.take_blocking().map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
@@ -206,9 +206,8 @@ impl Lane {
         E: FromDb,
     {
         let queue = Arc::clone(&self.places).acquire_owned();
-        let place = match tokio::time::timeout(QUEUE_PATIENCE, queue).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) | Err(_) => return Err(DbError::Unavailable("every connection is busy".to_owned()).into()),
+        let Ok(Ok(place)) = tokio::time::timeout(QUEUE_PATIENCE, queue).await else {
+            return Err(DbError::Unavailable("every connection is busy".to_owned()).into());
         };
         let lane = self.clone();
         actix_web::web::block(move || {

@@ -25,7 +25,8 @@ pub fn hash() -> &'static str {
             sha.update((content.len() as u64).to_be_bytes());
             sha.update(content);
         }
-        sha.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        let [a, b, c, d, e, f, ..]: [u8; 32] = sha.finalize().into();
+        format!("{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}")
     })
 }
 

@@ -139,6 +139,7 @@ impl Field {
     }
 
     /// Reads the field `name` of `form` as a `T`; if that can't be, the field says why.
+    #[must_use]
     pub fn read<T: std::str::FromStr<Err = Refused>>(form: &Form, name: &str) -> (Self, Option<T>) {
         let text = form.text(name);
         match text.parse() {
