@@ -25,8 +25,9 @@ pub fn hash() -> &'static str {
             sha.update((content.len() as u64).to_be_bytes());
             sha.update(content);
         }
-        let [a, b, c, d, e, f, ..]: [u8; 32] = sha.finalize().into();
-        format!("{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}")
+        let digest: [u8; 32] = sha.finalize().into();
+        let head = digest.iter().take(6).fold(0u64, |head, &byte| head << 8 | u64::from(byte));
+        format!("{head:012x}")
     })
 }
 
