@@ -9,7 +9,8 @@ use crate::api;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
-use crate::tokens::{overview, pages as token_pages};
+use crate::tokens::overview;
+use crate::tokens::pages::{self as token_pages, create, delete, rename, rotate};
 use crate::workspaces::pages as workspace_pages;
 
 /// A path and the methods it takes.
@@ -53,9 +54,13 @@ routes! { PAGES, serve_pages, other_method, "":
     "/logout" { POST account_pages::sign_out }
     "/w/{slug}" { GET overview::show }
     "/w/{slug}/settings" { GET workspace_pages::show_general, POST workspace_pages::submit_general }
-    "/w/{slug}/settings/tokens" { GET token_pages::list, POST token_pages::submit }
-    "/w/{slug}/settings/tokens/new" { GET token_pages::new }
-    "/w/{slug}/settings/tokens/{uuid}/delete" { GET token_pages::confirm_delete, POST token_pages::submit_delete }
+    "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
+    "/w/{slug}/settings/tokens/new" { GET create::show }
+    "/w/{slug}/settings/tokens/{uuid}" { GET rename::show, POST rename::submit }
+    "/w/{slug}/settings/tokens/{uuid}/use.json" { GET rename::first_call }
+    "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
+    "/w/{slug}/settings/tokens/{uuid}/retire" { GET rotate::show_retire, POST rotate::submit_retire }
+    "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
 }
 
 routes! { API, serve_api, api::method_not_allowed, "{slash:/?}":

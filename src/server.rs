@@ -16,6 +16,7 @@ use crate::kernel::db::{Db, DbError};
 use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, headers};
 use crate::routes;
+use crate::tokens;
 use crate::tokens::uses::{FLUSH_EVERY, Uses};
 use crate::workspaces::setup;
 
@@ -23,6 +24,8 @@ use crate::workspaces::setup;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How often tombstones that are old enough are forgotten.
+const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// How long requests may go on after the server was told to stop.
 const DRAIN_SECONDS: u64 = 20;
 
@@ -73,6 +76,7 @@ pub struct Server {
     running: actix_web::dev::Server,
     uses: Uses,
     db: Db,
+    clock: Clock,
 }
 
 impl Server {
@@ -87,6 +91,7 @@ impl Server {
         let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
 
+        let server_clock = clock.clone();
         let app = App {
             db: db.clone(),
             clock,
@@ -118,6 +123,7 @@ impl Server {
             running,
             uses,
             db,
+            clock: server_clock,
         })
     }
 
@@ -129,7 +135,8 @@ impl Server {
 
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { running, uses, db, .. } = self;
+        let Self { running, uses, db, clock, .. } = self;
+        let purged = db.clone();
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
@@ -137,7 +144,17 @@ impl Server {
                 collected.flush(&target).await;
             }
         });
+        let purger = rt::spawn(async move {
+            loop {
+                let before = clock.now() - tokens::REMEMBERED;
+                if let Err(error) = purged.write(move |conn| tokens::purge(conn, before)).await {
+                    log::warn!("tombstones are not purged yet: {error}");
+                }
+                rt::time::sleep(PURGE_EVERY).await;
+            }
+        });
         let ended = running.await;
+        purger.abort();
         flusher.abort();
         uses.flush(&db).await;
         ended.map_err(StartError::Run)

@@ -79,6 +79,31 @@ all("[data-copy]").forEach((button) => {
 // A value does not outlive its page: Back must not bring it back.
 on("pagehide", () => all("[data-secret]").forEach((secret) => secret.remove()), window);
 
+// The first call of a new value shows by itself: asked every 3 s for a while, only while the page is looked at.
+all("[data-first-call]").forEach((badge) => {
+  let asks = 200;
+  const ask = async () => {
+    if (!document.hidden) {
+      asks -= 1;
+      const answer = await fetch(badge.dataset.firstCall, { redirect: "error" }).then((it) => it.json()).catch(() => ({}));
+      if (answer.used) {
+        badge.textContent = `First call received${answer.ip ? ` from ${answer.ip}` : ""}`;
+        return badge.classList.add("done");
+      }
+    }
+    if (asks > 0) setTimeout(ask, 3000);
+  };
+  setTimeout(ask, 3000);
+});
+
+// A field that only one choice needs shows with that choice.
+all("[data-with]").forEach((part) => {
+  const choice = document.getElementById(part.dataset.with);
+  const match = () => { part.hidden = choice.value !== part.dataset.value; };
+  on("change", match, choice);
+  match();
+});
+
 // What the page before left to say is announced too: a live region speaks only when it changes.
 const flash = document.querySelector(".flash");
 if (flash) setTimeout(() => say(flash.textContent.trim()), 150);

@@ -97,15 +97,15 @@ struct UserRef<'a> {
 /// is when the older of two values stops.
 pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpResponse, ApiError> {
     let (now, asker) = (app.clock.now(), caller.clone());
-    let details = app.db.read(move |conn| store::details(conn, &asker, now)).await?;
+    let token = app.db.read(move |conn| store::of_caller(conn, &asker)).await?;
     // Deleted between the check and this query: the caller will be told at its next request.
-    let Some(details) = details else { return Ok(api::not_found()) };
-    let (current, retiring) = (details.values.first(), details.values.get(1));
-    let asking = details.values.iter().find(|value| value.key == caller.value).or(current);
+    let Some(token) = token else { return Ok(api::not_found()) };
+    let retiring = token.retiring(now);
+    let asking = token.values().find(|value| value.key == caller.value).unwrap_or(&token.current);
     let body = TokenBody {
         uuid: &caller.uuid,
         name: caller.name.as_str(),
-        hint: asking.map_or("", |value| &value.hint),
+        hint: &asking.hint,
         workspace: WorkspaceRef {
             uuid: &caller.workspace.uuid,
             slug: caller.workspace.slug.as_str(),
@@ -113,9 +113,9 @@ pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpRe
         },
         user: UserRef { uuid: &caller.user.uuid, email: caller.user.email.as_str(), name: caller.user.name.as_str() },
         role: caller.role.as_str(),
-        created_on: details.created_at,
-        expires_on: current.and_then(|value| value.ends_at),
-        last_used_on: asking.and_then(|value| value.last_use.as_ref()).map(|last| last.at),
+        created_on: token.created_at,
+        expires_on: token.current.ends_at,
+        last_used_on: asking.last_use.as_ref().map(|last| last.at),
         rotating: retiring.is_some(),
         retires_on: retiring.and_then(|value| value.ends_at),
     };

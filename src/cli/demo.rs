@@ -7,10 +7,14 @@ use latchkey::accounts::{NewUser, User, add_user};
 use latchkey::config::ServerSettings;
 use latchkey::kernel::clock::{Clock, Timestamp};
 use latchkey::kernel::db::{DatabaseUrl, Db};
+use latchkey::kernel::id::Id;
 use latchkey::kernel::rng;
+use latchkey::kernel::web::client::Client;
+use latchkey::tokens::expiry::{Expiry, Grace};
+use latchkey::tokens::life::{Rotation, rotate};
 use latchkey::tokens::uses::Uses;
 use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::verify;
+use latchkey::tokens::verify::{self, Caller, Reason, Refusal};
 use latchkey::tokens::{Deletion, NewToken, Owner, Via, create, delete, store};
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
 
@@ -65,77 +69,113 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     }
     let [(ada, _), (ben, _), _] = &users[..] else { return Ok(()) };
     let [demo, production] = &workspaces[..] else { return Ok(()) };
-    let minutes = |n: u32| now - n * Duration::from_mins(1);
-    add_token(
-        db,
-        ada,
-        production,
-        "Reporting",
-        now - 20 * DAY,
-        Some((minutes(4), "203.0.113.7", "python-requests/2.32.3")),
-    )?;
-    add_token(
-        db,
-        ada,
-        production,
-        "Partner system",
-        now - 103 * DAY,
-        Some((minutes(26 * 60), "198.51.100.20", "axios/1.7.9")),
-    )?;
-    let old = add_token(
-        db,
-        ada,
-        production,
-        "Old dashboard",
-        now - 80 * DAY,
-        Some((minutes(9 * 24 * 60), "203.0.113.80", "curl/8.5.0")),
-    )?;
-    db.write_blocking(|conn| {
-        let deletion = Deletion {
-            via: Via::Page,
-            by: Some((old.0.user.clone(), old.0.email.clone())),
-            client: None,
-            at: now - 2 * DAY,
-        };
-        delete(conn, &old.0, &old.1, &deletion)
-    })?;
-    add_token(db, ada, demo, "Try-out script", now - 2 * DAY, None)?;
-    for name in ["Warehouse sync", "Nightly export", "Dashboard"] {
-        add_token(db, ben, production, name, now - 40 * DAY, Some((minutes(90), "203.0.113.9", "Go-http-client/2.0")))?;
+    let story = Story { db, now };
+    let reporting = story.token(ada, production, "Reporting", 20 * DAY, Expiry::Never)?;
+    story.uses(&reporting, 4 * MINUTE, "203.0.113.7", "python-requests/2.32.3")?;
+    let mut partner = story.token(ada, production, "Partner system", 103 * DAY, Expiry::Never)?;
+    story.uses(&partner, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
+    let old = story.rotate(&mut partner, 4 * HOUR)?;
+    story.uses(&partner, 2 * MINUTE, "198.51.100.21", "axios/1.7.9")?;
+    story.uses_value(&old, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
+    let survey = story.token(ada, production, "Survey import", 84 * DAY, Expiry::Days(90))?;
+    story.uses(&survey, 26 * HOUR, "203.0.113.40", "Go-http-client/2.0")?;
+    let gone = story.token(ada, demo, "Old dashboard", 80 * DAY, Expiry::Never)?;
+    story.uses(&gone, 9 * DAY, "203.0.113.80", "curl/8.5.0")?;
+    story.delete(&gone, 2 * DAY)?;
+    for hours in (0..14).rev() {
+        story.tries(&gone, 3 * MINUTE + hours * HOUR, "203.0.113.80", "python-requests/2.32.3")?;
     }
+    story.token(ada, demo, "Try-out script", 2 * DAY, Expiry::Never)?;
+
+    let expired = story.token(ben, production, "Nightly export", 35 * DAY, Expiry::Days(30))?;
+    story.uses(&expired, 6 * DAY, "203.0.113.9", "curl/8.5.0")?;
+    story.tries(&expired, 8 * HOUR, "203.0.113.9", "curl/8.5.0")?;
+    story.token(ben, production, "Forgotten script", 40 * DAY, Expiry::Never)?;
+    let mut sync = story.token(ben, production, "Warehouse sync", 60 * DAY, Expiry::Never)?;
+    story.uses(&sync, 90 * MINUTE, "203.0.113.9", "Go-http-client/2.0")?;
+    story.rotate(&mut sync, 20 * MINUTE)?;
     Ok(())
 }
 
-fn add_token(
-    db: &Db,
-    user: &User,
-    workspace: &Workspace,
-    name: &str,
-    at: Timestamp,
-    last_use: Option<(Timestamp, &str, &str)>,
-) -> Result<(Owner, latchkey::kernel::id::Id), Failure> {
-    let value = TokenValue::generate(&mut rng::secure());
-    let new = NewToken::new(parse(name)?, &value, None, at, &mut rng::secure());
-    let owner = db
-        .read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?
-        .ok_or_else(|| Failure::new("a demo member is missing"))?;
-    db.write_blocking(|conn| create(conn, &owner, &new, None))?;
-    if let Some((at, ip, agent)) = last_use {
-        let header = format!("Bearer {}", value.reveal());
-        let presented =
-            verify::read(std::iter::once(header.as_bytes())).map_err(|_| Failure::new("a demo token is malformed"))?;
-        let caller = db
-            .read_blocking(|conn| verify::check(conn, &presented, at))?
-            .map_err(|_| Failure::new("a demo token is refused"))?;
-        let evidence = Uses::default();
-        evidence.record(
-            caller.value(),
-            latchkey::kernel::web::client::Client { ip: ip.parse()?, agent: Some(agent.to_owned()) },
-            at,
-        );
-        evidence.flush_blocking(db)?;
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Lets things have happened: each so long ago, by the same code that does them for real.
+struct Story<'a> {
+    db: &'a Db,
+    now: Timestamp,
+}
+
+struct SampleToken {
+    owner: Owner,
+    uuid: Id,
+    value: TokenValue,
+}
+
+impl Story<'_> {
+    fn token(
+        &self,
+        user: &User,
+        workspace: &Workspace,
+        name: &str,
+        ago: Duration,
+        expiry: Expiry,
+    ) -> Result<SampleToken, Failure> {
+        let value = TokenValue::generate(&mut rng::secure());
+        let new = NewToken::new(parse(name)?, &value, None, expiry, self.now - ago, &mut rng::secure());
+        let owner = self.db.read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?;
+        let owner = owner.ok_or_else(|| Failure::new("a demo member is missing"))?;
+        self.db.write_blocking(|conn| create(conn, &owner, &new, None))?;
+        Ok(SampleToken { owner, uuid: new.uuid, value })
     }
-    Ok((owner, new.uuid))
+
+    /// Rotates with 24 hours of grace and returns the old value.
+    fn rotate(&self, token: &mut SampleToken, ago: Duration) -> Result<TokenValue, Failure> {
+        let value = TokenValue::generate(&mut rng::secure());
+        let rotation = Rotation::to(&value, Grace::Day, None, self.now - ago);
+        self.db.write_blocking(|conn| rotate(conn, &token.owner, &token.uuid, &rotation, None))?;
+        Ok(std::mem::replace(&mut token.value, value))
+    }
+
+    fn delete(&self, token: &SampleToken, ago: Duration) -> Done {
+        let by = Some((token.owner.user.clone(), token.owner.email.clone()));
+        let deletion = Deletion { via: Via::Page, by, client: None, at: self.now - ago };
+        self.db.write_blocking(|conn| delete(conn, &token.owner, &token.uuid, &deletion))?;
+        Ok(())
+    }
+
+    fn uses(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> Done {
+        self.uses_value(&token.value, ago, ip, agent)
+    }
+
+    fn uses_value(&self, value: &TokenValue, ago: Duration, ip: &str, agent: &str) -> Done {
+        let at = self.now - ago;
+        let caller = self.present(value, at)?.map_err(|_| Failure::new("a demo token is refused"))?;
+        let evidence = Uses::default();
+        evidence.record(caller.value(), client(ip, agent)?, at);
+        Ok(evidence.flush_blocking(self.db)?)
+    }
+
+    fn tries(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> Done {
+        let at = self.now - ago;
+        let Err(Refusal { reason: Reason::Ended(_, _, value), .. }) = self.present(&token.value, at)? else {
+            return Err(Failure::new("a demo token still works"));
+        };
+        let evidence = Uses::default();
+        evidence.record_try(value, client(ip, agent)?, at);
+        Ok(evidence.flush_blocking(self.db)?)
+    }
+
+    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Refusal>, Failure> {
+        let header = format!("Bearer {}", value.reveal());
+        let presented = verify::read(std::iter::once(header.as_bytes()));
+        let presented = presented.map_err(|_| Failure::new("a demo token is malformed"))?;
+        Ok(self.db.read_blocking(|conn| verify::check(conn, &presented, at))?)
+    }
+}
+
+fn client(ip: &str, agent: &str) -> Result<Client, Failure> {
+    Ok(Client { ip: ip.parse()?, agent: Some(agent.to_owned()) })
 }
 
 fn parse<T: std::str::FromStr<Err = latchkey::kernel::text::Refused>>(text: &str) -> Result<T, Failure> {

@@ -57,7 +57,7 @@ enum Command {
     /// Members of a workspace: add, remove
     #[command(subcommand)]
     Member(people::MemberCommand),
-    /// Tokens: create, list, delete
+    /// Tokens: create, rotate, retire, rename, list, delete
     #[command(subcommand)]
     Token(tokens::TokenCommand),
 }

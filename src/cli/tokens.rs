@@ -8,8 +8,10 @@ use latchkey::kernel::clock::{Clock, Timestamp};
 use latchkey::kernel::db::Db;
 use latchkey::kernel::id::Id;
 use latchkey::kernel::rng;
+use latchkey::tokens::expiry::{Expiry, Grace};
+use latchkey::tokens::life::{Cause, NewExpiry, Retired, Rotation, rename, retire, rotate};
 use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::{Deleted, Deletion, NewToken, TokenName, Via, create, delete, store};
+use latchkey::tokens::{Deleted, Deletion, NewToken, Owner, TokenName, Via, create, delete, store};
 use latchkey::workspaces::Slug;
 
 use super::people::find;
@@ -26,6 +28,36 @@ pub enum TokenCommand {
         #[arg(long)]
         email: EmailAddress,
         /// What the token is for
+        #[arg(long)]
+        name: TokenName,
+        /// Let it expire after so many days (30, 60, 90 or 365) or at the end of a day (2027-03-31, UTC)
+        #[arg(long, value_name = "DAYS|DATE", default_value = "never")]
+        expires: String,
+    },
+    /// Give a token a new value and print it, alone, on standard output; name and place stay
+    Rotate {
+        /// The token's uuid
+        uuid: String,
+        /// How long the old value goes on working: none, 1h, 24h, 7d or 30d
+        #[arg(long, default_value_t = Grace::Day)]
+        grace: Grace,
+        /// Somebody else may have the old value: stops it at once, and writes down why
+        #[arg(long, conflicts_with = "grace")]
+        exposed: bool,
+        /// When the new value expires: 30, 60, 90 or 365 days, a date, never [default: as the old one]
+        #[arg(long, value_name = "DAYS|DATE")]
+        expires: Option<String>,
+    },
+    /// Stop the old value of a token that is being rotated
+    Retire {
+        /// The token's uuid
+        uuid: String,
+    },
+    /// Give a token another name
+    Rename {
+        /// The token's uuid
+        uuid: String,
+        /// The new name
         #[arg(long)]
         name: TokenName,
     },
@@ -61,13 +93,14 @@ struct Line<'a> {
 pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
     let now = clock.now();
     match command {
-        TokenCommand::Create { workspace, email, name } => {
+        TokenCommand::Create { workspace, email, name, expires } => {
+            let expiry = expiry(&expires, now)?;
             find(db, &workspace)?;
             let owner = db
                 .read_blocking(|conn| store::owner_by_email(conn, &workspace, &email))?
                 .ok_or_else(|| Failure::new(format!("{} is not a member of {workspace}", email.as_str())))?;
             let value = TokenValue::generate(&mut rng::secure());
-            let new = NewToken::new(name, &value, None, now, &mut rng::secure());
+            let new = NewToken::new(name, &value, None, expiry, now, &mut rng::secure());
             db.write_blocking(|conn| create(conn, &owner, &new, None))?;
             print(value.reveal())
         }
@@ -105,12 +138,29 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
                     .join("\n"),
             )
         }
+        TokenCommand::Rotate { uuid, grace, exposed, expires } => {
+            let (id, owner) = owner_of(db, &uuid)?;
+            let value = TokenValue::generate(&mut rng::secure());
+            let expiry = expires.map_or(Ok(NewExpiry::Same), |text| expiry(&text, now).map(NewExpiry::Other))?;
+            let (grace, cause) = if exposed { (Grace::None, Cause::Exposure) } else { (grace, Cause::Routine) };
+            let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, None, now) };
+            db.write_blocking(|conn| rotate(conn, &owner, &id, &rotation, None))?;
+            print(value.reveal())
+        }
+        TokenCommand::Retire { uuid } => {
+            let (id, owner) = owner_of(db, &uuid)?;
+            match db.write_blocking(|conn| retire(conn, &owner, &id, None, now))? {
+                Retired::Now(name) => print(&format!("The old value of the token {} has stopped.", name.as_str())),
+                Retired::Before(name) => print(&format!("The token {} has no old value that works.", name.as_str())),
+            }
+        }
+        TokenCommand::Rename { uuid, name } => {
+            let (id, owner) = owner_of(db, &uuid)?;
+            db.write_blocking(|conn| rename(conn, &owner, &id, &name, None, now))?;
+            print(&format!("The token is called {} now.", name.as_str()))
+        }
         TokenCommand::Delete { uuid } => {
-            let missing = || {
-                Failure::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
-            };
-            let id: Id = uuid.parse().map_err(|_| missing())?;
-            let owner = db.read_blocking(|conn| store::owner_of(conn, &id))?.ok_or_else(missing)?;
+            let (id, owner) = owner_of(db, &uuid)?;
             let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: now };
             match db.write_blocking(|conn| delete(conn, &owner, &id, &deletion))? {
                 Deleted::Now(name) => print(&format!(
@@ -121,8 +171,24 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
                 Deleted::Before(name) => {
                     print(&format!("The token {} of {} was deleted before.", name.as_str(), owner.email))
                 }
-                Deleted::Missing => Err(missing()),
+                Deleted::Missing => Err(missing(&uuid)),
             }
         }
     }
+}
+
+fn missing(uuid: &str) -> Failure {
+    Failure::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
+}
+
+fn owner_of(db: &Db, uuid: &str) -> Result<(Id, Owner), Failure> {
+    let id: Id = uuid.parse().map_err(|_| missing(uuid))?;
+    let owner = db.read_blocking(|conn| store::owner_of(conn, &id))?.ok_or_else(|| missing(uuid))?;
+    Ok((id, owner))
+}
+
+/// Reads days, a date or `never`.
+fn expiry(text: &str, now: Timestamp) -> Result<Expiry, Failure> {
+    let read = if text.contains('-') { Expiry::read("date", text, now) } else { Expiry::read(text, "", now) };
+    read.map_err(|refused| Failure::usage(format!("--expires {text}: {refused}")))
 }

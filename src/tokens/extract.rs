@@ -167,10 +167,10 @@ fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse 
             (Some("invalid_request"), None)
         }
         Reason::Unknown | Reason::OtherEmail => (Some("invalid_token"), None),
-        Reason::Ended(end, at) => {
+        Reason::Ended(end, at, _) => {
             let (what, how) = match end {
                 Some(verify::End::Deleted) => ("token", "was deleted"),
-                Some(verify::End::Retired) => ("value", "was retired"),
+                Some(verify::End::Retired | verify::End::Exposed) => ("value", "was retired"),
                 None => ("token", "expired"),
             };
             (Some("invalid_token"), Some(format!("The {what} {how} on {at}")))

@@ -1,6 +1,8 @@
 //! What opens the API: tokens, their values, and who may make and delete them.
 
+pub mod expiry;
 pub mod extract;
+pub mod life;
 pub mod overview;
 pub mod pages;
 pub mod store;
@@ -9,6 +11,7 @@ pub mod value;
 pub mod verify;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::accounts::User;
 use crate::kernel::clock::Timestamp;
@@ -20,11 +23,15 @@ use crate::kernel::text::{Label, Refused};
 use crate::kernel::web::client::Client;
 use crate::workspaces::extract::Member;
 use crate::workspaces::store::{MembershipKey, lock_membership};
+use expiry::Expiry;
 use store::{TokenKey, ValueKey};
 use value::{TokenValue, ValueDigest};
 
 /// The most tokens that a member can have in a workspace. The database holds it too: slots are 1 to 3.
 pub const LIMIT: usize = 3;
+
+/// How long a deleted token, or a value that made way, is remembered.
+pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
 /// A token's name, unique among the member's without regard to letters' case.
 pub type TokenName = Label;
@@ -41,6 +48,34 @@ pub struct Token {
     pub created_at: Timestamp,
     /// The value to use.
     pub current: Value,
+    /// The values before it that are remembered, the latest first.
+    pub earlier: Vec<Value>,
+    /// How and when it was deleted, if it was.
+    pub deleted: Option<Tombstone>,
+}
+
+impl Token {
+    /// The value before the current one, while it still works.
+    #[must_use]
+    pub fn retiring(&self, now: Timestamp) -> Option<&Value> {
+        self.earlier.iter().find(|value| value.lives(now))
+    }
+
+    /// Every value that is remembered, the current one first.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        std::iter::once(&self.current).chain(&self.earlier)
+    }
+}
+
+/// What is remembered of a token's deletion.
+#[derive(Debug, Clone)]
+pub struct Tombstone {
+    /// When.
+    pub at: Timestamp,
+    /// The address of who did it, if a person did.
+    pub by: Option<String>,
+    /// By what.
+    pub via: Via,
 }
 
 /// What may be known about the secret string of a token.
@@ -53,8 +88,22 @@ pub struct Value {
     pub created_at: Timestamp,
     /// When it stops opening the API, if ever.
     pub ends_at: Option<Timestamp>,
+    /// The first time it opened the API.
+    pub first_used_at: Option<Timestamp>,
     /// The last time it opened the API.
     pub last_use: Option<LastUse>,
+    /// How often it was tried after it had stopped.
+    pub tries: i64,
+    /// The last time it was.
+    pub last_try: Option<LastUse>,
+}
+
+impl Value {
+    /// Does it open the API at `now`?
+    #[must_use]
+    pub fn lives(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|at| at > now)
+    }
 }
 
 /// The evidence of a use.
@@ -144,6 +193,8 @@ pub struct NewToken {
     pub digest: ValueDigest,
     /// The value's last four characters.
     pub hint: String,
+    /// When the value stops by itself.
+    pub expiry: Expiry,
     /// When.
     pub at: Timestamp,
 }
@@ -155,10 +206,12 @@ impl NewToken {
         name: TokenName,
         value: &TokenValue,
         form_key: Option<FormKey>,
+        expiry: Expiry,
         at: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        Self { uuid: Id::new(at, rng), name, form_key, digest: value.digest(), hint: value.hint().to_owned(), at }
+        let uuid = Id::new(at, rng);
+        Self { uuid, name, form_key, digest: value.digest(), hint: value.hint().to_owned(), expiry, at }
     }
 }
 
@@ -174,9 +227,9 @@ pub enum CreateError {
     /// Another token of the member's has that name.
     #[error("there is a token with this name already")]
     NameTaken,
-    /// This form made a token before; its name.
-    #[error("this form was sent before, and made the token {}", .0.as_str())]
-    AlreadyCreated(TokenName),
+    /// This form made a token before: its identifier and name.
+    #[error("this form was sent before, and made the token {}", .1.as_str())]
+    AlreadyCreated(Id, TokenName),
     /// The form's key was used elsewhere.
     #[error("this form is not good any more")]
     StaleForm,
@@ -189,7 +242,9 @@ impl FromDb for CreateError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
-            Self::NotAllowed | Self::LimitReached | Self::NameTaken | Self::AlreadyCreated(_) | Self::StaleForm => None,
+            Self::NotAllowed | Self::LimitReached | Self::NameTaken | Self::AlreadyCreated(..) | Self::StaleForm => {
+                None
+            }
         }
     }
 }
@@ -201,8 +256,8 @@ pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Cl
     }
     if let Some(form_key) = &new.form_key {
         match store::made_by_form(conn, form_key)? {
-            Some((membership, name)) if membership == owner.membership => {
-                return Err(CreateError::AlreadyCreated(name));
+            Some((membership, uuid, name)) if membership == owner.membership => {
+                return Err(CreateError::AlreadyCreated(uuid, name));
             }
             Some(_) => return Err(CreateError::StaleForm),
             None => {}
@@ -252,6 +307,16 @@ impl Via {
             Self::Api => "api",
             Self::Removal => "removal",
         }
+    }
+}
+
+impl FromStr for Via {
+    type Err = Refused;
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        [Self::Page, Self::CommandLine, Self::Api, Self::Removal]
+            .into_iter()
+            .find(|via| via.as_str() == text)
+            .ok_or_else(|| Refused::because("not a way to delete"))
     }
 }
 
@@ -311,4 +376,9 @@ pub fn delete_all(conn: &mut Conn, owner: &Owner, deletion: &Deletion) -> Result
         delete(conn, owner, &token.uuid, deletion)?;
     }
     Ok(tokens.len())
+}
+
+/// Forgets what was deleted, or made way for another value, before `before`. Returns how many tokens were forgotten.
+pub fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+    store::purge(conn, before)
 }

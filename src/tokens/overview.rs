@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::pages::Row;
+use super::pages::row::{ExpiryLine, Row};
 use super::{LIMIT, store};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;

@@ -1,11 +1,14 @@
 //! The queries of tokens. Lookups start at the owner's membership.
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 
-use super::uses::Use;
+use super::life::Rotation;
+use super::uses::{Tries, Use};
 use super::value::ValueDigest;
 use super::verify::{Caller, End, Found};
-use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Value};
+use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Tombstone, Value, Via};
 use crate::accounts::store::{USER, UserRow};
 use crate::accounts::{EmailAddress, User};
 use crate::kernel::clock::Timestamp;
@@ -15,7 +18,7 @@ use crate::kernel::id::Id;
 use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceKey, WorkspaceRow};
 use crate::workspaces::{Role, Slug};
 
-crate::text_column!(End);
+crate::text_column!(End, Via);
 
 /// A token's key within the database; never leaves the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,28 +30,70 @@ pub struct ValueKey(i64);
 
 type TokenColumns = (
     (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
+    (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
     (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-    (token_values::last_used_at, token_values::last_used_ip, token_values::last_used_agent),
+    (
+        token_values::first_used_at,
+        token_values::last_used_at,
+        token_values::last_used_ip,
+        token_values::last_used_agent,
+    ),
+    (token_values::tries_after_end, token_values::last_try_at, token_values::last_try_ip, token_values::last_try_agent),
 );
 const TOKEN: TokenColumns = (
     (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
+    (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
     (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-    (token_values::last_used_at, token_values::last_used_ip, token_values::last_used_agent),
+    (
+        token_values::first_used_at,
+        token_values::last_used_at,
+        token_values::last_used_ip,
+        token_values::last_used_agent,
+    ),
+    (token_values::tries_after_end, token_values::last_try_at, token_values::last_try_ip, token_values::last_try_agent),
 );
+/// A token and one of its values.
 type TokenRow = (
     (i64, Id, TokenName, Timestamp),
+    (Option<Timestamp>, Option<String>, Option<Via>),
     (i64, String, Timestamp, Option<Timestamp>),
-    (Option<Timestamp>, Option<String>, Option<String>),
+    (Option<Timestamp>, Option<Timestamp>, Option<String>, Option<String>),
+    (i64, Option<Timestamp>, Option<String>, Option<String>),
 );
 
 impl From<TokenRow> for Token {
-    fn from(
-        ((key, uuid, name, created_at), (value, hint, value_created_at, ends_at), (used_at, ip, agent)): TokenRow,
-    ) -> Self {
-        let last_use = used_at.map(|at| LastUse { at, ip, agent });
-        let current = Value { key: ValueKey(value), hint, created_at: value_created_at, ends_at, last_use };
-        Self { key: TokenKey(key), uuid, name, created_at, current }
+    fn from((token, deleted, value, used, tried): TokenRow) -> Self {
+        let (key, uuid, name, created_at) = token;
+        let (deleted_at, by, via) = deleted;
+        let (value_key, hint, value_created_at, ends_at) = value;
+        let (first_used_at, used_at, used_ip, used_agent) = used;
+        let (tries, tried_at, tried_ip, tried_agent) = tried;
+        let current = Value {
+            key: ValueKey(value_key),
+            hint,
+            created_at: value_created_at,
+            ends_at,
+            first_used_at,
+            last_use: used_at.map(|at| LastUse { at, ip: used_ip, agent: used_agent }),
+            tries,
+            last_try: tried_at.map(|at| LastUse { at, ip: tried_ip, agent: tried_agent }),
+        };
+        let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(Via::Page) });
+        Self { key: TokenKey(key), uuid, name, created_at, current, earlier: Vec::new(), deleted }
     }
+}
+
+/// Puts the values of a token together. Rows come token by token, the highest generation, which is the current one,
+/// first.
+fn gather(rows: Vec<TokenRow>) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for next in rows.into_iter().map(Token::from) {
+        match tokens.last_mut() {
+            Some(token) if token.key == next.key => token.earlier.push(next.current),
+            _ => tokens.push(next),
+        }
+    }
+    tokens
 }
 
 /// The tokens of a membership that are not deleted, in the order they were made.
@@ -60,10 +105,52 @@ pub fn live(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<Token>, Db
         .order((tokens::created_at, tokens::id, token_values::generation.desc()))
         .select(TOKEN)
         .load::<TokenRow>(conn)?;
-    let mut tokens: Vec<Token> = rows.into_iter().map(Token::from).collect();
-    // The highest generation, which comes first, is the current one.
-    tokens.dedup_by(|later, first| later.key == first.key);
-    Ok(tokens)
+    Ok(gather(rows))
+}
+
+/// A token of the membership that is not deleted.
+pub fn find(conn: &mut Conn, membership: MembershipKey, uuid: &Id) -> Result<Option<Token>, DbError> {
+    let rows = tokens::table
+        .inner_join(token_values::table)
+        .filter(tokens::membership_id.eq(membership.0))
+        .filter(tokens::uuid.eq(uuid.as_str()))
+        .filter(tokens::deleted_at.is_null())
+        .order(token_values::generation.desc())
+        .select(TOKEN)
+        .load::<TokenRow>(conn)?;
+    Ok(gather(rows).pop())
+}
+
+/// The token that a caller of the API presented, if it is not deleted since.
+pub fn of_caller(conn: &mut Conn, caller: &Caller) -> Result<Option<Token>, DbError> {
+    find(conn, caller.membership, &caller.uuid)
+}
+
+/// The most rows that a list of tombstones is made of.
+const TOMBSTONES_MAX: i64 = 100;
+
+/// The tokens of a membership that were deleted after `since`, the latest first.
+pub fn deleted(conn: &mut Conn, membership: MembershipKey, since: Timestamp) -> Result<Vec<Token>, DbError> {
+    let rows = tokens::table
+        .inner_join(token_values::table)
+        .filter(tokens::membership_id.eq(membership.0))
+        .filter(tokens::deleted_at.gt(since.micros()))
+        .order((tokens::deleted_at.desc(), tokens::id.desc(), token_values::generation.desc()))
+        .limit(TOMBSTONES_MAX)
+        .select(TOKEN)
+        .load::<TokenRow>(conn)?;
+    Ok(gather(rows))
+}
+
+/// Forgets tokens deleted before `before`, and values that made way for another before then.
+pub(super) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+    let gone = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
+    let replaced = token_values::end_reason.eq_any([End::Retired.as_str(), End::Exposed.as_str()]);
+    let old = token_values::table.filter(token_values::ends_at.lt(before.micros())).filter(replaced);
+    diesel::delete(old).execute(conn)?;
+    diesel::delete(token_values::table.filter(token_values::token_id.eq_any(gone().select(tokens::id))))
+        .execute(conn)?;
+    Ok(diesel::delete(gone()).execute(conn)?)
 }
 
 /// The slots in use and the name keys that go with them.
@@ -75,15 +162,18 @@ pub(super) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Res
         .load(conn)?)
 }
 
-/// Whose token a form made, and its name.
-pub(super) fn made_by_form(conn: &mut Conn, form_key: &FormKey) -> Result<Option<(MembershipKey, TokenName)>, DbError> {
+/// Whose token a form made, or gave a new value.
+pub(super) fn made_by_form(
+    conn: &mut Conn,
+    form_key: &FormKey,
+) -> Result<Option<(MembershipKey, Id, TokenName)>, DbError> {
     let row = token_values::table
         .inner_join(tokens::table)
         .filter(token_values::form_key.eq(form_key.as_str()))
-        .select((tokens::membership_id, tokens::name))
-        .get_result::<(i64, TokenName)>(conn)
+        .select((tokens::membership_id, tokens::uuid, tokens::name))
+        .get_result::<(i64, Id, TokenName)>(conn)
         .optional()?;
-    Ok(row.map(|(membership, name)| (MembershipKey(membership), name)))
+    Ok(row.map(|(membership, uuid, name)| (MembershipKey(membership), uuid, name)))
 }
 
 pub(super) fn insert_token(
@@ -111,7 +201,48 @@ pub(super) fn insert_token(
             token_values::form_key.eq(new.form_key.as_ref().map(FormKey::as_str)),
             token_values::hint.eq(&new.hint),
             token_values::created_at.eq(new.at.micros()),
+            token_values::ends_at.eq(new.expiry.ends_at(new.at).map(Timestamp::micros)),
         ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Adds the value that becomes the current one of a token.
+pub(super) fn insert_next_value(
+    conn: &mut Conn,
+    token: &Token,
+    rotation: &Rotation,
+    expiry: Option<Timestamp>,
+) -> Result<(), DbError> {
+    let generation = token_values::table
+        .filter(token_values::id.eq(token.current.key.0))
+        .select(token_values::generation)
+        .get_result::<i64>(conn)?;
+    diesel::insert_into(token_values::table)
+        .values((
+            token_values::token_id.eq(token.key.0),
+            token_values::generation.eq(generation + 1),
+            token_values::digest.eq(rotation.digest.as_bytes()),
+            token_values::form_key.eq(rotation.form_key.as_ref().map(FormKey::as_str)),
+            token_values::hint.eq(&rotation.hint),
+            token_values::created_at.eq(rotation.at.micros()),
+            token_values::ends_at.eq(expiry.map(Timestamp::micros)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Lets a value stop at `at`.
+pub(super) fn end_value(conn: &mut Conn, value: ValueKey, at: Timestamp, reason: End) -> Result<(), DbError> {
+    diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
+        .set((token_values::ends_at.eq(at.micros()), token_values::end_reason.eq(reason.as_str())))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn rename_token(conn: &mut Conn, token: TokenKey, name: &TokenName) -> Result<(), DbError> {
+    diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
+        .set((tokens::name.eq(name.as_str()), tokens::name_key.eq(name.key())))
         .execute(conn)?;
     Ok(())
 }
@@ -170,18 +301,15 @@ pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Tok
         .order((users::email_key, tokens::created_at, tokens::id, token_values::generation.desc()))
         .select((TOKEN, users::email))
         .load::<(TokenRow, EmailAddress)>(conn)?;
-    let mut tokens: Vec<(Token, EmailAddress)> = rows.into_iter().map(|(token, email)| (token.into(), email)).collect();
-    tokens.dedup_by(|(later, _), (first, _)| later.key == first.key);
-    Ok(tokens)
+    let emails: Vec<EmailAddress> = rows.iter().map(|(_, email)| email.clone()).collect();
+    let mut emails_by_row = rows.iter().map(|(token, _)| token.0.0).zip(emails).collect::<Vec<_>>();
+    emails_by_row.dedup_by_key(|(token, _)| *token);
+    let tokens = gather(rows.into_iter().map(|(token, _)| token).collect());
+    Ok(tokens.into_iter().zip(emails_by_row.into_iter().map(|(_, email)| email)).collect())
 }
 
-type CallerRow = (
-    (i64, Option<Timestamp>, Option<End>),
-    (i64, Id, TokenName),
-    (i64, Role, Option<Timestamp>),
-    UserRow,
-    WorkspaceRow,
-);
+type CallerRow =
+    ((i64, Option<Timestamp>, Option<End>), (Id, TokenName), (i64, Role, Option<Timestamp>), UserRow, WorkspaceRow);
 
 /// Whoever holds the value with this digest: one query, whatever it finds. `.get_result()` on the unique column, not
 /// `.first()`, whose LIMIT would make `SQLite` prepare the statement anew each time.
@@ -191,20 +319,19 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
         .filter(token_values::digest.eq(digest.as_bytes()))
         .select((
             (token_values::id, token_values::ends_at, token_values::end_reason),
-            (tokens::id, tokens::uuid, tokens::name),
+            (tokens::uuid, tokens::name),
             (memberships::id, memberships::role, memberships::removed_at),
             USER,
             WORKSPACE,
         ))
         .get_result::<CallerRow>(conn)
         .optional()?;
-    Ok(row.map(|((value, ends_at, end), (token, uuid, name), (membership, role, removed_at), user, workspace)| Found {
+    Ok(row.map(|((value, ends_at, end), (uuid, name), (membership, role, removed_at), user, workspace)| Found {
         ends_at,
         end,
         is_member: removed_at.is_none(),
         caller: Caller {
             value: ValueKey(value),
-            token: TokenKey(token),
             uuid,
             name,
             membership: MembershipKey(membership),
@@ -215,41 +342,32 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
     }))
 }
 
-/// What `token.json` tells of a token beyond its caller.
-pub struct Details {
-    /// Its values that are not over, the current one first.
-    pub values: Vec<Value>,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// The values of a token that live at `now`.
-pub fn details(conn: &mut Conn, caller: &Caller, now: Timestamp) -> Result<Option<Details>, DbError> {
-    let rows = tokens::table
-        .inner_join(token_values::table)
-        .filter(tokens::id.eq(caller.token.0))
-        .filter(token_values::ends_at.is_null().or(token_values::ends_at.gt(now.micros())))
-        .order(token_values::generation.desc())
-        .select(TOKEN)
-        .load::<TokenRow>(conn)?;
-    let tokens: Vec<Token> = rows.into_iter().map(Token::from).collect();
-    let Some(created_at) = tokens.first().map(|token| token.created_at) else { return Ok(None) };
-    Ok(Some(Details { values: tokens.into_iter().map(|token| token.current).collect(), created_at }))
-}
-
-/// Writes down that a value was used. A later use that another process wrote stays.
+/// Writes down that a value was used: one write, however often. A later use that another process wrote stays.
 pub(super) fn mark_used(conn: &mut Conn, value: ValueKey, used: &Use) -> Result<(), DbError> {
     let at = used.last.at.micros();
-    let this = || token_values::table.filter(token_values::id.eq(value.0));
-    diesel::update(this().filter(token_values::last_used_at.is_null().or(token_values::last_used_at.lt(at))))
+    let first = Some(used.first.micros()).into_sql::<Nullable<BigInt>>();
+    let is_later = token_values::last_used_at.is_null().or(token_values::last_used_at.lt(at));
+    diesel::update(token_values::table.filter(token_values::id.eq(value.0)).filter(is_later))
         .set((
+            token_values::first_used_at
+                .eq(case_when(token_values::first_used_at.is_null(), first).otherwise(token_values::first_used_at)),
             token_values::last_used_at.eq(at),
             token_values::last_used_ip.eq(&used.last.ip),
             token_values::last_used_agent.eq(&used.last.agent),
         ))
         .execute(conn)?;
-    diesel::update(this().filter(token_values::first_used_at.is_null()))
-        .set(token_values::first_used_at.eq(used.first.micros()))
+    Ok(())
+}
+
+/// Writes down that a value was tried after it had stopped.
+pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Result<(), DbError> {
+    diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
+        .set((
+            token_values::tries_after_end.eq(token_values::tries_after_end + tried.count),
+            token_values::last_try_at.eq(tried.last.at.micros()),
+            token_values::last_try_ip.eq(&tried.last.ip),
+            token_values::last_try_agent.eq(&tried.last.agent),
+        ))
         .execute(conn)?;
     Ok(())
 }

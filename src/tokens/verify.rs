@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::TokenName;
-use super::store::{self, TokenKey, ValueKey};
+use super::store::{self, ValueKey};
 use super::value::ValueDigest;
 use crate::accounts::{EmailAddress, User};
 use crate::kernel::clock::Timestamp;
@@ -17,7 +17,6 @@ use crate::workspaces::{Role, Workspace};
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) value: ValueKey,
-    pub(crate) token: TokenKey,
     pub(crate) membership: MembershipKey,
     /// The token's uuid.
     pub uuid: Id,
@@ -46,6 +45,8 @@ pub enum End {
     Deleted,
     /// A new value took its place.
     Retired,
+    /// A new value took its place, because somebody else may have had it.
+    Exposed,
 }
 
 impl End {
@@ -55,6 +56,7 @@ impl End {
         match self {
             Self::Deleted => "deleted",
             Self::Retired => "retired",
+            Self::Exposed => "exposed",
         }
     }
 }
@@ -62,7 +64,7 @@ impl End {
 impl std::str::FromStr for End {
     type Err = crate::kernel::text::Refused;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Deleted, Self::Retired]
+        [Self::Deleted, Self::Retired, Self::Exposed]
             .into_iter()
             .find(|end| end.as_str() == text)
             .ok_or_else(|| Self::Err::because("not an end"))
@@ -108,7 +110,7 @@ pub enum Reason {
     /// Basic, and the value is another address's.
     OtherEmail,
     /// A true value that stopped at this moment; `None` for its expiry.
-    Ended(Option<End>, Timestamp),
+    Ended(Option<End>, Timestamp, ValueKey),
     /// A role that may not use the API.
     Role,
 }
@@ -179,7 +181,7 @@ fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<
         return Err(Reason::OtherEmail);
     }
     if let Some(at) = ends_at.filter(|at| *at <= now) {
-        return Err(Reason::Ended(end, at));
+        return Err(Reason::Ended(end, at, caller.value));
     }
     if !is_member || !caller.user.is_active {
         return Err(Reason::Unknown);

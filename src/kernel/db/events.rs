@@ -26,6 +26,9 @@ pub enum EventKind {
     MemberRemoved,
     TokenCreated,
     TokenDeleted,
+    TokenRotated,
+    TokenRetired,
+    TokenRenamed,
 }
 
 impl EventKind {
@@ -44,8 +47,10 @@ impl EventKind {
             Self::WorkspaceCreated => "workspace_created",
             Self::WorkspaceChanged => "workspace_updated",
             Self::MemberAdded | Self::MemberRemoved => "privilege_permissions_changed",
-            Self::TokenCreated => "authn_token_created",
-            Self::TokenDeleted => "authn_token_revoked",
+            Self::TokenCreated | Self::TokenRotated => "authn_token_created",
+            Self::TokenDeleted => "authn_token_delete",
+            Self::TokenRetired => "authn_token_revoked",
+            Self::TokenRenamed => "authn_token_updated",
         }
     }
 }

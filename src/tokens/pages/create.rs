@@ -1,0 +1,169 @@
+//! Creating a token.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::{Again, Reveal, Warning, conflict, reveal};
+use crate::accounts::NextPath;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::rng;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::{Field, Form};
+use crate::kernel::web::page;
+use crate::tokens::expiry::Expiry;
+use crate::tokens::extract::Holder;
+use crate::tokens::value::TokenValue;
+use crate::tokens::{CreateError, FormKey, LIMIT, NewToken, Owner, TokenName, create, store};
+use crate::workspaces::extract::Member;
+use crate::workspaces::shell::{Section, Shell};
+
+/// When the new value stops, as a form shows it.
+pub(super) struct ExpiryField {
+    pub choice: String,
+    pub date: String,
+    pub error: Option<String>,
+    /// The expiry of the value before, where it can be kept.
+    pub same: Option<super::row::Moment>,
+}
+
+impl ExpiryField {
+    pub(super) fn never() -> Self {
+        Self { choice: "never".to_owned(), date: String::new(), error: None, same: None }
+    }
+
+    pub(super) fn typed(form: &Form, error: Option<String>) -> Self {
+        Self { choice: form.text("expiry").to_owned(), date: form.text("expires_on").to_owned(), error, same: None }
+    }
+
+    /// The periods to choose from: the word in the form, and what it says.
+    pub(super) fn periods(&self) -> impl Iterator<Item = (String, String)> {
+        Expiry::PERIODS.into_iter().map(|days| {
+            (days.to_string(), if days == 365 { "In a year".to_owned() } else { format!("In {days} days") })
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tokens/new.html")]
+struct NewPage {
+    shell: Shell,
+    tokens_path: String,
+    name: Field,
+    expires: ExpiryField,
+    form_key: FormKey,
+    is_full: bool,
+}
+
+impl NewPage {
+    fn of(member: &Member) -> Self {
+        Self {
+            shell: Shell::around(member, Section::Tokens),
+            tokens_path: Section::Tokens.path(&member.workspace.slug),
+            name: Field::default(),
+            expires: ExpiryField::never(),
+            form_key: FormKey::generate(&mut rng::secure()),
+            is_full: false,
+        }
+    }
+}
+
+/// The name that a link suggests.
+#[derive(serde::Deserialize)]
+pub struct Suggestion {
+    name: Option<String>,
+}
+
+/// `GET /w/{slug}/settings/tokens/new`
+pub async fn show(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    query: Result<web::Query<Suggestion>, actix_web::Error>,
+) -> Result<HttpResponse, PageError> {
+    let membership = member.membership;
+    let live = app.db.read(move |conn| store::live(conn, membership)).await?;
+    let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
+    // Only what could be a name: nobody should send somebody else's text to this page.
+    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::of(name.as_str()));
+    Ok(page::ok(&NewPage { name, is_full: live.len() >= LIMIT, ..NewPage::of(&member) }))
+}
+
+/// `POST /w/{slug}/settings/tokens`: makes a token and answers with the page that shows its value.
+pub async fn submit(
+    app: web::Data<App>,
+    holder: Result<Holder, PageError>,
+    slug: web::Path<String>,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let Holder(member) = holder.map_err(|error| back_to_form(error, &slug, &form))?;
+    let now = app.clock.now();
+    let (field, name) = Field::read::<TokenName>(&form, "name");
+    let form_key = form.text("form_key").parse::<FormKey>();
+    let expiry = Expiry::read(form.text("expiry"), form.text("expires_on"), now);
+    let refuse = |name: Field, form_key: Option<FormKey>, error: Option<String>| {
+        let empty = NewPage::of(&member);
+        let form_key = form_key.unwrap_or(empty.form_key);
+        let refused = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
+        Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused))
+    };
+    let (name, form_key, expiry) = match (name, form_key, expiry) {
+        (Some(name), Ok(form_key), Ok(expiry)) => (name, form_key, expiry),
+        (Some(_), Err(refused), Ok(_)) => return refuse(field.refused(refused.0), None, None),
+        (_, form_key, expiry) => return refuse(field, form_key.ok(), expiry.err().map(|refused| refused.0)),
+    };
+
+    let value = TokenValue::generate(&mut rng::secure());
+    let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut rng::secure());
+    let (uuid, owner) = (new.uuid.clone(), Owner::from(&member));
+    let made = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
+    match made {
+        Ok(()) => {
+            let heading = format!("Token “{}” created: copy its value now", name.as_str());
+            let shown = Reveal::new(&app, heading, &value, &member, &uuid);
+            reveal(&app, &member, StatusCode::CREATED, shown).await
+        }
+        Err(CreateError::LimitReached) => {
+            let text = format!(
+                "“{}” was not created: there are 3 already. Delete one that no integration uses any more, then create it again.",
+                name.as_str()
+            );
+            let warning = Warning { heading: "You can have a maximum of 3 tokens", text, again: None };
+            conflict(&app, &member, warning).await
+        }
+        Err(CreateError::AlreadyCreated(uuid, name)) => {
+            let text = format!(
+                "This form was sent before. It made the token “{}”, whose value was shown once and is stored nowhere.",
+                name.as_str()
+            );
+            let path = format!("{}/{uuid}", Section::Tokens.path(&member.workspace.slug));
+            let again = Again { path, form_key: FormKey::generate(&mut rng::secure()).as_str().to_owned() };
+            let warning = Warning { heading: "This token was already created", text, again: Some(again) };
+            conflict(&app, &member, warning).await
+        }
+        Err(CreateError::NameTaken) => {
+            let why = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
+            refuse(field.refused(why), Some(form_key), None)
+        }
+        Err(CreateError::StaleForm) => {
+            refuse(field.refused("This form was used before. Check the name and send it again."), None, None)
+        }
+        // The role changed, or the membership ended, since the request began.
+        Err(CreateError::NotAllowed) => Err(PageError::NotFound),
+        Err(CreateError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// After signing in, the form again, with the name that was typed: the only thing that travels.
+fn back_to_form(error: PageError, slug: &str, form: &Form) -> PageError {
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    match error {
+        PageError::SeeOther(_) => {
+            let (slug, name) = (encode(slug).replace("%2D", "-"), encode(form.text("name")));
+            PageError::SeeOther(NextPath::sign_in_page(&format!("/w/{slug}/settings/tokens/new?name={name}")))
+        }
+        other => other,
+    }
+}

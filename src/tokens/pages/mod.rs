@@ -1,0 +1,137 @@
+//! The API Token page: the list, and the page that reveals a value above it.
+
+pub mod create;
+pub mod delete;
+pub mod rename;
+pub mod rotate;
+pub mod row;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::extract::Holder;
+use super::value::TokenValue;
+use super::{LIMIT, REMEMBERED, Token, store};
+use crate::accounts::session::BrowserSession;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::id::Id;
+use crate::kernel::web::page;
+use crate::workspaces::extract::Member;
+use crate::workspaces::shell::{Section, Shell};
+use row::{DeletedRow, ExpiryLine, Row};
+
+/// A value on the one page that shows it.
+struct Reveal {
+    heading: String,
+    value: zeroize::Zeroizing<String>,
+    api_url: String,
+    /// Says in JSON whether the value has been used.
+    use_path: String,
+    /// What happens to the value before it.
+    old: Option<&'static str>,
+}
+
+impl Reveal {
+    fn new(app: &App, heading: String, value: &TokenValue, member: &Member, token: &Id) -> Self {
+        Self {
+            heading,
+            value: value.reveal().to_owned().into(),
+            api_url: app.site.public_url.join("/api/v2/workspace.json"),
+            use_path: format!("{}/{token}/use.json", Section::Tokens.path(&member.workspace.slug)),
+            old: None,
+        }
+    }
+}
+
+/// Something that went otherwise than asked.
+struct Warning {
+    heading: &'static str,
+    text: String,
+    /// The token for which a new value is offered: the path of its pages.
+    again: Option<Again>,
+}
+
+/// A button that gives a token a new value without grace.
+struct Again {
+    path: String,
+    form_key: String,
+}
+
+#[derive(Template)]
+#[template(path = "tokens/list.html")]
+struct ListPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    deleted: Vec<DeletedRow>,
+    tokens_path: String,
+    overview_path: String,
+    reveal: Option<Reveal>,
+    warning: Option<Warning>,
+}
+
+impl ListPage {
+    async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
+        let (membership, now) = (member.membership, app.clock.now());
+        let read = move |conn: &mut _| {
+            Ok::<_, PageError>((store::live(conn, membership)?, store::deleted(conn, membership, now - REMEMBERED)?))
+        };
+        let (live, deleted) = app.db.read(read).await?;
+        let tokens_path = Section::Tokens.path(&member.workspace.slug);
+        Ok(Self {
+            shell: Shell::around(member, Section::Tokens),
+            rows: live.iter().map(|token| Row::of(token, &tokens_path, now)).collect(),
+            deleted: deleted.iter().filter_map(DeletedRow::of).collect(),
+            overview_path: Section::Overview.path(&member.workspace.slug),
+            tokens_path,
+            reveal: None,
+            warning: None,
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= LIMIT
+    }
+
+    /// Which of the three slots are taken, for the meter.
+    fn slots(&self) -> impl Iterator<Item = bool> {
+        (0..LIMIT).map(|slot| slot < self.rows.len())
+    }
+}
+
+/// `GET /w/{slug}/settings/tokens`
+pub async fn list(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
+    let mut list = ListPage::of(&app, &member).await?;
+    list.shell.flash = session.take_flash();
+    Ok(page::ok(&list))
+}
+
+/// The list with a value revealed above it.
+async fn reveal(app: &App, member: &Member, status: StatusCode, reveal: Reveal) -> Result<HttpResponse, PageError> {
+    let list = ListPage::of(app, member).await?;
+    Ok(page::answer(status, &ListPage { reveal: Some(reveal), ..list }))
+}
+
+/// The list with a warning above it: 409.
+async fn conflict(app: &App, member: &Member, warning: Warning) -> Result<HttpResponse, PageError> {
+    let list = ListPage::of(app, member).await?;
+    Ok(page::answer(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
+}
+
+/// The slug and the token's identifier in a path.
+type TokenPath = web::Path<(String, String)>;
+
+fn token_id(path: &TokenPath) -> Result<Id, PageError> {
+    path.1.parse().map_err(|_| PageError::NotFound)
+}
+
+/// The member's token that a path names.
+async fn find(app: &App, member: &Member, path: &TokenPath) -> Result<Token, PageError> {
+    let (membership, uuid) = (member.membership, token_id(path)?);
+    app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
+}

@@ -1,0 +1,172 @@
+//! Giving a token a new value, and stopping the old one.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::create::ExpiryField;
+use super::row::{Band, Moment, Row};
+use super::{Again, Reveal, TokenPath, Warning, conflict, find, reveal, token_id};
+use crate::accounts::session::BrowserSession;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::rng;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::Form;
+use crate::kernel::web::page;
+use crate::tokens::expiry::{Expiry, Grace};
+use crate::tokens::extract::Holder;
+use crate::tokens::life::{Cause, ChangeError, NewExpiry, Retired, Rotation, retire, rotate};
+use crate::tokens::value::TokenValue;
+use crate::tokens::{FormKey, Owner, Token};
+use crate::workspaces::extract::Member;
+use crate::workspaces::shell::{Section, Shell};
+
+#[derive(Template)]
+#[template(path = "tokens/rotate.html")]
+struct RotatePage {
+    shell: Shell,
+    tokens_path: String,
+    row: Row,
+    grace: Grace,
+    expires: ExpiryField,
+    form_key: String,
+    is_expired: bool,
+    /// Why it was not rotated.
+    error: Option<String>,
+}
+
+impl RotatePage {
+    fn of(app: &App, member: &Member, token: &Token) -> Self {
+        let (tokens_path, now) = (Section::Tokens.path(&member.workspace.slug), app.clock.now());
+        let same = token.current.ends_at.filter(|at| *at > now).map(Moment::of);
+        let row = Row::of(token, &tokens_path, now);
+        Self {
+            shell: Shell::around(member, Section::Tokens),
+            // While one rotation is under way, the next can only be one without grace.
+            grace: if row.band.is_some() { Grace::None } else { Grace::Day },
+            expires: ExpiryField {
+                choice: if same.is_some() { "same" } else { "never" }.to_owned(),
+                same,
+                ..ExpiryField::never()
+            },
+            form_key: row.form_key.clone(),
+            is_expired: !token.current.lives(now),
+            error: None,
+            row,
+            tokens_path,
+        }
+    }
+}
+
+/// `GET /w/{slug}/settings/tokens/{uuid}/rotate`
+pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
+    let token = find(&app, &member, &path).await?;
+    Ok(page::ok(&RotatePage::of(&app, &member, &token)))
+}
+
+/// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: answers with the page that shows the new value.
+pub async fn submit(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    path: TokenPath,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (token, now) = (find(&app, &member, &path).await?, app.clock.now());
+    let grace = form.text("grace").parse::<Grace>();
+    let form_key = form.text("form_key").parse::<FormKey>();
+    let expiry = match form.text("expiry") {
+        "" | "same" => Ok(NewExpiry::Same),
+        choice => Expiry::read(choice, form.text("expires_on"), now).map(NewExpiry::Other),
+    };
+    let refuse = |status: StatusCode, error: Option<String>, wrong_expiry: Option<String>| {
+        let empty = RotatePage::of(&app, &member, &token);
+        let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, wrong_expiry) };
+        let grace = form.text("grace").parse().unwrap_or(empty.grace);
+        Ok(page::answer(status, &RotatePage { grace, expires, error, ..empty }))
+    };
+    let (grace, form_key, expiry) = match (grace, form_key, expiry) {
+        (Ok(grace), Ok(form_key), Ok(expiry)) => (grace, form_key, expiry),
+        (grace, form_key, expiry) => {
+            let why = grace.err().or(form_key.err()).map(|refused| refused.0);
+            return refuse(StatusCode::UNPROCESSABLE_ENTITY, why, expiry.err().map(|refused| refused.0));
+        }
+    };
+
+    let value = TokenValue::generate(&mut rng::secure());
+    let cause = if form.text("cause") == "exposed" { Cause::Exposure } else { Cause::Routine };
+    let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, Some(form_key), now) };
+    let (owner, uuid) = (Owner::from(&member), token.uuid.clone());
+    match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, Some(&client))).await {
+        Ok(name) => {
+            let heading = format!("New value of “{}”: copy it now", name.as_str());
+            let shown = Reveal { old: Some(grace.label()), ..Reveal::new(&app, heading, &value, &member, &token.uuid) };
+            reveal(&app, &member, StatusCode::CREATED, shown).await
+        }
+        Err(ChangeError::UnderWay(until)) => {
+            let why = format!(
+                "This token is being rotated already: its old value works until {}. Stop that one first, or choose that the old value stops at once.",
+                until.for_people()
+            );
+            refuse(StatusCode::CONFLICT, Some(why), None)
+        }
+        Err(ChangeError::AlreadyRotated(name)) => {
+            let text = format!(
+                "This form was sent before. It made a new value of “{}”, which was shown once and is stored nowhere.",
+                name.as_str()
+            );
+            let path = format!("{}/{}", Section::Tokens.path(&member.workspace.slug), token.uuid);
+            let again = Again { path, form_key: FormKey::generate(&mut rng::secure()).as_str().to_owned() };
+            let warning = Warning { heading: "This token was already rotated", text, again: Some(again) };
+            conflict(&app, &member, warning).await
+        }
+        Err(ChangeError::Missing | ChangeError::NameTaken) => Err(PageError::NotFound),
+        Err(ChangeError::Db(error)) => Err(error.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tokens/retire.html")]
+struct RetirePage {
+    shell: Shell,
+    tokens_path: String,
+    row: Row,
+    band: Band,
+}
+
+/// `GET /w/{slug}/settings/tokens/{uuid}/retire`: asks before the old value is stopped.
+pub async fn show_retire(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    path: TokenPath,
+) -> Result<HttpResponse, PageError> {
+    let token = find(&app, &member, &path).await?;
+    let tokens_path = Section::Tokens.path(&member.workspace.slug);
+    let mut row = Row::of(&token, &tokens_path, app.clock.now());
+    Ok(match row.band.take() {
+        Some(band) => page::ok(&RetirePage { shell: Shell::around(&member, Section::Tokens), tokens_path, row, band }),
+        // It has stopped meanwhile.
+        None => page::see_other(&tokens_path),
+    })
+}
+
+/// `POST /w/{slug}/settings/tokens/{uuid}/retire`
+pub async fn submit_retire(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    path: TokenPath,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let (owner, uuid, now) = (Owner::from(&member), token_id(&path)?, app.clock.now());
+    let said = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
+        Ok(Retired::Now(name)) => format!("The old value of token {} has stopped.", name.as_str()),
+        Ok(Retired::Before(name)) => format!("The old value of token {} had stopped before.", name.as_str()),
+        Err(ChangeError::Db(error)) => return Err(error.into()),
+        Err(_) => return Err(PageError::NotFound),
+    };
+    session.flash(&said)?;
+    Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
+}
