@@ -162,6 +162,12 @@ impl TestServer {
         browser
     }
 
+    /// Lets what was collected of tokens' use be written: restarting writes it, as it must.
+    pub fn flush(&self) {
+        self.flush.send(()).unwrap();
+        self.flushed.recv().unwrap();
+    }
+
     /// Creates a token as a person would and returns its value.
     pub fn create_token(&self, browser: &Browser, slug: &str, name: &str) -> String {
         let answer = browser.create_token(slug, name);

@@ -1,0 +1,120 @@
+//! What is known of a token's use, also after its end: never on the request's path, at most 10 s old.
+
+use std::time::Duration;
+
+use crate::support::TestServer;
+
+const LIST: &str = "/w/acme/settings/tokens";
+
+#[test]
+fn db_a_row_waits_for_the_first_call_and_then_says_when_where_and_what() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let made = alice.create_token("acme", "Reporting");
+    assert!(made.text().contains("Waiting for the first call"));
+    let use_path = made.between("data-first-call=\"", "\"").unwrap().to_owned();
+    assert_eq!(alice.get(&use_path).body, r#"{"used":false,"at":null,"ip":null}"#);
+
+    server.api("GET", "/api/v2/workspace.json").bearer(made.value()).header("User-Agent", "curl/8.5.0 (x86)").send();
+    server.flush();
+    let first = alice.get(&use_path);
+    assert_eq!((first.json()["used"].as_bool(), first.json()["ip"].as_str()), (Some(true), Some("127.0.0.1")));
+    assert_eq!(first.header("cache-control"), "no-store");
+    let list = alice.get(LIST).text();
+    assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0)"), "{list}");
+    assert!(!list.contains("Waiting for the first call") && !list.contains("Never used"));
+}
+
+#[test]
+fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
+    let server = TestServer::start();
+    server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    server.clock.advance(Duration::from_hours(30 * 24));
+    let list = server.signed_in("alice").get(LIST).text();
+    assert!(list.contains("Never used") && list.contains("Nothing has used it for a month."), "{list}");
+}
+
+#[test]
+fn db_deleted_tokens_say_who_still_tries_and_the_api_says_when_they_were_deleted() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    alice.post(&alice.delete_path("acme", "Reporting"), &[]);
+    assert!(alice.get(LIST).text().contains("Deleted 23 Nov 2026, 12:00 UTC by alice@example.org on this page · not tried since"));
+    server.clock.advance(Duration::from_mins(3));
+    for _ in 0..14 {
+        let answer = server.api("GET", "/api/v2/token.json").bearer(&value).header("User-Agent", "python-requests/2.32").send();
+        assert_eq!(answer.status, 401);
+        assert!(answer.header("www-authenticate").contains("error_description=\"The token was deleted on 2026-11-23T12:00:00."), "{answer:?}");
+    }
+    server.flush();
+    let list = alice.get(LIST).text();
+    let tried = "was tried 14 times since, last 23 Nov 2026, 12:03 UTC from 127.0.0.1 (python-requests/2.32).";
+    assert!(list.contains("Recently deleted") && list.contains(tried), "{list}");
+}
+
+#[test]
+fn db_a_token_deleted_by_itself_says_so() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    assert_eq!(server.api("DELETE", "/api/v2/token.json").bearer(&value).send().status, 204);
+    assert!(alice.get(LIST).text().contains("by alice@example.org through the API, with the token itself"));
+}
+
+#[test]
+fn db_an_old_value_that_is_still_tried_shows_under_its_token() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let old = server.create_token(&alice, "acme", "Reporting");
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let key = alice.get(&path).hidden("form_key").to_owned();
+    alice.post(&path, &[("form_key", &key), ("grace", "none")]);
+    server.call(&old);
+    server.flush();
+    let list = alice.get(LIST).text();
+    assert!(list.contains(&format!("The value rpat…{} stopped", &old[42..])) && list.contains("was tried once since"), "{list}");
+}
+
+#[test]
+fn db_a_refused_request_is_not_a_use() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    server.run_sql("UPDATE memberships SET role = 'agent'");
+    assert_eq!(server.call(&value).status, 403);
+    server.run_sql("UPDATE memberships SET role = 'editor'");
+    server.flush();
+    assert!(alice.get(LIST).text().contains("Never used"));
+}
+
+#[test]
+fn db_tombstones_go_after_90_days() {
+    let mut server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    alice.post(&alice.delete_path("acme", "Reporting"), &[]);
+    server.clock.advance(Duration::from_hours(90 * 24) + Duration::from_secs(1));
+    let alice = server.signed_in("alice");
+    assert!(!alice.get(LIST).text().contains("Recently deleted"));
+    server.restart();
+    server.wait_until(|server| server.rows("SELECT hint AS text FROM token_values").is_empty());
+    let refused = server.call(&value);
+    assert_eq!((refused.status, refused.header("www-authenticate").contains("deleted on")), (401, false));
+}
+
+#[test]
+fn db_a_thousand_calls_cost_a_handful_of_writes() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let changes = || server.rows("SELECT CAST(count(*) AS TEXT) AS text FROM touched")[0].parse::<u32>().unwrap();
+    server.run_sql("CREATE TABLE touched (at INTEGER)");
+    server.run_sql("CREATE TRIGGER touch AFTER UPDATE ON token_values BEGIN INSERT INTO touched VALUES (1); END");
+    for _ in 0..1000 {
+        server.clock.advance(Duration::from_millis(1));
+        assert_eq!(server.call(&value).status, 200);
+    }
+    server.flush();
+    assert!((1..=4).contains(&changes()), "{} writes", changes());
+    server.run_sql("DROP TRIGGER touch");
+}

@@ -1,0 +1,99 @@
+//! Expiry: chosen at creation, exact on the API, told on the page, given anew by rotating.
+
+use std::time::Duration;
+
+use crate::support::TestServer;
+use crate::support::http::{Answer, Browser};
+
+const LIST: &str = "/w/acme/settings/tokens";
+const DAY: Duration = Duration::from_hours(24);
+
+fn create(browser: &Browser, name: &str, expiry: &[(&str, &str)]) -> Answer {
+    let form = browser.get("/w/acme/settings/tokens/new");
+    let key = form.hidden("form_key").to_owned();
+    let mut fields = vec![("name", name), ("form_key", key.as_str())];
+    fields.extend_from_slice(expiry);
+    browser.post(LIST, &fields)
+}
+
+#[test]
+fn db_a_token_stops_at_the_moment_of_its_expiry() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = create(&alice, "Reporting", &[("expiry", "30")]).value().to_owned();
+    assert_eq!(server.api("GET", "/api/v2/token.json").bearer(&value).send().json()["expires_on"], "2026-12-23T12:00:00.004000Z".replace(".004", &server.micros()));
+
+    server.clock.advance(30 * DAY - Duration::from_micros(1));
+    assert_eq!(server.call(&value).status, 200);
+    server.clock.advance(Duration::from_micros(1));
+    let refused = server.call(&value);
+    assert_eq!(refused.status, 401);
+    assert!(refused.header("www-authenticate").contains("The token expired on 2026-12-23T12:00:00"), "{refused:?}");
+}
+
+#[test]
+fn db_every_choice_of_the_form_is_taken() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    for (choice, ends) in [("never", ""), ("60", "22 Jan 2027"), ("90", "21 Feb 2027"), ("365", "23 Nov 2027"), ("date", "1 Mar 2027, 00:00 UTC")] {
+        let answer = create(&alice, "Reporting", &[("expiry", choice), ("expires_on", "2027-02-28")]);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let list = alice.get(LIST).text();
+        assert!(list.contains(if ends.is_empty() { "No expiration" } else { ends }), "{choice}: {list}");
+        alice.post(&alice.delete_path("acme", "Reporting"), &[]);
+    }
+}
+
+#[test]
+fn db_a_choice_that_cannot_be_keeps_what_was_typed() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let refused = create(&alice, "Reporting", &[("expiry", "date"), ("expires_on", "2026-11-22")]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("Choose a day that is not over yet."));
+    assert!(refused.body.contains("value=\"Reporting\"") && refused.body.contains("value=\"2026-11-22\""));
+    assert!(alice.get(LIST).text().contains("0 of 3 tokens"));
+}
+
+#[test]
+fn db_the_row_warns_two_weeks_before_and_an_expired_token_keeps_its_place() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let old = create(&alice, "Reporting", &[("expiry", "30")]).value().to_owned();
+    assert!(!alice.get(LIST).body.contains("class=\"soon\""));
+    server.clock.advance(16 * DAY - Duration::from_secs(1));
+    let alice = server.signed_in("alice");
+    assert!(!alice.get(LIST).body.contains("class=\"soon\""));
+    server.clock.advance(Duration::from_secs(1));
+    assert!(alice.get(LIST).body.contains("<strong class=\"soon\">Expires"), "14 days before");
+    server.clock.advance(14 * DAY);
+    let alice = server.signed_in("alice");
+    let list = alice.get(LIST);
+    assert!(list.body.contains("<strong class=\"past\">Expired"));
+    assert!(list.text().contains("1 of 3 tokens"), "an expired token still sits in its slot");
+
+    // Rotating offers a new expiry; the expired value gets no grace.
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let form = alice.get(&path);
+    assert!(form.text().contains("It has expired, so it does not work any more, whatever you choose."));
+    let answer = alice.post(&path, &[("form_key", form.hidden("form_key")), ("grace", "7d"), ("expiry", "60")]);
+    assert_eq!((server.call(&old).status, server.call(answer.value()).status), (401, 200));
+    assert!(!alice.get(LIST).text().contains("Rotating."));
+}
+
+#[test]
+fn db_a_grace_never_outlives_the_expiry_that_the_old_value_had() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let old = create(&alice, "Reporting", &[("expiry", "date"), ("expires_on", "2026-11-24")]).value().to_owned();
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let form = alice.get(&path);
+    assert!(form.text().contains("As before, on 25 Nov 2026, 00:00 UTC"), "{}", form.text());
+    let new = alice.post(&path, &[("form_key", form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")]).value().to_owned();
+    server.clock.advance(Duration::from_hours(36) - Duration::from_secs(1));
+    assert_eq!((server.call(&old).status, server.call(&new).status), (200, 200));
+    server.clock.advance(Duration::from_secs(1));
+    let refused = server.call(&old);
+    assert_eq!((refused.status, server.call(&new).status), (401, 200));
+    assert!(refused.header("www-authenticate").contains("expired on 2026-11-25T00:00:00.000000Z"), "{refused:?}");
+}
