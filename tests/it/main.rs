@@ -10,6 +10,7 @@
     reason = "a test that can't go on should say where"
 )]
 
+mod api;
 mod architecture;
 mod schema;
 mod support;
