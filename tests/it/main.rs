@@ -13,5 +13,6 @@
 mod api;
 mod architecture;
 mod schema;
+mod sign_in;
 mod support;
 mod tokens;
