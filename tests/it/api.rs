@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::support::http::{Answer, Connection, raw};
-use crate::support::{NOON, TestServer, proxy_settings};
+use crate::support::{NOON, TestServer};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 const MISSING: &str = "Authentication credentials were not provided.";
@@ -361,41 +361,4 @@ fn db_the_role_of_this_moment_decides() {
     assert_told(&server.ask_as("Basic", "bob@example.org", &value), 403, PERMISSION);
     let delete = server.api("DELETE", "/api/v2/token.json").bearer(&value).send();
     assert_bearer_refused(&delete, 403, "insufficient_scope", described, PERMISSION);
-}
-
-#[test]
-fn db_a_use_is_shown_with_time_address_and_program_and_a_refusal_is_no_use() {
-    let mut server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let used = server.create_token(&alice, "acme", "Used");
-    let refused = server.create_token(&alice, "acme", "Refused");
-    server.clock.advance(std::time::Duration::from_hours(3));
-    let call = |value: &str| {
-        let call = server.api("GET", WORKSPACE).header("User-Agent", "curl/8.5.0 (x86)").bearer(value);
-        call.header("X-Forwarded-For", "203.0.113.7").send().status
-    };
-    assert_eq!(call(&used), 200);
-    server.set_active("alice", false);
-    assert_eq!(call(&refused), 401);
-    server.set_active("alice", true);
-    assert_told(&server.ask(&basic("bob@example.org", &refused)), 403, "Invalid token or email");
-    server.restart();
-    let list = server.signed_in("alice").get("/w/acme/settings/tokens").text();
-    for line in [
-        format!("Used rpat…{} Last used 23 Nov 2026, 15:00 UTC from 127.0.0.1 (curl/8.5.0) ·", &used[42..]),
-        format!("Refused rpat…{} Never used ·", &refused[42..]),
-    ] {
-        assert!(list.contains(&line), "{line}: {list}");
-    }
-}
-
-#[test]
-fn db_a_trusted_proxy_says_from_where_a_token_is_used() {
-    let mut server = TestServer::start_with(proxy_settings());
-    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
-    let call = server.api("GET", WORKSPACE).header("X-Forwarded-For", "198.51.100.1, 203.0.113.7").bearer(&value);
-    assert_eq!(call.send().status, 200);
-    server.restart();
-    let list = server.signed_in("alice").get("/w/acme/settings/tokens").text();
-    assert!(list.contains("UTC from 203.0.113.7 ("), "{list}");
 }

@@ -12,7 +12,12 @@
 
 mod api;
 mod architecture;
+mod general;
+mod pages;
 mod schema;
+mod setup;
 mod sign_in;
 mod support;
+mod token_pages;
 mod tokens;
+mod uses;
