@@ -76,12 +76,14 @@ pub async fn submit(
             None,
         ),
         Err(SignInError::TooMany(wait)) => {
-            let minutes = wait.as_secs().div_ceil(60).max(1);
+            // Rounded up: who waits as long as told must be let in.
+            let seconds = wait.as_micros().div_ceil(1_000_000);
+            let minutes = seconds.div_ceil(60);
             let unit = if minutes == 1 { "minute" } else { "minutes" };
             (
                 StatusCode::TOO_MANY_REQUESTS,
                 format!("Too many failed attempts. Try again in {minutes} {unit}."),
-                Some(wait.as_secs().max(1)),
+                u64::try_from(seconds).ok(),
             )
         }
         Err(SignInError::Busy) => (

@@ -116,7 +116,7 @@ pub(super) fn begin_attempt(
     now: Timestamp,
 ) -> Result<Result<Attempt, Duration>, DbError> {
     use sign_in_attempts as attempts;
-    diesel::delete(attempts::table.filter(attempts::at.lt((now - WINDOW).micros()))).execute(conn)?;
+    diesel::delete(attempts::table.filter(attempts::at.le((now - WINDOW).micros()))).execute(conn)?;
     // The attempt that must grow old before there is room for another.
     let by_address = attempts::table.filter(attempts::address.eq(address)).order(attempts::at.desc());
     let mut blocking = by_address.select(attempts::at).offset(PER_ADDRESS - 1).limit(1).load::<Timestamp>(conn)?;

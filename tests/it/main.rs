@@ -10,7 +10,14 @@
     reason = "a test that can't go on should say where"
 )]
 
+mod api;
 mod architecture;
+mod general;
+mod pages;
 mod schema;
+mod setup;
+mod sign_in;
 mod support;
+mod token_pages;
 mod tokens;
+mod uses;

@@ -31,6 +31,19 @@ impl Answer {
         self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 
+    /// Everything that was answered but what is each answer's own: its date and its request id.
+    pub fn whole(&self) -> (u16, Vec<(String, String)>, &str) {
+        let mut headers = self.headers.clone();
+        headers.retain(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
+        headers.sort();
+        (self.status, headers, &self.body)
+    }
+
+    /// The page's title.
+    pub fn title(&self) -> &str {
+        self.between("<title>", "</title>").unwrap_or_else(|| panic!("no title: {}", self.body))
+    }
+
     /// Every header of this name.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -58,23 +71,39 @@ impl Answer {
         Some(&rest[..rest.find(end)?])
     }
 
-    /// The body without tags and with single blanks: what a person reads.
+    /// What a person reads of the page.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        let mut in_tag = false;
-        for c in self.body.chars() {
-            match c {
-                '<' => in_tag = true,
-                '>' => {
-                    in_tag = false;
-                    text.push(' ');
-                }
-                c if !in_tag => text.push(c),
-                _ => {}
-            }
-        }
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        read(&self.body)
     }
+}
+
+/// The markup without tags and with single blanks: what a person reads.
+pub fn read(markup: &str) -> String {
+    let mut text = String::new();
+    let mut in_tag = false;
+    for c in markup.chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                text.push(' ');
+            }
+            c if !in_tag => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The fields as the body of a form.
+pub fn form(fields: &[(&str, &str)]) -> Vec<u8> {
+    let pairs: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
+    pairs.join("&").into_bytes()
+}
+
+/// The text as part of a URL.
+pub fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 fn agent() -> ureq::Agent {
@@ -126,11 +155,17 @@ pub struct Browser {
     address: SocketAddr,
     agent: ureq::Agent,
     cookies: RefCell<BTreeMap<String, String>>,
+    always: Vec<(String, String)>,
 }
 
 impl Browser {
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, agent: agent(), cookies: RefCell::default() }
+        Self { address, agent: agent(), cookies: RefCell::default(), always: Vec::new() }
+    }
+
+    /// The same browser at this address, as a proxy on this machine says.
+    pub fn at(self, ip: &str) -> Self {
+        Self { always: vec![("X-Forwarded-For".to_owned(), ip.to_owned())], ..self }
     }
 
     /// The cookies it would send, as a header.
@@ -161,20 +196,18 @@ impl Browser {
 
     /// Sends a form from one of the site's pages.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let encode =
-            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let body = fields
-            .iter()
-            .map(|(name, text)| format!("{}={}", encode(name), encode(text)))
-            .collect::<Vec<_>>()
-            .join("&");
         self.send(
             "POST",
             path,
             &[("Sec-Fetch-Site", "same-origin")],
             &[("Content-Type", "application/x-www-form-urlencoded")],
-            body.into_bytes(),
+            form(fields),
         )
+    }
+
+    /// Signs somebody in, or tries to.
+    pub fn sign_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/login", &[("email", email), ("password", password)])
     }
 
     /// Sends a request with these headers and no others but its cookies.
@@ -191,8 +224,9 @@ impl Browser {
         if !cookies.is_empty() {
             request = request.header("Cookie", cookies);
         }
-        for (name, value) in headers.iter().chain(more) {
-            request = request.header(*name, *value);
+        let always = self.always.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in headers.iter().chain(more).copied().chain(always) {
+            request = request.header(name, value);
         }
         let answer = Answer::of(self.agent.run(request.body(body).unwrap()).unwrap());
         for cookie in answer.headers("set-cookie") {
@@ -218,6 +252,34 @@ impl Browser {
         let before = list.body.split(&format!("aria-label=\"Delete token {name}\"")).next().unwrap();
         let start = before.rfind("href=\"").unwrap_or_else(|| panic!("no token {name}: {}", list.body)) + 6;
         before[start..].split('"').next().unwrap().to_owned()
+    }
+}
+
+/// A connection that stays open between requests.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(stream)
+    }
+
+    /// Sends a `GET` and reads its answer, whose length must be said.
+    pub fn get(&mut self, path: &str, authorization: &str) -> String {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: latchkey\r\nAuthorization: {authorization}\r\n\r\n");
+        self.0.write_all(head.as_bytes()).unwrap();
+        let (mut answer, mut chunk) = (String::new(), [0; 8192]);
+        loop {
+            let read = self.0.read(&mut chunk).unwrap();
+            assert!(read > 0, "the server closed the connection: {answer}");
+            answer.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+            let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
+            if body.len() >= length.parse::<usize>().unwrap() {
+                return answer;
+            }
+        }
     }
 }
 

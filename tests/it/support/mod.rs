@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use diesel::RunQueryDsl as _;
 use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::accounts::{NewUser, User, add_user};
 use latchkey::config::ServerSettings;
 use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
-use latchkey::kernel::db::{DatabaseUrl, Db};
+use latchkey::kernel::db::{DatabaseUrl, Db, DbError};
 use latchkey::kernel::rng;
 use latchkey::server::{Options, Server};
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
@@ -36,10 +37,30 @@ pub struct TestServer {
     running: Option<Running>,
 }
 
+#[derive(diesel::QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
 struct Running {
     stop: tokio::sync::oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
+
+/// Every table with something that people or tools do.
+pub const TABLES: [&str; 10] = [
+    "users",
+    "sessions",
+    "sign_in_attempts",
+    "one_time_links",
+    "settings",
+    "workspaces",
+    "memberships",
+    "tokens",
+    "token_values",
+    "events",
+];
 
 /// Where people reach the server of a test that says nothing else: the address it listens on.
 pub fn plain_settings() -> ServerSettings {
@@ -51,11 +72,26 @@ pub fn plain_settings() -> ServerSettings {
     }
 }
 
+/// Settings of a server behind a proxy with TLS.
+pub fn https_settings() -> ServerSettings {
+    ServerSettings { public_url: Some("https://tokens.example".parse().unwrap()), ..plain_settings() }
+}
+
+/// Settings of a server that believes what this machine says of a client's address.
+pub fn proxy_settings() -> ServerSettings {
+    ServerSettings { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..plain_settings() }
+}
+
 impl TestServer {
     /// A server with the workspace `acme` (production) and `acme-demo` (demo): Alice is administrator of both, Bob
     /// editor of both, Dave agent of `acme`; and Charlie, a stranger to them, is administrator of `other`.
     pub fn start() -> Self {
-        let server = Self::empty(plain_settings());
+        Self::start_with(plain_settings())
+    }
+
+    /// The same people on a server with these settings.
+    pub fn start_with(settings: ServerSettings) -> Self {
+        let server = Self::empty(settings);
         server.add_people();
         server
     }
@@ -145,7 +181,7 @@ impl TestServer {
     /// Makes somebody a member. Who is added later comes to it first: `last_opened_at` grows.
     pub fn add_member(&self, user: &User, workspace: &Workspace, role: Role) {
         self.clock.advance(std::time::Duration::from_millis(1));
-        let now = Clock::Manual(self.clock.clone()).now();
+        let now = self.now();
         self.db.write_blocking(|conn| add_member(conn, workspace, user, role, None, now)).unwrap();
     }
 
@@ -157,7 +193,7 @@ impl TestServer {
     /// The browser of somebody who is signed in: `alice`, `bob`, `charlie` or `dave`.
     pub fn signed_in(&self, name: &str) -> Browser {
         let browser = self.browser();
-        let answer = browser.post("/login", &[("email", &format!("{name}@example.org")), ("password", PASSWORD)]);
+        let answer = browser.sign_in(&format!("{name}@example.org"), PASSWORD);
         assert_eq!(answer.status, 303, "{name} can't sign in: {}", answer.body);
         browser
     }
@@ -173,6 +209,40 @@ impl TestServer {
         let answer = browser.create_token(slug, name);
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.value().to_owned()
+    }
+
+    /// What time it is for the server.
+    pub fn now(&self) -> Timestamp {
+        Clock::Manual(self.clock.clone()).now()
+    }
+
+    /// Does to the database what no page does.
+    pub fn db_execute(&self, sql: &str) {
+        let changed = self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from));
+        assert!(changed.unwrap() > 0, "nothing changed by {sql}");
+    }
+
+    /// Every row of these tables as text, blobs in hexadecimal: to see that nothing changed, or what is stored.
+    pub fn db_rows(&self, tables: &[&str]) -> String {
+        let columns = "SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS text FROM pragma_table_info";
+        let text = |sql: String| -> String {
+            let rows: Vec<Text> =
+                self.db.read_blocking(|conn| diesel::sql_query(sql).load(conn).map_err(DbError::from)).unwrap();
+            rows.into_iter().map(|row| row.text + "\n").collect()
+        };
+        tables
+            .iter()
+            .map(|table| {
+                let row = text(format!("{columns}('{table}')"));
+                format!("{table}\n{}", text(format!("SELECT {row} AS text FROM {table} ORDER BY 1")))
+            })
+            .collect()
+    }
+
+    /// Lets somebody in or keeps them out, as the command line does.
+    pub fn set_active(&self, name: &str, is_active: bool) {
+        let email = format!("{name}@example.org").parse().unwrap();
+        latchkey::accounts::set_active(&self.db, &email, is_active, self.now()).unwrap().unwrap();
     }
 
     /// A request to the API, without credentials yet.
