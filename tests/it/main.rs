@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod command_line;
 mod schema;
 mod support;
 mod tokens;

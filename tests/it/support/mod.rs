@@ -2,6 +2,7 @@
 //! What a test does, it does over HTTP.
 
 pub mod http;
+pub mod process;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
