@@ -332,6 +332,9 @@ fn bad_settings_are_refused_before_anything_is_served() {
     refused(&["--listen", "127.0.0.1:0", "--public-url", "http://x.example"], "--allow-insecure-http");
     refused(&["--public-url", "tokens.example"], "--public-url");
     refused(&["--trusted-proxies", "junk"], "neither an address nor a network");
+    refused(&["--database-url", "mysql://u:secretpw@h/x"], "mysql");
+    refused(&["user", "list", "--database-url", "mysql://u:secretpw@h/x"], "mysql");
+    refused(&["--database-url=postgress://u:secretpw@h/x", "migrate"], "postgress");
     refused(&["user", "add", "--email", "nonsense", "--name", "Nonsense", "--password-stdin"], "--email");
     refused(&["workspace", "add", "--slug", "Not A Slug", "--name", "X", "--kind", "demo"], "--slug");
     refused(&["workspace", "add", "--slug", "x", "--name", "X", "--kind", "nonsense"], "demo or production");
