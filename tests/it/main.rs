@@ -12,6 +12,7 @@
 
 mod architecture;
 mod command_line;
+mod crash;
 mod schema;
 mod support;
 mod tokens;

@@ -138,6 +138,11 @@ impl Browser {
         Self { address, agent: agent(), cookies: RefCell::default() }
     }
 
+    /// The same browser, after the site moved to another port. Cookies know no ports.
+    pub fn moved_to(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The cookies it would send, as a header.
     pub fn cookie_header(&self) -> String {
         self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
