@@ -133,6 +133,12 @@ impl Server {
         self.running.handle()
     }
 
+    /// The evidence of tokens' use that is not written yet.
+    #[must_use]
+    pub fn uses(&self) -> Uses {
+        self.uses.clone()
+    }
+
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
         let Self { running, uses, db, clock, .. } = self;

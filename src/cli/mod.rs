@@ -8,6 +8,7 @@ mod tokens;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use latchkey::config::{ConfigError, DataSettings, ServerSettings};
@@ -90,7 +91,7 @@ type Done = Result<(), Failure>;
 
 /// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_database_url(error).exit());
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info")).init();
     let clock = Clock::System;
     let done = match cli.command {
@@ -115,6 +116,15 @@ pub fn run() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// The same complaint without the database URL that was typed: it may hold a password.
+fn without_database_url(mut error: clap::Error) -> clap::Error {
+    let is_about_it = error.get(ContextKind::InvalidArg).is_some_and(|arg| arg.to_string().contains("--database-url"));
+    if is_about_it && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    error
 }
 
 fn open(data: &DataSettings) -> Result<Db, Failure> {

@@ -81,9 +81,9 @@ fn db_a_refused_request_is_not_a_use() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
-    server.run_sql("UPDATE memberships SET role = 'agent'");
+    server.db_execute("UPDATE memberships SET role = 'agent'");
     assert_eq!(server.call(&value).status, 403);
-    server.run_sql("UPDATE memberships SET role = 'editor'");
+    server.db_execute("UPDATE memberships SET role = 'editor'");
     server.flush();
     assert!(alice.get(LIST).text().contains("Never used"));
 }
@@ -108,13 +108,13 @@ fn db_a_thousand_calls_cost_a_handful_of_writes() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let changes = || server.rows("SELECT CAST(count(*) AS TEXT) AS text FROM touched")[0].parse::<u32>().unwrap();
-    server.run_sql("CREATE TABLE touched (at INTEGER)");
-    server.run_sql("CREATE TRIGGER touch AFTER UPDATE ON token_values BEGIN INSERT INTO touched VALUES (1); END");
+    server.db_alter("CREATE TABLE touched (at INTEGER)");
+    server.db_alter("CREATE TRIGGER touch AFTER UPDATE ON token_values BEGIN INSERT INTO touched VALUES (1); END");
     for _ in 0..1000 {
         server.clock.advance(Duration::from_millis(1));
         assert_eq!(server.call(&value).status, 200);
     }
     server.flush();
     assert!((1..=4).contains(&changes()), "{} writes", changes());
-    server.run_sql("DROP TRIGGER touch");
+    server.db_alter("DROP TRIGGER touch");
 }

@@ -12,8 +12,13 @@
 
 mod api;
 mod architecture;
+mod command_line;
+mod crash;
+mod evidence;
+mod expiry;
 mod general;
 mod pages;
+mod rotate;
 mod schema;
 mod setup;
 mod sign_in;

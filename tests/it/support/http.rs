@@ -15,15 +15,15 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+    fn of(response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let body = response.into_body().read_to_string().unwrap_or_default();
-        Self { status, headers, body }
+        let body = response.into_body().read_to_string()?;
+        Ok(Self { status, headers, body })
     }
 
     /// The one header of this name; "" if there is none.
@@ -145,7 +145,12 @@ impl Call {
     }
 
     pub fn send(self) -> Answer {
-        Answer::of(self.agent.run(self.request.body(self.body).unwrap()).unwrap())
+        self.try_send().unwrap()
+    }
+
+    /// [`Call::send`] to a server that may not be there any more.
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
+        Answer::of(self.agent.run(self.request.body(self.body).unwrap())?)
     }
 }
 
@@ -166,6 +171,11 @@ impl Browser {
     /// The same browser at this address, as a proxy on this machine says.
     pub fn at(self, ip: &str) -> Self {
         Self { always: vec![("X-Forwarded-For".to_owned(), ip.to_owned())], ..self }
+    }
+
+    /// The same browser, after the site moved to another port. Cookies know no ports.
+    pub fn moved_to(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
     }
 
     /// The cookies it would send, as a header.
@@ -196,7 +206,17 @@ impl Browser {
 
     /// Sends a form from one of the site's pages.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.send(
+        self.try_post(path, fields).unwrap()
+    }
+
+    /// [`Browser::get`] from a server that may not be there any more.
+    pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        self.try_send("GET", path, &[], &[], Vec::new())
+    }
+
+    /// [`Browser::post`] to a server that may not be there any more.
+    pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
+        self.try_send(
             "POST",
             path,
             &[("Sec-Fetch-Site", "same-origin")],
@@ -219,6 +239,17 @@ impl Browser {
         more: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
+        self.try_send(method, path, headers, more, body).unwrap()
+    }
+
+    fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        more: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         let cookies = self.cookie_header();
         if !cookies.is_empty() {
@@ -228,7 +259,7 @@ impl Browser {
         for (name, value) in headers.iter().chain(more).copied().chain(always) {
             request = request.header(name, value);
         }
-        let answer = Answer::of(self.agent.run(request.body(body).unwrap()).unwrap());
+        let answer = Answer::of(self.agent.run(request.body(body).unwrap())?)?;
         for cookie in answer.headers("set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             if cookie.contains("Max-Age=0") || value.is_empty() {
@@ -237,7 +268,7 @@ impl Browser {
                 self.set_cookie(name, value);
             }
         }
-        answer
+        Ok(answer)
     }
 
     /// Opens the form of a new token and sends it.

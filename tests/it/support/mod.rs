@@ -2,6 +2,7 @@
 //! What a test does, it does over HTTP.
 
 pub mod http;
+pub mod process;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -15,6 +16,7 @@ use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
 use latchkey::kernel::db::{DatabaseUrl, Db, DbError};
 use latchkey::kernel::rng;
 use latchkey::server::{Options, Server};
+use latchkey::tokens::uses::Uses;
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
 
 use http::{Answer, Browser, Call};
@@ -44,6 +46,7 @@ struct Text {
 }
 
 struct Running {
+    uses: Uses,
     stop: tokio::sync::oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -126,7 +129,7 @@ impl TestServer {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = Server::start(options).unwrap();
-                report.send((server.address, server.setup_url.clone())).unwrap();
+                report.send((server.address, server.setup_url.clone(), server.uses())).unwrap();
                 let handle = server.handle();
                 actix_web::rt::spawn(async move {
                     let _ = stopped.await;
@@ -135,13 +138,14 @@ impl TestServer {
                 server.run().await.unwrap();
             });
         });
-        (self.address, self.setup_url) = started.recv().unwrap();
-        self.running = Some(Running { stop, thread });
+        let (address, setup_url, uses) = started.recv().unwrap();
+        (self.address, self.setup_url) = (address, setup_url);
+        self.running = Some(Running { uses, stop, thread });
     }
 
     /// Stops the server; what it had collected is written.
     pub fn stop(&mut self) {
-        if let Some(Running { stop, thread }) = self.running.take() {
+        if let Some(Running { stop, thread, .. }) = self.running.take() {
             let _ = stop.send(());
             let _ = thread.join();
         }
@@ -198,10 +202,20 @@ impl TestServer {
         browser
     }
 
-    /// Lets what was collected of tokens' use be written: restarting writes it, as it must.
+    /// Lets what was collected of tokens' use be written now.
     pub fn flush(&self) {
-        self.flush.send(()).unwrap();
-        self.flushed.recv().unwrap();
+        self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
+    }
+
+    /// Waits for something that the server does by itself.
+    pub fn wait_until(&self, happened: impl Fn(&Self) -> bool) {
+        for _ in 0..200 {
+            if happened(self) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("waited 5 s for nothing");
     }
 
     /// Creates a token as a person would and returns its value.
@@ -220,6 +234,18 @@ impl TestServer {
     pub fn db_execute(&self, sql: &str) {
         let changed = self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from));
         assert!(changed.unwrap() > 0, "nothing changed by {sql}");
+    }
+
+    /// Changes the database's own shape, for a test.
+    pub fn db_alter(&self, sql: &str) {
+        self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from)).unwrap();
+    }
+
+    /// What a query says, row by row; its one column is called `text`.
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        let rows: Vec<Text> =
+            self.db.read_blocking(|conn| diesel::sql_query(sql).load(conn).map_err(DbError::from)).unwrap();
+        rows.into_iter().map(|row| row.text).collect()
     }
 
     /// Every row of these tables as text, blobs in hexadecimal: to see that nothing changed, or what is stored.

@@ -1,0 +1,310 @@
+//! What must hold when everything happens at once, when the power goes, and when somebody reads the disk.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::support::http::{Answer, Browser, Call};
+use crate::support::process::Home;
+use crate::support::{PASSWORD, TestServer};
+
+const TOKENS: &str = "/w/acme/settings/tokens";
+
+fn opens_the_api(address: SocketAddr, value: &str) -> bool {
+    let answer = Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send();
+    match answer.status {
+        200 => true,
+        401 => false,
+        other => panic!("the API answers {other}: {}", answer.body),
+    }
+}
+
+/// The tokens that a list shows: name and the page that deletes it.
+fn listed(list: &Answer) -> BTreeMap<String, String> {
+    let attribute = |tag: &str, start: &str| Some(tag.split_once(start)?.1.split('"').next()?.to_owned());
+    let links = list.body.split("<a ").skip(1).map(|link| link.split('>').next().unwrap());
+    links.filter_map(|tag| Some((attribute(tag, "aria-label=\"Delete token ")?, attribute(tag, "href=\"")?))).collect()
+}
+
+#[test]
+fn fifty_creates_at_once_make_three_tokens_and_forty_seven_refusals() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let forms: Vec<String> =
+        (0..50).map(|_| alice.get(&format!("{TOKENS}/new")).hidden("form_key").to_owned()).collect();
+    let start = Arc::new(Barrier::new(forms.len()));
+    let clicks: Vec<_> = forms
+        .into_iter()
+        .enumerate()
+        .map(|(number, form_key)| {
+            let (alice, start) = (alice.clone(), Arc::clone(&start));
+            std::thread::spawn(move || {
+                start.wait();
+                alice.post(TOKENS, &[("name", &format!("Token {number}")), ("form_key", &form_key)])
+            })
+        })
+        .collect();
+    let answers: Vec<Answer> = clicks.into_iter().map(|click| click.join().unwrap()).collect();
+
+    let mut values = Vec::new();
+    for answer in &answers {
+        match answer.status {
+            201 => values.push(answer.value()),
+            409 => assert_eq!(
+                answer.between("role=\"alert\"><h2>", "</h2>"),
+                Some("You can have a maximum of 3 tokens"),
+                "{}",
+                answer.body
+            ),
+            other => panic!("a create answered {other}: {}", answer.body),
+        }
+    }
+    assert_eq!((values.len(), answers.len()), (3, 50));
+    assert!(values.iter().all(|value| opens_the_api(server.address, value)));
+    assert_eq!(listed(&alice.get(TOKENS)).len(), 3);
+}
+
+/// What one person knows of their tokens from what was answered.
+#[derive(Default)]
+struct Knowledge {
+    /// Created, and not deleted: names and values.
+    live: BTreeMap<String, String>,
+    /// The values of tokens whose deletion was answered.
+    gone: Vec<String>,
+    /// What was asked and not answered.
+    asked: Option<Asked>,
+    made: u32,
+}
+
+enum Asked {
+    Create(String),
+    Delete(String),
+}
+
+/// Creates tokens until there are three, deletes one, and so on, until the server is gone.
+fn work(browser: &Browser, known: &mut Knowledge) -> Result<(), ureq::Error> {
+    loop {
+        let tokens = listed(&browser.try_get(TOKENS)?);
+        if tokens.len() < 3 {
+            let form = browser.try_get(&format!("{TOKENS}/new"))?;
+            known.made += 1;
+            let name = format!("Token {}", known.made);
+            known.asked = Some(Asked::Create(name.clone()));
+            let made = browser.try_post(TOKENS, &[("name", &name), ("form_key", form.hidden("form_key"))])?;
+            assert_eq!(made.status, 201, "{}", made.body);
+            known.live.insert(name, made.value().to_owned());
+        } else {
+            let (name, path) = tokens.iter().nth(known.made as usize % 3).unwrap();
+            known.asked = Some(Asked::Delete(name.clone()));
+            let deleted = browser.try_post(path, &[])?;
+            assert_eq!(deleted.status, 303, "{}", deleted.body);
+            // A create that was never answered left a token whose value nobody knows.
+            known.gone.extend(known.live.remove(name));
+        }
+        known.asked = None;
+    }
+}
+
+/// Compares what was answered before the crash with what is so after it.
+fn compare(browser: &Browser, address: SocketAddr, known: &mut Knowledge) {
+    let list = browser.get(TOKENS);
+    assert_eq!(list.status, 200, "the session is over: {}", list.body);
+    let tokens = listed(&list);
+    assert!(tokens.len() <= 3, "{tokens:?}");
+    match known.asked.take() {
+        // It may have come to pass or not, but the list and the API must tell the same.
+        Some(Asked::Delete(name)) => {
+            if let Some(value) = known.live.remove(&name) {
+                assert_eq!(opens_the_api(address, &value), tokens.contains_key(&name), "{name} is half deleted");
+                if tokens.contains_key(&name) {
+                    known.live.insert(name, value);
+                } else {
+                    known.gone.push(value);
+                }
+            }
+        }
+        Some(Asked::Create(name)) => {
+            let others = tokens.keys().filter(|it| **it != name && !known.live.contains_key(*it)).count();
+            assert!(others <= 2, "{tokens:?}");
+        }
+        None => {}
+    }
+    for (name, value) in &known.live {
+        assert!(tokens.contains_key(name), "{name} was answered as created and is not listed: {tokens:?}");
+        assert!(opens_the_api(address, value), "{name} was answered as created and does not open the API");
+    }
+    for value in known.gone.iter().rev().take(3) {
+        assert!(!opens_the_api(address, value), "a token whose deletion was answered opens the API");
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Half {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    what: String,
+}
+
+/// Tokens without a value, without the event that tells of their making, or deleted without the event that tells of
+/// it; more than three of a person; and what `SQLite` itself finds.
+fn db_half_done(database: &Path) -> Vec<String> {
+    let mut conn = diesel::SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    diesel::sql_query(
+        "SELECT 'no value: ' || name AS what FROM tokens
+            WHERE NOT EXISTS (SELECT 1 FROM token_values WHERE token_id = tokens.id)
+         UNION ALL SELECT 'events: ' || name FROM tokens
+            WHERE (SELECT count(*) FROM events WHERE events.token = tokens.uuid) != 1 + (deleted_at IS NOT NULL)
+         UNION ALL SELECT 'too many: ' || membership_id FROM tokens
+            WHERE deleted_at IS NULL GROUP BY membership_id HAVING count(*) > 3
+         UNION ALL SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check != 'ok'",
+    )
+    .load::<Half>(&mut conn)
+    .unwrap()
+    .into_iter()
+    .map(|half| half.what)
+    .collect()
+}
+
+#[test]
+fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
+    const CUTS: u64 = 100;
+    let home = Home::new();
+    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
+    for (email, name) in [("alice@example.org", "Alice"), ("bob@example.org", "Bob")] {
+        home.done_with(&["user", "add", "--email", email, "--name", name, "--password-stdin"], PASSWORD);
+        home.done(&["member", "add", "--workspace", "acme", "--email", email]);
+    }
+    let mut server = home.serve_with(&[], "warn");
+    let mut people: Vec<(Browser, Knowledge)> = ["alice@example.org", "bob@example.org"]
+        .into_iter()
+        .map(|email| {
+            let browser = Browser::new(server.address);
+            assert_eq!(browser.post("/login", &[("email", email), ("password", PASSWORD)]).status, 303);
+            (browser, Knowledge::default())
+        })
+        .collect();
+    let mut in_the_middle = 0;
+    for cut in 0..CUTS {
+        let (done, ended) = mpsc::channel::<()>();
+        let workers: Vec<_> = people
+            .drain(..)
+            .map(|(browser, mut known)| {
+                let done = done.clone();
+                std::thread::spawn(move || {
+                    let broken = work(&browser, &mut known);
+                    drop(done);
+                    assert!(broken.is_err());
+                    (browser, known)
+                })
+            })
+            .collect();
+        drop(done);
+        // Nobody sends: this waits for the moment of the cut, or until every worker has failed.
+        let waited = ended.recv_timeout(Duration::from_millis(10 + cut * 37 % 90));
+        assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout), "the work ended before the cut");
+        server.kill();
+        let worked: Vec<(Browser, Knowledge)> = workers.into_iter().map(|worker| worker.join().unwrap()).collect();
+
+        server = home.serve_with(&[], "warn");
+        for (browser, mut known) in worked {
+            in_the_middle += u32::from(known.asked.is_some());
+            let browser = browser.moved_to(server.address);
+            compare(&browser, server.address, &mut known);
+            people.push((browser, known));
+        }
+        assert_eq!(db_half_done(&home.database()), Vec::<String>::new(), "after cut {cut}");
+    }
+    for (_, known) in &people {
+        assert!(known.gone.iter().all(|value| !opens_the_api(server.address, value)));
+        // Or else nothing was tested.
+        assert!(known.made > 50 && known.gone.len() > 20, "{} made, {} gone", known.made, known.gone.len());
+    }
+    assert!(in_the_middle > 10, "only {in_the_middle} cuts fell into a create or a delete");
+}
+
+/// Where the disk holds these bytes: file names below `folder`.
+fn found(folder: &Path, bytes: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names.extend(found(&path, bytes));
+        } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes.as_bytes()) {
+            names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn no_secret_is_on_the_disk_or_in_the_log() {
+    let home = Home::new();
+    let server = home.serve_with(&[], "debug");
+    let setup_url = server.setup_url();
+    let code = setup_url.split("code=").nth(1).unwrap().to_owned();
+    let browser = Browser::new(server.address);
+    assert_eq!(browser.get(&format!("/setup?code={code}")).status, 200);
+    let set_up = browser.post(
+        "/setup",
+        &[
+            ("code", &code),
+            ("name", "Alice"),
+            ("email", "alice@example.org"),
+            ("password", PASSWORD),
+            ("workspace", "Acme"),
+        ],
+    );
+    assert_eq!(set_up.status, 303, "{}", set_up.body);
+    let browser = Browser::new(server.address);
+    let sign_in = |password| browser.post("/login", &[("email", "alice@example.org"), ("password", password)]);
+    assert_eq!(sign_in("this is not her password").status, 422);
+    assert_eq!(sign_in(PASSWORD).status, 303);
+    let made = browser.create_token("acme", "Reporting to headquarters");
+    let value = made.value().to_owned();
+
+    let call = |scheme: &str, credentials: &str| {
+        let call = Call::new(server.address, "GET", "/api/v2/workspace.json");
+        call.header("Authorization", &format!("{scheme} {credentials}")).header("User-Agent", "headquarters/1").send()
+    };
+    let basic = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(format!("alice@example.org:{value}"))
+    };
+    for (scheme, credentials) in [("Bearer", &value), ("Token", &value), ("Basic", &basic)] {
+        let answer = call(scheme, credentials);
+        assert_eq!(answer.status, 200, "{scheme}: {}", answer.body);
+    }
+    assert_eq!(call("Bearer", &format!("{value}x")).status, 401);
+    let in_the_query = Call::new(server.address, "GET", &format!("/api/v2/workspace.json?token={value}")).send();
+    assert_eq!(in_the_query.status, 401);
+
+    // The cookie is a signature of 44 characters and the session's key.
+    let cookie = browser.cookie_header();
+    let cookie = cookie.strip_prefix("latchkey=").unwrap();
+    let cookie = percent_encoding::percent_decode_str(cookie).decode_utf8().unwrap().into_owned();
+    let session_key = &cookie[44..];
+    assert!(session_key.len() >= 32, "{cookie}");
+    let secrets = [&value, &value[4..40], &basic, PASSWORD, "this is not her password", &cookie, session_key, &code];
+    let is_clean = |said: &str| {
+        let said = said.replace(&setup_url, "");
+        for secret in secrets {
+            assert_eq!(found(&home.data(), secret), Vec::<String>::new(), "{secret} is on the disk");
+            assert!(!said.contains(secret), "{secret} is in the log: {said}");
+        }
+        // The search would find what is there.
+        assert!(said.contains(" GET /api/v2/workspace.json 200 "), "{said}");
+        assert!(said.contains(" POST /login "), "{said}");
+    };
+    let holds = |name: &str, file: &str| found(&home.data(), name).iter().any(|it| it == file);
+    assert!(holds("Reporting to headquarters", "latchkey.db-wal"));
+    is_clean(&server.said());
+
+    let (status, said) = server.terminate();
+    assert_eq!(status, 0, "{said}");
+    assert!(holds("Reporting to headquarters", "latchkey.db") || holds("Reporting to headquarters", "latchkey.db-wal"));
+    assert!(!found(&home.data(), "headquarters/1").is_empty(), "the last use was not written");
+    is_clean(&said);
+}
