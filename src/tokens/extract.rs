@@ -84,10 +84,18 @@ impl FromRequest for Bearer {
                 return Err(DbError::Failed("no App".to_owned()).into());
             };
             let now = app.clock.now();
-            let caller =
-                app.db.read(move |conn| verify::check(conn, &presented, now)).await?.map_err(ApiError::Refused)?;
-            uses.record(caller.value, client, now);
-            Ok(Self(caller))
+            match app.db.read(move |conn| verify::check(conn, &presented, now)).await? {
+                Ok(caller) => {
+                    uses.record(caller.value, client, now);
+                    Ok(Self(caller))
+                }
+                Err(refusal) => {
+                    if let Reason::Ended(_, _, value) = refusal.reason {
+                        uses.record_try(value, client, now);
+                    }
+                    Err(ApiError::Refused(refusal))
+                }
+            }
         })
     }
 }

@@ -36,7 +36,13 @@ fn db_a_token_stops_at_the_moment_of_its_expiry() {
 fn db_every_choice_of_the_form_is_taken() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    for (choice, ends) in [("never", ""), ("60", "22 Jan 2027"), ("90", "21 Feb 2027"), ("365", "23 Nov 2027"), ("date", "1 Mar 2027, 00:00 UTC")] {
+    for (choice, ends) in [
+        ("never", ""),
+        ("60", "22 Jan 2027"),
+        ("90", "21 Feb 2027"),
+        ("365", "23 Nov 2027"),
+        ("date", "1 Mar 2027, 00:00 UTC"),
+    ] {
         let answer = create(&alice, "Reporting", &[("expiry", choice), ("expires_on", "2027-02-28")]);
         assert_eq!(answer.status, 201, "{}", answer.text());
         let list = alice.get(LIST).text();
@@ -90,7 +96,10 @@ fn db_a_grace_never_outlives_the_expiry_that_the_old_value_had() {
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form = alice.get(&path);
     assert!(form.text().contains("As before, on 25 Nov 2026, 00:00 UTC"), "{}", form.text());
-    let new = alice.post(&path, &[("form_key", form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")]).value().to_owned();
+    let new = alice
+        .post(&path, &[("form_key", form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")])
+        .value()
+        .to_owned();
     server.clock.advance(Duration::from_hours(36) - Duration::from_secs(1));
     assert_eq!((server.call(&old).status, server.call(&new).status), (200, 200));
     server.clock.advance(Duration::from_secs(1));

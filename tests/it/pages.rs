@@ -26,6 +26,13 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/w/{slug}/settings/tokens", [303, 404, 403, 200, 200]),
     ("POST", "/w/{slug}/settings/tokens", [303, 404, 403, 422, 422]),
     ("GET", "/w/{slug}/settings/tokens/new", [303, 404, 403, 200, 200]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}", [303, 404, 403, 404, 200]),
+    ("POST", "/w/{slug}/settings/tokens/{uuid}", [303, 404, 403, 404, 422]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/use.json", [303, 404, 403, 404, 200]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 200]),
+    ("POST", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 422]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/retire", [303, 404, 403, 404, 303]),
+    ("POST", "/w/{slug}/settings/tokens/{uuid}/retire", [303, 404, 403, 404, 303]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 303]),
 ];

@@ -55,7 +55,11 @@ fn db_without_grace_every_earlier_value_stops_at_once_even_while_rotating() {
 
     let refused = rotate(&alice, "Reporting", &[("grace", "24h")]);
     assert_eq!(refused.status, 409);
-    assert!(refused.text().contains("rotated already: its old value works until 30 Nov 2026, 12:00 UTC"), "{}", refused.text());
+    assert!(
+        refused.text().contains("rotated already: its old value works until 30 Nov 2026, 12:00 UTC"),
+        "{}",
+        refused.text()
+    );
     assert_eq!((server.call(&first).status, server.call(&second).status), (200, 200), "nothing changed");
 
     let third = rotate(&alice, "Reporting", &[("grace", "none")]).value().to_owned();
@@ -122,7 +126,8 @@ fn db_a_new_value_that_was_not_seen_can_be_had_from_the_form_sent_twice() {
     let again = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]);
     assert_eq!(again.status, 409);
     assert!(again.text().contains("I did not see it: get a new value"), "{}", again.text());
-    let path = again.between("<form method=\"post\" action=\"", "\"").unwrap().to_owned();
+    let panel = again.body.split("role=\"alert\"").nth(1).unwrap();
+    let path = panel.split("action=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let seen = alice.post(&path, &[("form_key", again.hidden("form_key")), ("grace", "none")]);
     assert_eq!((server.call(&lost).status, server.call(seen.value()).status), (401, 200));
 }
@@ -143,7 +148,11 @@ fn db_stopping_the_old_value_asks_only_if_it_was_used_since() {
     let list = alice.get(LIST);
     assert!(list.body.contains(&format!("href=\"{retire}\" data-dialog")), "{}", list.body);
     let asks = alice.get(&retire);
-    assert!(asks.text().contains("was used after the new one was made: 23 Nov 2026, 14:00 UTC from 127.0.0.1"), "{}", asks.text());
+    assert!(
+        asks.text().contains("was used after the new one was made: 23 Nov 2026, 14:00 UTC from 127.0.0.1"),
+        "{}",
+        asks.text()
+    );
     assert_eq!(server.call(&old).status, 200, "asking stops nothing");
 
     let stopped = alice.post(&retire, &[]);
@@ -218,7 +227,11 @@ fn db_nobody_rotates_retires_or_renames_another_s_token() {
         for page in ["/rotate", "/retire", "", "/use.json"] {
             assert_eq!(other.get(&path.replace("/delete", page)).status, 404, "{name} {page}");
         }
-        for (page, fields) in [("/rotate", &[("form_key", "0123456789012345678901"), ("grace", "none")][..]), ("/retire", &[]), ("", &[("name", "Mine")])] {
+        for (page, fields) in [
+            ("/rotate", &[("form_key", "0123456789012345678901"), ("grace", "none")][..]),
+            ("/retire", &[]),
+            ("", &[("name", "Mine")]),
+        ] {
             assert_eq!(other.post(&path.replace("/delete", page), fields).status, 404, "{name} {page}");
         }
     }
@@ -238,7 +251,9 @@ fn db_a_token_is_renamed_in_place() {
     assert_eq!(server.call(&value).status, 200, "no integration notices");
     assert_eq!(alice.post(&path, &[("name", "MONTHLY reporting")]).status, 303, "its own name in other letters");
 
-    for (name, why) in [("partner", "You have another token with this name."), ("", "Enter a name."), ("a\u{202E}b", "text-direction")] {
+    for (name, why) in
+        [("partner", "You have another token with this name."), ("", "Enter a name."), ("a\u{202E}b", "text-direction")]
+    {
         let refused = alice.post(&path, &[("name", name)]);
         assert_eq!(refused.status, 422, "{name:?}");
         assert!(refused.text().contains(why), "{}", refused.text());
@@ -251,7 +266,13 @@ fn db_what_cannot_be_a_rotation_is_refused_and_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
-    for fields in [&[("grace", "1y")][..], &[("grace", "")], &[], &[("grace", "none"), ("expiry", "junk")], &[("grace", "none"), ("expiry", "date"), ("expires_on", "2020-01-01")]] {
+    for fields in [
+        &[("grace", "1y")][..],
+        &[("grace", "")],
+        &[],
+        &[("grace", "none"), ("expiry", "junk")],
+        &[("grace", "none"), ("expiry", "date"), ("expires_on", "2020-01-01")],
+    ] {
         assert_eq!(rotate(&alice, "Reporting", fields).status, 422, "{fields:?}");
     }
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");

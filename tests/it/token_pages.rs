@@ -38,7 +38,10 @@ fn db_the_list_counts_and_shows_what_tells_tokens_apart() {
         assert_eq!(pips, nth);
         let value = server.create_token(&alice, "acme", name);
         let shown = name.replace('<', "&#60;").replace('>', "&#62;");
-        expected += &format!(" {shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration", &value[42..]);
+        expected += &format!(
+            " {shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
+            &value[42..]
+        );
         assert!(list(&alice).starts_with(&format!("{} of 3 tokens in this workspace. {LIMIT}.", nth + 1)));
     }
     assert_eq!(list(&alice), format!("3 of 3 tokens in this workspace. {LIMIT}.{expected}"));
@@ -218,7 +221,7 @@ fn db_a_token_deleted_twice_is_deleted_once() {
     assert_eq!(alice.get(&path).status, 404, "nothing to ask any more");
     assert_eq!(server.call(&value).status, 401);
     assert_eq!(
-        server.db_rows(&["events"]).matches("'authn_token_revoked'").count(),
+        server.db_rows(&["events"]).matches("'authn_token_delete'").count(),
         1,
         "{}",
         server.db_rows(&["events"])
