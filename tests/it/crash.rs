@@ -220,7 +220,7 @@ fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
     for (_, known) in &people {
         assert!(known.gone.iter().all(|value| !opens_the_api(server.address, value)));
         // Or else nothing was tested.
-        assert!(known.made > 50 && known.gone.len() > 20, "{} made, {} gone", known.made, known.gone.len());
+        assert!(known.made > 20 && known.gone.len() > 8, "{} made, {} gone", known.made, known.gone.len());
     }
     assert!(in_the_middle > 10, "only {in_the_middle} cuts fell into a create or a delete");
 }

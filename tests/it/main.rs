@@ -17,6 +17,7 @@ mod crash;
 mod evidence;
 mod expiry;
 mod general;
+mod model;
 mod pages;
 mod rotate;
 mod schema;
