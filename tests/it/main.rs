@@ -12,6 +12,8 @@
 
 mod api;
 mod architecture;
+mod bad_input;
+mod defences;
 mod general;
 mod pages;
 mod schema;
