@@ -71,8 +71,8 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .wrap(middleware::from_fn(assets::keep_for_good))
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .route("/healthz", web::get().to(async || HttpResponse::Ok().body("ok\n")))
-        .route("/readyz", web::get().to(ready))
+        .route("/healthz", method!(GET).to(async || HttpResponse::Ok().body("ok\n")))
+        .route("/readyz", method!(GET).to(ready))
         .service(static_files)
         .service(web::scope("/api").configure(serve_api).default_service(web::to(api::not_found)))
         .service(
