@@ -32,16 +32,16 @@ fn db_the_list_counts_and_shows_what_tells_tokens_apart() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     assert!(alice.get(LIST).text().contains("These are your personal tokens for accessing the API of Acme ."));
-    let mut expected = String::new();
+    let mut expected = vec![format!("3 of 3 tokens in this workspace. {LIMIT}.")];
     for (nth, name) in ["Reporting", "Sync <2>", "é 📊"].into_iter().enumerate() {
         let pips = alice.get(LIST).body.matches("<i class=\"on\">").count();
         assert_eq!(pips, nth);
         let value = server.create_token(&alice, "acme", name);
         let shown = name.replace('<', "&#60;").replace('>', "&#62;");
-        expected += &format!(" {shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration", &value[42..]);
+        expected.push(format!("{shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration", &value[42..]));
         assert!(list(&alice).starts_with(&format!("{} of 3 tokens in this workspace. {LIMIT}.", nth + 1)));
     }
-    assert_eq!(list(&alice), format!("3 of 3 tokens in this workspace. {LIMIT}.{expected}"));
+    assert_eq!(list(&alice), expected.join(" "));
     assert!(!alice.get(LIST).body.contains(&format!("href=\"{NEW}\"")), "no button that can't work");
     let bob = server.signed_in("bob");
     assert!(list(&bob).starts_with("0 of 3 tokens"), "to each their own");
