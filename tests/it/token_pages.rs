@@ -101,6 +101,7 @@ fn db_the_fourth_token_is_refused_before_and_after_it_is_asked_for() {
     assert!(!forced.body.contains("Token value"));
     assert_eq!((server.db_rows(&TABLES), list(&alice)), before);
 
+    assert_eq!(send(&alice, "a", &kept_open).status, 409, "the limit counts before the name");
     alice.post(&alice.delete_path("acme", "B"), &[]);
     assert_eq!(send(&alice, "D", &kept_open).status, 201, "there is room again");
     assert!(list(&alice).starts_with("3 of 3"));
