@@ -71,12 +71,13 @@ routes! { API, serve_api, api::method_not_allowed, "{slash:/?}":
 
 /// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
 pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_folder: &std::path::Path) {
+    let files = actix_files::Files::new("", static_folder).use_last_modified(false);
     let static_files = web::scope(&format!("/static/{}", assets::hash()))
-        .wrap(middleware::DefaultHeaders::new().add(("Cache-Control", "public, max-age=31536000, immutable")))
-        .service(actix_files::Files::new("", static_folder).use_last_modified(false));
+        .wrap(middleware::from_fn(assets::keep_for_good))
+        .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .route("/healthz", web::get().to(async || HttpResponse::Ok().body("ok\n")))
-        .route("/readyz", web::get().to(ready))
+        .route("/healthz", method!(GET).to(async || HttpResponse::Ok().body("ok\n")))
+        .route("/readyz", method!(GET).to(ready))
         .service(static_files)
         .service(web::scope("/api").configure(serve_api).default_service(web::to(api::not_found)))
         .service(

@@ -61,10 +61,13 @@ pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
     let (hash, now) = (digest(code), app.clock.now());
     app.db
         .read(move |conn| {
+            // In this order: whoever uses a link up makes a user in the same transaction, so that a link found used
+            // always comes with one.
+            let is_good = accounts::is_setup_link_good(conn, &hash, now)?;
             if accounts::has_users(conn)? {
                 return Err(SetupError::Done);
             }
-            if accounts::is_setup_link_good(conn, &hash, now)? { Ok(()) } else { Err(SetupError::BadCode) }
+            if is_good { Ok(()) } else { Err(SetupError::BadCode) }
         })
         .await
 }

@@ -12,8 +12,10 @@
 
 mod api;
 mod architecture;
+mod bad_input;
 mod command_line;
 mod crash;
+mod defences;
 mod evidence;
 mod expiry;
 mod general;

@@ -231,6 +231,8 @@ fn db_health_is_told_to_anyone() {
         for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
             let answer = server.api("GET", path).send();
             assert_eq!((answer.status, answer.body.as_str()), (200, body));
+            let head = server.api("HEAD", path).send();
+            assert_eq!((head.status, head.body.as_str()), (200, ""), "some probes ask by HEAD");
         }
     }
 }

@@ -126,7 +126,7 @@ fn db_the_database_holds_no_session_key() {
     let (_, value, _) = cookie(&server.browser().sign_in(ALICE, PASSWORD));
     let value = percent_encoding::percent_decode_str(&value).decode_utf8().unwrap().into_owned();
     let key = &value[value.len() - 64..];
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat();
     let rows = server.db_rows(&TABLES);
     assert!(rows.contains(&hex(&Sha256::digest(key))), "its digest is there: {rows}");
     assert!(!rows.contains(key) && !rows.contains(&hex(key.as_bytes())));
@@ -241,7 +241,7 @@ fn db_a_session_ends_after_seven_idle_days() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     for _ in 0..3 {
-        server.clock.advance(7 * DAY - MINUTE);
+        server.clock.advance(Duration::from_mins(7 * 24 * 60 - 1));
         assert!(is_signed_in(&alice), "each use counts anew");
     }
     server.clock.advance(7 * DAY);
@@ -256,7 +256,7 @@ fn db_a_session_ends_after_thirty_days_in_use() {
         server.clock.advance(DAY);
         assert!(is_signed_in(&alice));
     }
-    server.clock.advance(DAY - MINUTE);
+    server.clock.advance(Duration::from_mins(24 * 60 - 1));
     assert!(is_signed_in(&alice));
     server.clock.advance(MINUTE);
     assert!(!is_signed_in(&alice));
@@ -276,7 +276,7 @@ fn db_ten_failures_from_one_address_lock_an_account_there_and_nowhere_else() {
     server.clock.advance(Duration::from_millis(14 * 60_000 + 500));
     let locked = here().sign_in(ALICE, PASSWORD);
     assert_locked(&locked, "60", "1 minute");
-    server.clock.advance(Duration::from_secs(60));
+    server.clock.advance(MINUTE);
     assert_eq!(here().sign_in(ALICE, PASSWORD).status, 303, "after the time that was said");
 }
 

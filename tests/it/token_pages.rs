@@ -32,19 +32,19 @@ fn db_the_list_counts_and_shows_what_tells_tokens_apart() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     assert!(alice.get(LIST).text().contains("These are your personal tokens for accessing the API of Acme ."));
-    let mut expected = String::new();
+    let mut expected = vec![format!("3 of 3 tokens in this workspace. {LIMIT}.")];
     for (nth, name) in ["Reporting", "Sync <2>", "é 📊"].into_iter().enumerate() {
         let pips = alice.get(LIST).body.matches("<i class=\"on\">").count();
         assert_eq!(pips, nth);
         let value = server.create_token(&alice, "acme", name);
         let shown = name.replace('<', "&#60;").replace('>', "&#62;");
-        expected += &format!(
-            " {shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
+        expected.push(format!(
+            "{shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
             &value[42..]
-        );
+        ));
         assert!(list(&alice).starts_with(&format!("{} of 3 tokens in this workspace. {LIMIT}.", nth + 1)));
     }
-    assert_eq!(list(&alice), format!("3 of 3 tokens in this workspace. {LIMIT}.{expected}"));
+    assert_eq!(list(&alice), expected.join(" "));
     assert!(!alice.get(LIST).body.contains(&format!("href=\"{NEW}\"")), "no button that can't work");
     let bob = server.signed_in("bob");
     assert!(list(&bob).starts_with("0 of 3 tokens"), "to each their own");
@@ -104,6 +104,7 @@ fn db_the_fourth_token_is_refused_before_and_after_it_is_asked_for() {
     assert!(!forced.body.contains("Token value"));
     assert_eq!((server.db_rows(&TABLES), list(&alice)), before);
 
+    assert_eq!(send(&alice, "a", &kept_open).status, 409, "the limit counts before the name");
     alice.post(&alice.delete_path("acme", "B"), &[]);
     assert_eq!(send(&alice, "D", &kept_open).status, 201, "there is room again");
     assert!(list(&alice).starts_with("3 of 3"));

@@ -6,6 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::middleware::Next;
 use sha2::{Digest as _, Sha256};
 
 const FILES: [(&str, &[u8]); 3] = [
@@ -35,6 +40,19 @@ pub fn hash() -> &'static str {
 #[must_use]
 pub fn url(name: &str) -> String {
     format!("/static/{}/{name}", hash())
+}
+
+/// Middleware that lets caches keep a file for good, but not the news that there is none: during an update, an older
+/// process may be asked for a newer file.
+pub async fn keep_for_good(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut answer = next.call(request).await?;
+    if !answer.status().is_client_error() && !answer.status().is_server_error() {
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    }
+    Ok(answer)
 }
 
 /// Writes the files below `data_dir` and returns the folder to serve. A file appears whole or not at all, so
