@@ -306,6 +306,7 @@ fn everything_goes_without_script() {
     window.click_button("Create token");
     let value = window.value_of("Token value");
     assert_eq!(house.call(&value).status, 200);
+    assert!(!window.has(&chromium::button("Copy")), "a button that can do nothing is shown");
 
     window.click_link("I have stored it");
     window.is_at(TOKENS);
