@@ -1,9 +1,11 @@
 //! A real browser window, and what a person does in it: reads, clicks, types. Finds things by what people see or hear,
 //! and waits for them.
 
-use std::io::{BufRead as _, BufReader};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -27,9 +29,16 @@ const FLAGS: [&str; 11] = [
 const PATIENCE: Duration = Duration::from_secs(15);
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Is this a run whose green must mean that everything ran?
-pub fn must_run() -> bool {
-    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+/// Says once, where everybody sees it, that something can't be tested here; fails where a green run must mean that
+/// everything ran.
+pub fn skip(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let must_run = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(!must_run, "{what}");
+    if SAID.lock().unwrap().insert(what.to_owned()) {
+        // Not `eprintln!`: what that says is hidden while tests pass.
+        let _ = writeln!(std::io::stderr(), "{what}");
+    }
 }
 
 fn program(name: &str) -> Option<PathBuf> {
@@ -56,9 +65,7 @@ impl Window {
 
     fn open_with(flags: &[&str]) -> Option<Self> {
         let (Some(chromedriver), Some(chromium)) = (program("chromedriver"), program("chromium")) else {
-            let skipped = "skipped: the browser tests need Chromium: apt-get install chromium chromium-driver";
-            assert!(!must_run(), "{skipped}");
-            eprintln!("{skipped}");
+            skip("skipped: the browser tests need Chromium: apt-get install chromium chromium-driver");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
