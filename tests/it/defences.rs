@@ -49,6 +49,11 @@ impl Story {
                 )
             }
             "/w/{slug}/settings/tokens" => (form(&[("name", "Made"), ("form_key", "0123456789abcdefABCDEF")]), 201),
+            "/w/{slug}/settings/tokens/{uuid}" => (form(&[("name", "Renamed")]), 303),
+            "/w/{slug}/settings/tokens/{uuid}/rotate" => {
+                (form(&[("grace", "24h"), ("form_key", "0123456789abcdefABCDEF")]), 201)
+            }
+            "/w/{slug}/settings/tokens/{uuid}/retire" => (Vec::new(), 303),
             "/logout" | "/w/{slug}/settings/tokens/{uuid}/delete" => (Vec::new(), 303),
             other => panic!("{other} has no form here: say which it takes"),
         }
