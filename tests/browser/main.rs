@@ -15,6 +15,7 @@
 mod chromium;
 #[path = "../it/support/http.rs"]
 mod http;
+mod life;
 #[path = "../it/support/process.rs"]
 mod process;
 
