@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::kernel::app::PublicUrl;
-use crate::kernel::db::DatabaseUrl;
+use crate::kernel::db::{DatabaseUrl, Limits};
 
 /// Where the data are: for every command.
 #[derive(Debug, Clone, Args)]
@@ -18,13 +19,70 @@ pub struct DataSettings {
     /// The database: a path, <sqlite://PATH> or <postgres://USER@HOST/NAME> [default: latchkey.db in the data folder]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<DatabaseUrl>,
+
+    /// The most connections to a PostgreSQL server; SQLite needs no setting
+    #[arg(long, env = "LATCHKEY_DATABASE_CONNECTIONS", default_value_t = 8, value_name = "N", global = true,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+
+    /// How many seconds opening a connection to PostgreSQL may take
+    #[arg(long, env = "LATCHKEY_DATABASE_CONNECT_TIMEOUT", default_value_t = 3, value_name = "SECONDS", global = true,
+          value_parser = clap::value_parser!(u64).range(2..=600))]
+    pub database_connect_timeout: u64,
+
+    /// How many seconds a statement may take on PostgreSQL
+    #[arg(long, env = "LATCHKEY_DATABASE_STATEMENT_TIMEOUT", default_value_t = 10, value_name = "SECONDS", global = true,
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub database_statement_timeout: u64,
+
+    /// How many seconds a write waits for another's lock
+    #[arg(long, env = "LATCHKEY_DATABASE_LOCK_TIMEOUT", default_value_t = 5, value_name = "SECONDS", global = true,
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub database_lock_timeout: u64,
+
+    /// How many seconds a PostgreSQL server that does not answer is waited for at start
+    #[arg(long, env = "LATCHKEY_DATABASE_WAIT", default_value_t = 30, value_name = "SECONDS", global = true,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub database_wait: u64,
+
+    /// Talk to a PostgreSQL server on another machine without TLS. Password hashes and token digests cross the
+    /// network in clear
+    #[arg(long, env = "LATCHKEY_ALLOW_PLAINTEXT_DATABASE", global = true)]
+    pub allow_plaintext_database: bool,
 }
 
 impl DataSettings {
-    /// The database to use.
+    /// The database to use, if these settings allow it.
+    pub fn database(&self) -> Result<DatabaseUrl, ConfigError> {
+        let url = self.database_url.clone();
+        let url = url.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("latchkey.db")));
+        self.allows(&url)?;
+        Ok(url)
+    }
+
+    /// Refuses a database that would be talked to in clear over a network, unless that was asked for.
+    pub fn allows(&self, url: &DatabaseUrl) -> Result<(), ConfigError> {
+        if self.allow_plaintext_database || !url.may_talk_in_clear() {
+            return Ok(());
+        }
+        let remedy = if cfg!(feature = "postgres-tls") {
+            "Add ?sslmode=verify-full to its URL"
+        } else {
+            "This program was built without TLS to PostgreSQL (cargo build --features postgres-tls has it)"
+        };
+        Err(ConfigError::PlaintextDatabase(url.clone(), remedy))
+    }
+
+    /// How long to wait for the database, and how much of it to take.
     #[must_use]
-    pub fn database(&self) -> DatabaseUrl {
-        self.database_url.clone().unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("latchkey.db")))
+    pub fn limits(&self) -> Limits {
+        Limits {
+            connections: self.database_connections,
+            connect_timeout: Duration::from_secs(self.database_connect_timeout),
+            statement_timeout: Duration::from_secs(self.database_statement_timeout),
+            lock_timeout: Duration::from_secs(self.database_lock_timeout),
+            wait_at_start: Duration::from_secs(self.database_wait),
+        }
     }
 }
 
@@ -69,6 +127,11 @@ pub enum ConfigError {
         "the public URL {0} is http: passwords and tokens would cross the network in clear. Put a proxy with TLS in front and use its https URL, or say --allow-insecure-http"
     )]
     Insecure(String),
+    /// Password hashes would cross a network in clear.
+    #[error(
+        "the database {0} is on another machine, and what it sends would cross the network in clear. {1}, use a socket or a tunnel on this machine, or say --allow-plaintext-database"
+    )]
+    PlaintextDatabase(DatabaseUrl, &'static str),
 }
 
 impl ServerSettings {

@@ -142,7 +142,7 @@ impl Server {
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
         let Self { running, uses, db, clock, .. } = self;
-        let purged = db.clone();
+        let tombs = db.clone();
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
@@ -153,7 +153,7 @@ impl Server {
         let purger = rt::spawn(async move {
             loop {
                 let before = clock.now() - tokens::REMEMBERED;
-                if let Err(error) = purged.write(move |conn| tokens::purge(conn, before)).await {
+                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, before)).await {
                     log::warn!("tombstones are not purged yet: {error}");
                 }
                 rt::time::sleep(PURGE_EVERY).await;

@@ -8,6 +8,8 @@ mod session_store;
 pub mod store;
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -88,6 +90,8 @@ pub struct Accounts {
     /// Hashes and checks passwords, few at once.
     pub passwords: Passwords,
     pepper: [u8; 32],
+    /// Somebody could sign in when it was last asked; there is no way back.
+    has_people: Arc<AtomicBool>,
 }
 
 impl Accounts {
@@ -96,7 +100,16 @@ impl Accounts {
     pub fn new(passwords: Passwords, site_key: &[u8]) -> Self {
         let mut sha = Sha256::new_with_prefix(b"latchkey sign-in attempts");
         sha.update(site_key);
-        Self { passwords, pepper: sha.finalize().into() }
+        Self { passwords, pepper: sha.finalize().into(), has_people: Arc::default() }
+    }
+
+    /// Is there anybody who could sign in? Asks the database only until there is, so that the sign-in page shows
+    /// while the database is down.
+    pub async fn has_people(&self, db: &Db) -> Result<bool, DbError> {
+        if !self.has_people.load(Ordering::Relaxed) {
+            self.has_people.store(db.read(store::has_users).await?, Ordering::Relaxed);
+        }
+        Ok(self.has_people.load(Ordering::Relaxed))
     }
 
     /// A name for an account that failures are counted under. Keyed, because people type their password into the

@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::extract::SignedIn;
 use super::session::BrowserSession;
-use super::{Accounts, NextPath, SignInError, sign_in, store};
+use super::{Accounts, NextPath, SignInError, sign_in};
 use crate::kernel::app::App;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::error::PageError;
@@ -40,16 +40,18 @@ impl Next {
 /// `GET /login`
 pub async fn show(
     app: web::Data<App>,
+    accounts: web::Data<Accounts>,
     person: Result<SignedIn, PageError>,
     query: Result<web::Query<Next>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let next = query.ok().and_then(|query| query.path());
     match person {
         Ok(_) => return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str))),
-        Err(PageError::SeeOther(_)) => {}
+        // While the database is down nobody is known, and the page says so when its form is sent.
+        Err(PageError::SeeOther(_) | PageError::Unavailable(_)) => {}
         Err(other) => return Err(other),
     }
-    let is_new = !app.db.read(store::has_users).await?;
+    let is_new = !accounts.has_people(&app.db).await?;
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
     Ok(page::ok(&SignInPage { email: String::new(), next, error: None, is_new }))
 }

@@ -97,7 +97,7 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     Ok(())
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Lets things have happened: each so long ago, by the same code that does them for real.

@@ -92,7 +92,7 @@ type Done = Result<(), Failure>;
 /// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_database_url(error).exit());
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info")).init();
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info,actix_server=warn")).init();
     let clock = Clock::System;
     let done = match cli.command {
         None => serve::serve(&cli.data, cli.server, clock),
@@ -104,9 +104,7 @@ pub fn run() -> ExitCode {
             Command::Member(command) => people::member(&db, command, &clock),
             Command::Token(command) => tokens::token(&db, command, &clock),
             // Opening is migrating.
-            Command::Migrate | Command::Serve(_) | Command::Demo(_) => {
-                print(&format!("The database {} is up to date.", cli.data.database()))
-            }
+            Command::Migrate | Command::Serve(_) | Command::Demo(_) => print("The database is up to date."),
         }),
     };
     match done {
@@ -128,7 +126,8 @@ fn without_database_url(mut error: clap::Error) -> clap::Error {
 }
 
 fn open(data: &DataSettings) -> Result<Db, Failure> {
-    Ok(Db::open(&data.database())?)
+    let url = data.database().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(Db::open_with(&url, &data.limits())?)
 }
 
 /// Prints text and a line break on standard output. A reader that has gone away is no failure of ours.
@@ -141,9 +140,9 @@ fn print(text: &str) -> Done {
 
 fn start_failure(error: StartError) -> Failure {
     match error {
-        StartError::Config(error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_))) => {
-            Failure::usage(error.to_string())
-        }
+        StartError::Config(
+            error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_) | ConfigError::PlaintextDatabase(..)),
+        ) => Failure::usage(error.to_string()),
         other => Failure::new(other.to_string()),
     }
 }

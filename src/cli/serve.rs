@@ -15,7 +15,9 @@ pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Don
     make_private(data)?;
     let db = open(data)?;
     run(settings, data.data_dir.clone(), db, clock, |server| {
-        log::info!("data in {}", data.database());
+        if let Ok(url) = data.database() {
+            log::info!("data in {url}");
+        }
         if let Some(url) = &server.setup_url {
             print(&format!(
                 "\nThere is no user yet. Open this link to set Latchkey up (it works once, for 24 hours):\n\n  {url}\n"

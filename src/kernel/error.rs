@@ -99,7 +99,7 @@ impl ResponseError for PageError {
                     status,
                     &Notice::new(
                         "Latchkey can't reach its data right now",
-                        "Nothing was changed. Wait a moment and try again; if it stays like this, tell the person who runs this server.",
+                        "If you just sent something, it may not have been saved: wait a moment, look, and try again. If it stays like this, tell the person who runs this server.",
                     ),
                 );
                 answer.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));

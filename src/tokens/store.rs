@@ -67,7 +67,7 @@ impl From<TokenRow> for Token {
         let (deleted_at, by, via) = deleted;
         let (value_key, hint, value_created_at, ends_at) = value;
         let (first_used_at, used_at, used_ip, used_agent) = used;
-        let (tries, tried_at, tried_ip, tried_agent) = tried;
+        let (count, tried_at, tried_ip, tried_agent) = tried;
         let current = Value {
             key: ValueKey(value_key),
             hint,
@@ -75,7 +75,7 @@ impl From<TokenRow> for Token {
             ends_at,
             first_used_at,
             last_use: used_at.map(|at| LastUse { at, ip: used_ip, agent: used_agent }),
-            tries,
+            tries: count,
             last_try: tried_at.map(|at| LastUse { at, ip: tried_ip, agent: tried_agent }),
         };
         let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(Via::Page) });

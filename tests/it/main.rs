@@ -5,6 +5,7 @@
     clippy::unused_self,
     clippy::match_same_arms,
     clippy::struct_field_names,
+    clippy::unchecked_time_subtraction,
     dead_code,
     missing_docs,
     reason = "a test that can't go on should say where"
@@ -18,6 +19,7 @@ mod crash;
 mod defences;
 mod evidence;
 mod expiry;
+mod faults;
 mod general;
 mod model;
 mod pages;

@@ -64,22 +64,100 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Opens connections that wait at most `busy_timeout` for another's lock.
+/// How long one waits for a database, and how much of it one takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections to a `PostgreSQL` server. `SQLite` always has four that read and one that writes.
+    pub connections: u32,
+    /// How long opening a connection may take; whole seconds, at least 2 (libpq's own least).
+    pub connect_timeout: Duration,
+    /// How long one statement may take on `PostgreSQL`.
+    pub statement_timeout: Duration,
+    /// How long a write waits for another's lock.
+    pub lock_timeout: Duration,
+    /// How long a server that does not answer is waited for at start.
+    pub wait_at_start: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 8,
+            connect_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(5),
+            wait_at_start: Duration::from_secs(30),
+        }
+    }
+}
+
+impl DatabaseUrl {
+    /// Does this URL lead over a network that others may listen on, without saying that TLS must be used?
+    ///
+    /// libpq takes several hosts, in the URL and as parameters, and paths of sockets (its documentation, section
+    /// "Connection URIs"); one that is not this machine is enough.
+    #[must_use]
+    pub fn may_talk_in_clear(&self) -> bool {
+        let Self::Postgres(url) = self else { return false };
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = place.split('/').next().unwrap_or("");
+        let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+        let parameter =
+            |name: &str| parameters.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
+        let more = ["host", "hostaddr"].into_iter().filter_map(parameter).flat_map(|(_, hosts)| hosts.split(','));
+        let is_here = |host: &str| {
+            let host = percent_encoding::percent_decode_str(host).decode_utf8_lossy();
+            let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((ip, _)) => ip,
+                None if host.starts_with('/') => "",
+                None => host.split(':').next().unwrap_or(""),
+            };
+            name.is_empty() || name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        };
+        let is_safe = cfg!(feature = "postgres-tls")
+            && parameter("sslmode").is_some_and(|(_, mode)| matches!(mode, "require" | "verify-ca" | "verify-full"));
+        !is_safe && !hosts.split(',').chain(more).all(is_here)
+    }
+}
+
+/// What is worth telling of an error of libpq's, which likes several lines.
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or("").trim().to_owned()
+}
+
+/// Opens connections. On `SQLite` they wait at most `busy_timeout` for another's lock.
 #[derive(Debug, Clone)]
 pub(super) struct Manager {
     pub url: DatabaseUrl,
+    pub limits: Limits,
     pub busy_timeout: Duration,
 }
 
 impl Manager {
     fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
-        let millis = self.busy_timeout.as_millis();
+        let Limits { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
         match &self.url {
             DatabaseUrl::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(url).map_err(ConnectionError)?;
-                conn.batch_execute("SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET TIME ZONE 'UTC'")
-                    .map_err(QueryError)?;
+                // What the URL says itself counts. A network that swallows packets is noticed in 10 s.
+                let mark = if url.contains('?') { '&' } else { '?' };
+                let seconds = connect_timeout.as_secs().max(2);
+                let mut url = format!("{url}{mark}fallback_application_name=latchkey");
+                for (name, value) in
+                    [("connect_timeout", seconds), ("tcp_user_timeout", 10_000), ("keepalives_idle", 30)]
+                {
+                    if !url.contains(name) {
+                        url = format!("{url}&{name}={value}");
+                    }
+                }
+                let mut conn = diesel::PgConnection::establish(&url).map_err(ConnectionError)?;
+                conn.batch_execute(&format!(
+                    "SET statement_timeout = {}; SET lock_timeout = {}; SET TIME ZONE 'UTC'",
+                    statement_timeout.as_millis(),
+                    lock_timeout.as_millis()
+                ))
+                .map_err(QueryError)?;
                 Ok(Conn::Postgres(conn))
             }
             DatabaseUrl::Sqlite(path) => {
@@ -87,7 +165,8 @@ impl Manager {
                 // busy_timeout first: going to WAL needs the lock, and must wait for it even where reading must not.
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = {millis};"
+                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = {};",
+                    self.busy_timeout.as_millis()
                 ))
                 .map_err(QueryError)?;
                 Ok(Conn::Sqlite(conn))
@@ -138,6 +217,34 @@ mod tests {
         assert!(matches!(url("postgresql://h/db").unwrap(), DatabaseUrl::Postgres(_)));
         assert!(url("mysql://h/db").unwrap_err().to_string().contains("\"mysql\""));
         assert!(url("postgre://h/db").is_err(), "a typo must not make a file");
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_told_from_one_on_this_machine() {
+        for here in [
+            "postgres:///latchkey",
+            "postgres://ada:x@localhost/latchkey",
+            "postgres://ada@127.0.0.1:5599/latchkey",
+            "postgres://ada@[::1]:5432/latchkey",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/latchkey",
+            "postgres:///latchkey?host=/var/run/postgresql",
+            "data/latchkey.db",
+        ] {
+            assert!(!here.parse::<DatabaseUrl>().unwrap().may_talk_in_clear(), "{here}");
+        }
+        for elsewhere in [
+            "postgres://ada@db.example/latchkey",
+            "postgres://ada@10.0.0.5:5432/latchkey",
+            "postgres://ada@localhost,db.example/latchkey",
+            "postgres:///latchkey?host=db.example",
+            "postgres://localhost/latchkey?hostaddr=10.0.0.5",
+            "postgres://localhost@db.example/latchkey?sslmode=prefer",
+            "postgres://ada@[2001:db8::1]/latchkey",
+        ] {
+            assert!(elsewhere.parse::<DatabaseUrl>().unwrap().may_talk_in_clear(), "{elsewhere}");
+        }
+        let strict: DatabaseUrl = "postgres://ada@db.example/latchkey?sslmode=verify-full".parse().unwrap();
+        assert_eq!(strict.may_talk_in_clear(), !cfg!(feature = "postgres-tls"));
     }
 
     #[test]

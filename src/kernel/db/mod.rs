@@ -6,25 +6,21 @@
 
 mod connection;
 pub mod events;
+mod lane;
 mod migrate;
 pub mod schema;
 pub mod types;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::r2d2::{Pool, PooledConnection};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
-use tokio::sync::Semaphore;
 
 use connection::Manager;
-pub use connection::{Conn, DatabaseUrl, UnknownScheme};
+pub use connection::{Conn, DatabaseUrl, Limits, UnknownScheme};
+use lane::Lane;
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a request queues for a connection before it is told that the database is unavailable.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(3);
 const READERS: u32 = 4;
 /// How often a transaction that lost against another is tried before it counts as failed.
 const ATTEMPTS: u32 = 5;
@@ -109,6 +105,9 @@ pub enum OpenError {
     /// Nothing answers there, or it is no database.
     #[error("can't open the database {0}: {1}")]
     Connect(DatabaseUrl, String),
+    /// It did not answer for as long as one should wait.
+    #[error("the database {0} did not answer for {1:?}: {2}")]
+    GaveUp(DatabaseUrl, Duration, String),
     /// A migration failed; nothing of it was kept.
     #[error("can't migrate the database {0}: {1}")]
     Migrate(DatabaseUrl, String),
@@ -122,22 +121,33 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens the database at `url`, makes it if it is a `SQLite` file that is missing, and migrates it.
+    /// Opens the database at `url` with the default [`Limits`], makes it if it is a `SQLite` file that is missing, and
+    /// migrates it.
     pub fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        Self::open_with(url, &Limits::default())
+    }
+
+    /// [`Db::open`] with limits of the caller's. A server that does not answer yet is waited for, in clear lines.
+    pub fn open_with(url: &DatabaseUrl, limits: &Limits) -> Result<Self, OpenError> {
         if let DatabaseUrl::Sqlite(path) = url {
             connection::prepare_file(path).map_err(|error| OpenError::File(path.clone(), error))?;
         }
-        let width = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { READERS };
-        let writes = Lane::open(url, width, WRITE_PATIENCE)?;
-        let reads = Lane::open(url, READERS, READ_PATIENCE)?;
-        let db = Self { reads, writes };
-        let mut conn = db.writes.take_blocking().map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
-        let ran = migrate::migrate(&mut conn).map_err(|error| OpenError::Migrate(url.clone(), error.to_string()))?;
-        drop(conn);
+        let writer = Manager { url: url.clone(), limits: *limits, busy_timeout: limits.lock_timeout };
+        let ran = migrate::migrate(&mut lane::first_connection(&writer)?)
+            .map_err(|error| OpenError::Migrate(url.clone(), connection::first_line(&error.to_string())))?;
         if ran > 0 {
             log::info!("{ran} migrations run on {url}");
         }
-        Ok(db)
+        Ok(match url {
+            DatabaseUrl::Sqlite(_) => {
+                let reader = Manager { busy_timeout: READ_PATIENCE, ..writer.clone() };
+                Self { reads: Lane::open(reader, READERS)?, writes: Lane::open(writer, 1)? }
+            }
+            DatabaseUrl::Postgres(_) => {
+                let both = Lane::open(writer, limits.connections)?;
+                Self { reads: both.clone(), writes: both }
+            }
+        })
     }
 
     /// Runs `work` on a thread for blocking work, on a reading connection. For several queries that must see the
@@ -176,51 +186,6 @@ impl Db {
             .run(|conn| migrate::is_behind(conn).map_err(|error| DbError::Failed(error.to_string())))
             .await
             .is_ok_and(|behind| !behind)
-    }
-}
-
-/// A pool of connections with a queue before it that does not block an async thread.
-#[derive(Clone)]
-struct Lane {
-    pool: Pool<Manager>,
-    places: Arc<Semaphore>,
-}
-
-impl Lane {
-    fn open(url: &DatabaseUrl, width: u32, busy_timeout: Duration) -> Result<Self, OpenError> {
-        let manager = Manager { url: url.clone(), busy_timeout };
-        let pool = Pool::builder()
-            .max_size(width)
-            .min_idle(Some(1))
-            // A file does not go away; a server may, and its connections are asked before they are used.
-            .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
-            .connection_timeout(QUEUE_PATIENCE)
-            .build(manager)
-            .map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
-        Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
-    }
-
-    async fn run<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
-        let queue = Arc::clone(&self.places).acquire_owned();
-        let Ok(Ok(place)) = tokio::time::timeout(QUEUE_PATIENCE, queue).await else {
-            return Err(DbError::Unavailable("every connection is busy".to_owned()).into());
-        };
-        let lane = self.clone();
-        actix_web::web::block(move || {
-            let done = lane.take_blocking().map_err(E::from).and_then(|mut conn| work(&mut conn));
-            drop(place);
-            done
-        })
-        .await
-        .unwrap_or_else(|_| Err(DbError::Failed("a query panicked".to_owned()).into()))
-    }
-
-    fn take_blocking(&self) -> Result<PooledConnection<Manager>, DbError> {
-        self.pool.get().map_err(|error| DbError::Unavailable(error.to_string()))
     }
 }
 

@@ -38,7 +38,7 @@ impl ExpiryField {
     }
 
     /// The periods to choose from: the word in the form, and what it says.
-    pub(super) fn periods(&self) -> impl Iterator<Item = (String, String)> {
+    pub(super) fn periods() -> impl Iterator<Item = (String, String)> {
         Expiry::PERIODS.into_iter().map(|days| {
             (days.to_string(), if days == 365 { "In a year".to_owned() } else { format!("In {days} days") })
         })

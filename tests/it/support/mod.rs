@@ -202,6 +202,11 @@ impl TestServer {
         browser
     }
 
+    /// The database's file, if it is one.
+    pub fn sqlite_file(&self) -> Option<String> {
+        Some(self.folder.path().join("latchkey.db").to_str().unwrap().to_owned())
+    }
+
     /// Lets what was collected of tokens' use be written now.
     pub fn flush(&self) {
         self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();

@@ -1,0 +1,108 @@
+//! A pool of connections with a queue before it that does not block an async thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::{HandleError, ManageConnection as _, Pool, PooledConnection};
+use tokio::sync::Semaphore;
+
+use super::connection::{Conn, DatabaseUrl, Manager, first_line};
+use super::{DbError, FromDb, OpenError};
+
+/// How long a request queues for a connection before it is told that the database is unavailable.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(3);
+/// The same while there is not one connection, which is when the server is down: no use in holding people up.
+const DOWN_PATIENCE: Duration = Duration::from_millis(250);
+/// How long a request waits for its work before it is told that the database is unavailable. Longer than a statement
+/// may take: only a server that does not even time out gets here. The work keeps its place in the queue until it
+/// ends, so that what hangs is bounded.
+const WORK_PATIENCE: Duration = Duration::from_secs(20);
+/// How long between two attempts to reach a server at start.
+const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections, and as many places in front of them.
+#[derive(Clone)]
+pub(super) struct Lane {
+    pool: Pool<Manager>,
+    places: Arc<Semaphore>,
+}
+
+impl Lane {
+    pub fn open(manager: Manager, width: u32) -> Result<Self, OpenError> {
+        let url = manager.url.clone();
+        let pool = Pool::builder()
+            .max_size(width)
+            .min_idle(Some(1))
+            // A file does not go away; a server may, and its connections are asked before they are used.
+            .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
+            .connection_timeout(QUEUE_PATIENCE)
+            .error_handler(Box::new(OneLine))
+            .build(manager)
+            .map_err(|error| OpenError::Connect(url, first_line(&error.to_string())))?;
+        Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
+    }
+
+    /// Runs `work` on a thread for blocking work, when its turn has come.
+    pub async fn run<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        let queue = Arc::clone(&self.places).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(QUEUE_PATIENCE, queue).await else {
+            return Err(DbError::Unavailable("every connection is busy".to_owned()).into());
+        };
+        let lane = self.clone();
+        let work = actix_web::web::block(move || {
+            let done = lane.take_blocking().map_err(E::from).and_then(|mut conn| work(&mut conn));
+            drop(place);
+            done
+        });
+        match tokio::time::timeout(WORK_PATIENCE, work).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(DbError::Failed("a query panicked".to_owned()).into()),
+            Err(_) => Err(DbError::Unavailable(format!("no answer for {WORK_PATIENCE:?}")).into()),
+        }
+    }
+
+    pub fn take_blocking(&self) -> Result<PooledConnection<Manager>, DbError> {
+        let patience = if self.pool.state().connections == 0 { DOWN_PATIENCE } else { QUEUE_PATIENCE };
+        self.pool.get_timeout(patience).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
+    }
+}
+
+/// The first connection of the process. A server that does not answer yet is waited for; one that refuses who we are
+/// is not.
+pub(super) fn first_connection(manager: &Manager) -> Result<Conn, OpenError> {
+    let (url, limits) = (&manager.url, &manager.limits);
+    let mut waited = Duration::ZERO;
+    loop {
+        let why = match manager.connect() {
+            Ok(conn) => return Ok(conn),
+            Err(error) => first_line(&error.to_string()),
+        };
+        let is_final = ["authentication failed", "does not exist", "no password supplied", "invalid", "not permitted"];
+        if matches!(url, DatabaseUrl::Sqlite(_)) || is_final.iter().any(|sign| why.contains(sign)) {
+            return Err(OpenError::Connect(url.clone(), why));
+        }
+        let left = limits.wait_at_start.saturating_sub(waited);
+        if left.is_zero() {
+            return Err(OpenError::GaveUp(url.clone(), limits.wait_at_start, why));
+        }
+        log::warn!("the database {url} does not answer yet ({why}); trying for {left:?} more");
+        let pause = START_PAUSE.min(left);
+        #[expect(clippy::disallowed_methods, reason = "before there is an async thread")]
+        std::thread::sleep(pause);
+        waited += pause;
+    }
+}
+
+/// One line for a connection that could not be opened, without what libpq adds in further lines.
+#[derive(Debug)]
+struct OneLine;
+
+impl HandleError<diesel::r2d2::Error> for OneLine {
+    fn handle_error(&self, error: diesel::r2d2::Error) {
+        log::warn!("no connection to the database: {}", first_line(&error.to_string()));
+    }
+}

@@ -1,0 +1,82 @@
+//! What happens when the database is locked, gone, too new, or somewhere it should not be.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _};
+use latchkey::kernel::db::{DatabaseUrl, Db};
+
+use crate::support::TestServer;
+use crate::support::process::Home;
+
+#[test]
+fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let form = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let fields = [("name", "Partner"), ("form_key", form.as_str())];
+    let Some(file) = server.sqlite_file() else { return };
+    let mut other = diesel::SqliteConnection::establish(&file).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+
+    // Who reads does not notice.
+    let began = Instant::now();
+    assert_eq!(server.call(&value).status, 200);
+    assert_eq!(alice.get("/w/acme/settings/tokens").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // Who writes waits for a while and is told, as a page and as JSON.
+    let refused = alice.post("/w/acme/settings/tokens", &fields);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert!(refused.text().contains("reach its data right now"), "{}", refused.text());
+    let refused = server.api("DELETE", "/api/v2/token.json").bearer(&value).send();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert_eq!(refused.body, r#"{"detail":"Temporarily unavailable. Try again."}"#);
+
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(alice.post("/w/acme/settings/tokens", &fields).status, 201, "the same form, sent again");
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("x.db"));
+    drop(Db::open(&url).unwrap());
+    let mut conn = diesel::SqliteConnection::establish(folder.path().join("x.db").to_str().unwrap()).unwrap();
+    diesel::sql_query("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')")
+        .execute(&mut conn)
+        .unwrap();
+    let refused = Db::open(&url).err().unwrap().to_string();
+    assert!(refused.contains("migrated by a newer Latchkey (it has the migration 20990101000000"), "{refused}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_at_start_is_waited_for_and_then_given_up() {
+    let home = Home::new();
+    let url = ["--database-url", "postgres://ada:s3cret@127.0.0.1:1/latchkey"];
+    let began = Instant::now();
+    let ran = home.run(&[&url[..], &["--database-wait", "2", "user", "list"]].concat());
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    assert!(ran.stderr.contains("the database postgres://127.0.0.1:1/latchkey does not answer yet"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("latchkey: the database postgres://127.0.0.1:1/latchkey did not answer for 2s"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("s3cret"));
+}
+
+#[test]
+fn a_server_on_another_machine_is_not_talked_to_in_clear() {
+    let home = Home::new();
+    let url = ["--database-url", "postgres://ada:s3cret@db.example:5432/latchkey"];
+    let ran = home.run(&[&url[..], &["user", "list"]].concat());
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(
+        ran.stderr.contains("the database postgres://db.example:5432/latchkey is on another machine"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("--allow-plaintext-database") && !ran.stderr.contains("s3cret"), "{}", ran.stderr);
+}
