@@ -202,9 +202,9 @@ impl TestServer {
         browser
     }
 
-    /// The database's file, if it is one.
-    pub fn sqlite_file(&self) -> Option<String> {
-        Some(self.folder.path().join("latchkey.db").to_str().unwrap().to_owned())
+    /// The database's file.
+    pub fn sqlite_file(&self) -> String {
+        self.folder.path().join("latchkey.db").to_str().unwrap().to_owned()
     }
 
     /// Lets what was collected of tokens' use be written now.
