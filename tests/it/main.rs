@@ -23,6 +23,7 @@ mod evidence;
 mod expiry;
 mod faults;
 mod general;
+mod instances;
 mod model;
 mod pages;
 mod rotate;

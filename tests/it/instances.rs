@@ -1,0 +1,207 @@
+//! Several instances of the program on one database, behind a real nginx that takes turns between them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::http::{Answer, Browser, Call};
+use crate::support::process::{Home, Latchkey};
+
+const PASSWORD: &str = "open the door please";
+const TOKENS: &str = "/w/acme/settings/tokens";
+
+/// Two instances and the nginx in front of them.
+struct Site {
+    home: Home,
+    instances: [Latchkey; 2],
+    nginx: Nginx,
+}
+
+struct Nginx {
+    child: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// nginx, if it is there; without it, one line that says how to get it, or a failure where nothing may be missing.
+fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Nginx> {
+    let Some(program) = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists()) else {
+        assert!(std::env::var_os("CI").is_none(), "the tests of several instances need nginx: apt-get install nginx");
+        let _ =
+            writeln!(std::io::stderr(), "skipped: the tests of several instances need nginx: apt-get install nginx");
+        return None;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut upstream = String::new();
+    for address in behind {
+        writeln!(upstream, "server {address};").unwrap();
+    }
+    let place = folder.path().display();
+    let config = format!(
+        "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;
+         events {{ worker_connections 1024; }}
+         http {{
+             access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;
+             uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
+             upstream latchkey {{ {upstream} keepalive 16; }}
+             server {{
+                 listen 127.0.0.1:{port};
+                 location / {{
+                     proxy_pass http://latchkey; proxy_http_version 1.1; proxy_set_header Connection '';
+                     proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;
+                 }}
+             }}
+         }}"
+    );
+    let file = folder.path().join("nginx.conf");
+    std::fs::write(&file, config).unwrap();
+    let child = Command::new(program)
+        .arg("-p")
+        .arg(folder.path())
+        .arg("-c")
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let nginx = Nginx { child, address, _folder: folder };
+    for _ in 0..200 {
+        if TcpStream::connect(address).is_ok() {
+            return Some(nginx);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    panic!(
+        "nginx does not listen: {}",
+        std::fs::read_to_string(nginx._folder.path().join("error.log")).unwrap_or_default()
+    );
+}
+
+impl Site {
+    /// With these people as administrators of `acme`.
+    fn open(people: &[String]) -> Option<Self> {
+        let home = Home::new();
+        let port = free_port();
+        let public_url = format!("http://127.0.0.1:{port}");
+        let settings = ["--public-url", public_url.as_str(), "--trusted-proxies", "127.0.0.1"];
+        // Both at once, on an empty database.
+        let instances = std::thread::scope(|scope| {
+            [(); 2].map(|()| scope.spawn(|| home.serve_with(&settings, "warn"))).map(|thread| thread.join().unwrap())
+        });
+        let nginx = nginx(port, &instances.each_ref().map(|instance| instance.address))?;
+        home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
+        for email in people {
+            home.done_with(&["user", "add", "--email", email, "--name", "Somebody", "--password-stdin"], PASSWORD);
+            home.done(&["member", "add", "--workspace", "acme", "--email", email]);
+        }
+        Some(Self { home, instances, nginx })
+    }
+
+    fn sign_in(&self, email: &str) -> Browser {
+        let browser = Browser::new(self.nginx.address);
+        let answer = browser.post("/login", &[("email", email), ("password", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        browser
+    }
+
+    fn call(&self, value: &str) -> Answer {
+        call(self.nginx.address, value)
+    }
+}
+
+fn call(address: SocketAddr, value: &str) -> Answer {
+    Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send()
+}
+
+#[test]
+fn db_a_session_and_a_token_are_good_on_every_instance() {
+    let Some(site) = Site::open(&["alice@example.org".to_owned()]) else { return };
+    let alice = site.sign_in("alice@example.org");
+    for _ in 0..6 {
+        assert_eq!(alice.get(TOKENS).status, 200);
+    }
+    let old = alice.create_token("acme", "Reporting").value().to_owned();
+    assert_eq!([(); 4].map(|()| site.call(&old).status), [200; 4]);
+
+    let rotate = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let key = alice.get(&rotate).hidden("form_key").to_owned();
+    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "24h")]).value().to_owned();
+    assert_eq!([&old, &new, &old, &new].map(|value| site.call(value).status), [200; 4]);
+    assert_eq!(
+        alice.post(&rotate, &[("form_key", &key), ("grace", "24h")]).status,
+        409,
+        "the other instance knows the form"
+    );
+    assert_eq!(alice.post(&rotate.replace("/rotate", "/retire"), &[]).status, 303);
+    assert_eq!([&old, &new, &old, &new].map(|value| site.call(value).status), [401, 200, 401, 200]);
+
+    assert_eq!(alice.post(&alice.delete_path("acme", "Reporting"), &[]).status, 303);
+    assert_eq!([&old, &new, &old, &new].map(|value| site.call(value).status), [401; 4]);
+    let [one, other] = site.instances.each_ref().map(|instance| instance.address);
+    let here = alice.moved_to(one);
+    here.post("/logout", &[]);
+    assert_eq!(alice.moved_to(other).get(TOKENS).status, 303, "signed out everywhere");
+}
+
+#[test]
+fn db_a_deletion_on_one_instance_is_refused_by_the_other_on_the_very_next_request() {
+    let rounds = 1000;
+    let Some(site) = Site::open(&["alice@example.org".to_owned()]) else { return };
+    let alice = site.sign_in("alice@example.org");
+    let [one, other] = site.instances.each_ref().map(|instance| instance.address);
+    let mut answers: BTreeMap<(u16, u16), u32> = BTreeMap::new();
+    for round in 0..rounds {
+        let key = format!("{round:022}");
+        let made = alice.moved_to(one).post(TOKENS, &[("name", "Reporting"), ("form_key", &key)]);
+        let value = made.value().to_owned();
+        let before = call(other, &value).status;
+        let deleted = Call::new(one, "DELETE", "/api/v2/token.json").bearer(&value).send();
+        assert_eq!(deleted.status, 204);
+        *answers.entry((before, call(other, &value).status)).or_default() += 1;
+    }
+    assert_eq!(answers, BTreeMap::from([((200, 401), rounds)]));
+}
+
+#[test]
+fn db_the_limit_holds_over_instances_whatever_races() {
+    const MEMBERS: usize = 20;
+    const CREATES: usize = 200;
+    const AT_ONCE: usize = 40;
+    let people: Vec<String> = (0..MEMBERS).map(|nth| format!("member{nth}@example.org")).collect();
+    let Some(site) = Site::open(&people) else { return };
+    let cookies: Vec<String> = people.iter().map(|email| site.sign_in(email).cookie_header()).collect();
+    let create = |nth: usize| {
+        let browser = Browser::new(site.nginx.address);
+        let (name, value) = cookies[nth % MEMBERS].split_once('=').unwrap();
+        browser.set_cookie(name, value);
+        let (name, key) = (format!("Token {nth}"), format!("{nth:022}"));
+        browser.post(TOKENS, &[("name", &name), ("form_key", &key)]).status
+    };
+    let work = |first: usize| (first..MEMBERS * CREATES).step_by(AT_ONCE).map(create).collect::<Vec<_>>();
+    let work = &work;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|first| scope.spawn(move || work(first))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let count = |status: u16| statuses.iter().filter(|it| **it == status).count();
+    assert_eq!((count(201), count(409)), (MEMBERS * 3, MEMBERS * (CREATES - 3)), "and no 5xx");
+    let list = site.home.done(&["token", "list", "--workspace", "acme"]);
+    for email in &people {
+        assert_eq!(list.matches(&format!("\t{email}\t")).count(), 3, "{email}: {list}");
+    }
+}
