@@ -21,10 +21,10 @@ crate::text_column!(EmailAddress);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserKey(pub(crate) i64);
 
-/// The columns of a [`User`], in the order of [`UserRow`].
-pub(crate) type UserColumns = (users::id, users::uuid, users::email, users::name, users::is_active);
-/// See [`UserColumns`].
-pub(crate) const USER: UserColumns = (users::id, users::uuid, users::email, users::name, users::is_active);
+crate::columns! {
+    /// The columns of a [`User`], in the order of [`UserRow`].
+    USER: UserColumns = (users::id, users::uuid, users::email, users::name, users::is_active)
+}
 /// A [`User`] as it comes from the database.
 pub(crate) type UserRow = (i64, Id, EmailAddress, Label, bool);
 

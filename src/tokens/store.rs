@@ -28,30 +28,26 @@ pub struct TokenKey(i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ValueKey(i64);
 
-type TokenColumns = (
-    (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
-    (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
-    (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-    (
-        token_values::first_used_at,
-        token_values::last_used_at,
-        token_values::last_used_ip,
-        token_values::last_used_agent,
-    ),
-    (token_values::tries_after_end, token_values::last_try_at, token_values::last_try_ip, token_values::last_try_agent),
-);
-const TOKEN: TokenColumns = (
-    (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
-    (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
-    (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-    (
-        token_values::first_used_at,
-        token_values::last_used_at,
-        token_values::last_used_ip,
-        token_values::last_used_agent,
-    ),
-    (token_values::tries_after_end, token_values::last_try_at, token_values::last_try_ip, token_values::last_try_agent),
-);
+crate::columns! {
+    /// The columns of a token and one of its values, in the order of [`TokenRow`].
+    TOKEN: TokenColumns = (
+        (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
+        (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
+        (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
+        (
+            token_values::first_used_at,
+            token_values::last_used_at,
+            token_values::last_used_ip,
+            token_values::last_used_agent,
+        ),
+        (
+            token_values::tries_after_end,
+            token_values::last_try_at,
+            token_values::last_try_ip,
+            token_values::last_try_agent,
+        ),
+    )
+}
 /// A token and one of its values.
 type TokenRow = (
     (i64, Id, TokenName, Timestamp),

@@ -21,30 +21,20 @@ pub struct WorkspaceKey(pub(crate) i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MembershipKey(pub(crate) i64);
 
-/// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
-pub(crate) type WorkspaceColumns = (
-    workspaces::id,
-    workspaces::uuid,
-    workspaces::slug,
-    workspaces::name,
-    workspaces::kind,
-    workspaces::country,
-    workspaces::languages,
-    workspaces::timezone,
-    workspaces::date_style,
-);
-/// See [`WorkspaceColumns`].
-pub(crate) const WORKSPACE: WorkspaceColumns = (
-    workspaces::id,
-    workspaces::uuid,
-    workspaces::slug,
-    workspaces::name,
-    workspaces::kind,
-    workspaces::country,
-    workspaces::languages,
-    workspaces::timezone,
-    workspaces::date_style,
-);
+crate::columns! {
+    /// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
+    WORKSPACE: WorkspaceColumns = (
+        workspaces::id,
+        workspaces::uuid,
+        workspaces::slug,
+        workspaces::name,
+        workspaces::kind,
+        workspaces::country,
+        workspaces::languages,
+        workspaces::timezone,
+        workspaces::date_style,
+    )
+}
 /// A [`Workspace`] as it comes from the database.
 pub(crate) type WorkspaceRow = (i64, Id, Slug, Label, Kind, Country, Languages, Timezone, DateStyle);
 

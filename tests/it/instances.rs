@@ -23,7 +23,7 @@ struct Site {
 struct Nginx {
     child: Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Nginx {
@@ -79,7 +79,7 @@ fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Nginx> {
         .spawn()
         .unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let nginx = Nginx { child, address, _folder: folder };
+    let nginx = Nginx { child, address, folder };
     for _ in 0..200 {
         if TcpStream::connect(address).is_ok() {
             return Some(nginx);
@@ -88,7 +88,7 @@ fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Nginx> {
     }
     panic!(
         "nginx does not listen: {}",
-        std::fs::read_to_string(nginx._folder.path().join("error.log")).unwrap_or_default()
+        std::fs::read_to_string(nginx.folder.path().join("error.log")).unwrap_or_default()
     );
 }
 

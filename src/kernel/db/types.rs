@@ -1,8 +1,19 @@
-//! How values of ours are read from columns. They are written by `.as_str()` and `.micros()`.
+//! How columns are named, and how values of ours are read from them. They are written by `.as_str()` and `.micros()`.
 
 use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::text::Label;
+
+/// Names columns that are read together, once for the query and once for its type.
+#[macro_export]
+macro_rules! columns {
+    ($(#[$doc:meta])* $name:ident: $type:ident = $columns:tt) => {
+        #[doc = concat!("The columns of [`", stringify!($name), "`].")]
+        pub(crate) type $type = $columns;
+        $(#[$doc])*
+        pub(crate) const $name: $type = $columns;
+    };
+}
 
 /// Lets a type that is `FromStr` be read from a text column.
 #[macro_export]
