@@ -1,8 +1,14 @@
 //! Brings a database up to this program's schema. Both trees of migrations are in the binary.
 
+use std::collections::BTreeSet;
+
+use diesel::RunQueryDsl as _;
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
+use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
+use super::DbError;
 use super::connection::Conn;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -53,4 +59,53 @@ pub(super) fn is_behind(conn: &mut Conn) -> diesel::migration::Result<bool> {
         Conn::Postgres(conn) => conn.has_pending_migration(POSTGRES),
         Conn::Sqlite(conn) => conn.has_pending_migration(SQLITE),
     }
+}
+
+/// How a database's schema stands to this program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// None of our migrations ran on it.
+    Foreign,
+    /// It lacks a migration.
+    Behind,
+    /// It is what this program knows.
+    Current,
+    /// It has a migration that this program does not know.
+    Ahead,
+}
+
+/// Compares the migrations of a database with this program's, and writes nothing: diesel's own harness makes its
+/// table where it is missing, which a database that is only read must be spared.
+pub(super) fn standing(conn: &mut Conn) -> Result<Standing, DbError> {
+    let ours = match conn {
+        Conn::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES),
+        Conn::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
+    }
+    .map_err(|error| DbError::Failed(error.to_string()))?;
+    let ran: Vec<Ran> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn) {
+        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("__diesel_schema_migrations") => {
+            return Ok(Standing::Foreign);
+        }
+        ran => ran?,
+    };
+    let ran: BTreeSet<String> = ran.into_iter().map(|ran| ran.version).collect();
+    Ok(if ran.is_disjoint(&ours) {
+        Standing::Foreign
+    } else if !ran.is_subset(&ours) {
+        Standing::Ahead
+    } else if ran == ours {
+        Standing::Current
+    } else {
+        Standing::Behind
+    })
+}
+
+#[derive(diesel::QueryableByName)]
+struct Ran {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+fn versions<DB: Backend>(source: &impl MigrationSource<DB>) -> diesel::migration::Result<BTreeSet<String>> {
+    Ok(source.migrations()?.iter().map(|migration| migration.name().version().to_string()).collect())
 }

@@ -4,7 +4,9 @@
 //! [`DbError::Unavailable`]; a write waits 5 s. On `SQLite` the writing lane is one connection wide, so that the
 //! writers of this process queue here, in order, instead of polling each other's lock.
 
+pub mod backup;
 mod connection;
+pub mod copy;
 pub mod events;
 mod migrate;
 pub mod schema;
@@ -14,12 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::r2d2::{Pool, PooledConnection};
+use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use tokio::sync::Semaphore;
 
 use connection::Manager;
-pub use connection::{Conn, DatabaseUrl, UnknownScheme};
+pub use connection::{BadUrl, Conn, DatabaseUrl};
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -106,6 +108,9 @@ pub enum OpenError {
     /// The file or its folder cannot be made.
     #[error("can't make the database file {0}: {1}")]
     File(std::path::PathBuf, std::io::Error),
+    /// It was to be there already.
+    #[error("there is no database {0}")]
+    Missing(DatabaseUrl),
     /// Nothing answers there, or it is no database.
     #[error("can't open the database {0}: {1}")]
     Connect(DatabaseUrl, String),
@@ -195,6 +200,8 @@ impl Lane {
             // A file does not go away; a server may, and its connections are asked before they are used.
             .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
             .connection_timeout(QUEUE_PATIENCE)
+            // Whoever waited for the connection says why there was none; the pool would say it beside, again and again.
+            .error_handler(Box::new(NopErrorHandler))
             .build(manager)
             .map_err(|error| OpenError::Connect(url.clone(), error.to_string()))?;
         Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
@@ -241,7 +248,10 @@ fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Resul
 type ConnTransactions = <Conn as diesel::Connection>::TransactionManager;
 
 /// The flag says whether the transaction failed only because it met another, so that it may be tried again.
-fn transaction_once<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, (E, bool)> {
+fn transaction_once<T, E: FromDb>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, (E, bool)> {
     let begun = match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
         Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
