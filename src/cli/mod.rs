@@ -1,5 +1,6 @@
 //! Commands: parsed here, done by the library. They work while a server runs on the same database.
 
+mod data;
 mod demo;
 mod people;
 mod serve;
@@ -38,6 +39,9 @@ const EXAMPLES: &str = "Examples:
   latchkey user set-password --email ada@example.org
                                              let somebody in who forgot their password
   latchkey token delete 019ab3f0-…           stop a token now, while the server runs
+  latchkey backup latchkey-monday.db         a consistent copy of the SQLite database, while the server runs
+  latchkey copy --from data/latchkey.db --to postgres://latchkey@db.example/latchkey
+                                             move to PostgreSQL
 
 LATCHKEY_LOG=warn turns the access log off, LATCHKEY_LOG=debug says more.";
 
@@ -49,6 +53,17 @@ enum Command {
     Demo(ServerSettings),
     /// Bring the database up to this program's schema, and stop
     Migrate,
+    /// Copy a database into another that is empty, between SQLite and PostgreSQL in either direction
+    ///
+    /// Everything is copied but sessions, so people sign in again, and the record of failed sign-ins. Stop the servers
+    /// on both databases first: what is written to the old one meanwhile stays there. If anything fails, the new one
+    /// stays empty.
+    Copy(data::CopyArgs),
+    /// Write a backup of the SQLite database to a file, while the server runs
+    ///
+    /// The backup holds everything that was committed when it began, can be read by its owner alone, and is a database
+    /// like any other: to restore it, stop the server and put it in the database's place. For PostgreSQL use `pg_dump`.
+    Backup(data::BackupArgs),
     /// Users: add, list, set a password, deactivate, activate
     #[command(subcommand)]
     User(people::UserCommand),
@@ -98,19 +113,24 @@ pub fn run() -> ExitCode {
         None => serve::serve(&cli.data, cli.server, clock),
         Some(Command::Serve(server)) => serve::serve(&cli.data, server, clock),
         Some(Command::Demo(server)) => demo::demo(server, clock),
+        Some(Command::Copy(args)) => data::copy(&cli.data, &args),
+        Some(Command::Backup(args)) => data::backup(&cli.data, &args),
         Some(command) => open(&cli.data).and_then(|db| match command {
             Command::User(command) => people::user(&db, command, &clock),
             Command::Workspace(command) => people::workspace(&db, command, &clock),
             Command::Member(command) => people::member(&db, command, &clock),
             Command::Token(command) => tokens::token(&db, command, &clock),
             // Opening is migrating.
-            Command::Migrate | Command::Serve(_) | Command::Demo(_) => print("The database is up to date."),
+            Command::Migrate | Command::Serve(_) | Command::Demo(_) | Command::Copy(_) | Command::Backup(_) => {
+                print("The database is up to date.")
+            }
         }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { sentence, code }) => {
-            eprintln!("latchkey: {sentence}");
+            // libpq explains itself over several lines.
+            eprintln!("latchkey: {}", sentence.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::from(code)
         }
     }
@@ -118,7 +138,10 @@ pub fn run() -> ExitCode {
 
 /// The same complaint without the database URL that was typed: it may hold a password.
 fn without_database_url(mut error: clap::Error) -> clap::Error {
-    let is_about_it = error.get(ContextKind::InvalidArg).is_some_and(|arg| arg.to_string().contains("--database-url"));
+    let is_about_it = error.get(ContextKind::InvalidArg).is_some_and(|arg| {
+        let arg = arg.to_string();
+        ["--database-url", "--from", "--to"].iter().any(|name| arg.split(' ').next() == Some(*name))
+    });
     if is_about_it && error.get(ContextKind::InvalidValue).is_some() {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }

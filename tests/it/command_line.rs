@@ -60,6 +60,8 @@ fn the_help_of_every_command_names_its_options() {
         ("serve", "--data-dir --database-url --listen --public-url --trusted-proxies --allow-insecure-http"),
         ("demo", "--listen --public-url"),
         ("migrate", "--data-dir --database-url"),
+        ("copy", "--from --to"),
+        ("backup", "<FILE> --data-dir --database-url"),
         ("user", "add list set-password deactivate activate"),
         ("user add", "--email --name --password-stdin"),
         ("user list", "--data-dir"),

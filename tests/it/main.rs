@@ -15,8 +15,10 @@
 
 mod api;
 mod architecture;
+mod backup;
 mod bad_input;
 mod command_line;
+mod copy;
 mod crash;
 mod defences;
 mod evidence;

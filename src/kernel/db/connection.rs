@@ -8,6 +8,8 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::r2d2::R2D2Connection as _;
 
+use super::OpenError;
+
 /// A connection to `SQLite` or `PostgreSQL`. Queries are written once, against this.
 #[derive(diesel::MultiConnection)]
 pub enum Conn {
@@ -26,21 +28,55 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
-/// A database URL that names no database we know.
+/// A database URL that can't be used. Says nothing of what was typed but the scheme: the rest may be a password.
 #[derive(Debug, thiserror::Error)]
-#[error("the database URL must be a path, sqlite://PATH or postgres://…; its scheme {0:?} is none of these")]
-pub struct UnknownScheme(String);
+pub enum BadUrl {
+    /// It names no database we know.
+    #[error("the database URL must be a path, sqlite://PATH or postgres://…; its scheme {0:?} is none of these")]
+    Scheme(String),
+    /// `PostgreSQL`'s library would take it apart in another way than was meant, and quote the wrong part.
+    #[error(
+        "the database URL is not like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE; special characters in its parts must be percent-encoded, @ as %40"
+    )]
+    Malformed,
+}
 
 impl std::str::FromStr for DatabaseUrl {
-    type Err = UnknownScheme;
-    fn from_str(url: &str) -> Result<Self, UnknownScheme> {
+    type Err = BadUrl;
+    fn from_str(url: &str) -> Result<Self, BadUrl> {
         match url.split_once("://") {
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
+            Some(("postgres" | "postgresql", rest)) if is_well_formed(rest) => Ok(Self::Postgres(url.to_owned())),
+            Some(("postgres" | "postgresql", _)) => Err(BadUrl::Malformed),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some((scheme, _)) => Err(UnknownScheme(scheme.to_owned())),
+            Some((scheme, _)) => Err(BadUrl::Scheme(scheme.to_owned())),
             None => Ok(Self::Sqlite(url.strip_prefix("sqlite:").unwrap_or(url).into())),
         }
     }
+}
+
+/// Is what follows `postgres://` in a URL of a shape that libpq has no complaint about? Its complaints quote the part
+/// that they are about, and with a special character in a password that is a part of the password.
+fn is_well_formed(rest: &str) -> bool {
+    let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let encoded = rest.split('%').skip(1).all(|code| {
+        let code = code.as_bytes().get(..2);
+        code.is_some_and(|code| code != b"00" && code.iter().all(u8::is_ascii_hexdigit))
+    });
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let (who, place) = address.split_once('@').unwrap_or(("", address));
+    let (hosts, name) = place.split_once('/').unwrap_or((place, ""));
+    let is_host = |host: &str| {
+        let (name, port) = match host.strip_prefix('[') {
+            Some(v6) => v6.split_once(']').unwrap_or(("[", "")),
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
+        };
+        let port_is_number = port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        !name.contains(['[', ']']) && port_is_number
+    };
+    let no_second = !who.contains('/') && !place.contains('@') && (address.contains('@') || !options.contains('@'));
+    let options_are_pairs = options.is_empty() || options.split('&').all(|pair| pair.matches('=').count() == 1);
+    plain && encoded && no_second && !name.contains('/') && hosts.split(',').all(is_host) && options_are_pairs
 }
 
 /// Never shows a password: a `PostgreSQL` URL is shown without its user, password and parameters.
@@ -50,7 +86,7 @@ impl fmt::Display for DatabaseUrl {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
             Self::Postgres(url) => {
                 let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-                let rest = rest.split(['?', '#']).next().unwrap_or("");
+                let rest = rest.split('?').next().unwrap_or("");
                 let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
                 write!(f, "postgres://{place}")
             }
@@ -175,6 +211,25 @@ impl Manager {
     }
 }
 
+/// Opens a database that is there already and leaves it as it is: nothing is made, migrated or set.
+pub(super) fn open_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
+    let failed = |why: String| OpenError::Connect(url.clone(), first_line(&why));
+    match url {
+        DatabaseUrl::Sqlite(path) if !path.is_file() => Err(OpenError::Missing(url.clone())),
+        DatabaseUrl::Sqlite(path) => {
+            let conn = diesel::SqliteConnection::establish(&path.to_string_lossy());
+            let mut conn = conn.map_err(|error| failed(error.to_string()))?;
+            let set = conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF");
+            set.map_err(|error| failed(error.to_string()))?;
+            Ok(Conn::Sqlite(conn))
+        }
+        DatabaseUrl::Postgres(_) => {
+            let manager = Manager { url: url.clone(), limits: Limits::default(), busy_timeout: Duration::ZERO };
+            manager.open().map_err(|error| failed(error.to_string()))
+        }
+    }
+}
+
 impl diesel::r2d2::ManageConnection for Manager {
     type Connection = Conn;
     type Error = diesel::r2d2::Error;
@@ -251,5 +306,42 @@ mod tests {
     fn a_password_in_a_database_url_is_not_shown() {
         let url: DatabaseUrl = "postgres://ada:s3cret@db.example:5432/latchkey?sslpassword=s3cret".parse().unwrap();
         assert_eq!(format!("{url} {url:?}"), "postgres://db.example:5432/latchkey postgres://db.example:5432/latchkey");
+    }
+
+    #[test]
+    fn a_url_that_libpq_would_quote_a_password_of_is_refused_without_a_word_of_it() {
+        for bad in [
+            "u:pa/secret@h/x",
+            "u:pa/secret@h:1/x?a=b",
+            "u:sec@ret@h/x",
+            "u:sec#ret@h/x",
+            "u:sec?ret@h/x",
+            "u:sec?r=et@h/x",
+            "u:123?secret=@h/x",
+            "u:sec ret@h/x",
+            "u:sec%zzret@h/x",
+            "u:sec%0",
+            "u:secret@[::1/x",
+            "u:secret",
+            "u:secret@h/x?password=a=b",
+            "u:secret@h/x?password",
+            "u:secret@h/x#y",
+        ] {
+            let refused = format!("postgres://{bad}").parse::<DatabaseUrl>();
+            let said = refused.map_or_else(|error| error.to_string(), |url| panic!("{bad} is taken as {url}"));
+            assert!(!said.contains("secret") && said.contains("percent-encoded"), "{bad}: {said}");
+        }
+        for good in [
+            "",
+            "h",
+            "/x",
+            "u@/x?host=/run/postgresql",
+            "u:p%40ss%2F!$'()*@db.example:5432/x?sslmode=disable&application_name=a@b",
+            "u:p:q@h1:1,h2:2/x",
+            "u@[::1]:5432/x",
+            "%2Frun%2Fpostgresql/x",
+        ] {
+            assert!(format!("postgres://{good}").parse::<DatabaseUrl>().is_ok(), "{good}");
+        }
     }
 }

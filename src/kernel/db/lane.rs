@@ -36,7 +36,7 @@ impl Lane {
             // A file does not go away; a server may, and its connections are asked before they are used.
             .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
             .connection_timeout(QUEUE_PATIENCE)
-            .error_handler(Box::new(OneLine))
+            .error_handler(Box::new(Aside))
             .build(manager)
             .map_err(|error| OpenError::Connect(url, first_line(&error.to_string())))?;
         Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
@@ -97,12 +97,12 @@ pub(super) fn first_connection(manager: &Manager) -> Result<Conn, OpenError> {
     }
 }
 
-/// One line for a connection that could not be opened, without what libpq adds in further lines.
+/// Whoever waited for a connection says why there was none; that it could not be opened again is for the curious.
 #[derive(Debug)]
-struct OneLine;
+struct Aside;
 
-impl HandleError<diesel::r2d2::Error> for OneLine {
+impl HandleError<diesel::r2d2::Error> for Aside {
     fn handle_error(&self, error: diesel::r2d2::Error) {
-        log::warn!("no connection to the database: {}", first_line(&error.to_string()));
+        log::debug!("no connection to the database: {}", first_line(&error.to_string()));
     }
 }

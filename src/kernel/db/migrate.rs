@@ -1,9 +1,14 @@
 //! Brings a database up to this program's schema. Both trees of migrations are in the binary.
 
+use std::collections::BTreeSet;
+
+use diesel::RunQueryDsl as _;
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
-use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
+use super::DbError;
 use super::connection::Conn;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -16,7 +21,9 @@ const LOCK: i64 = 0x6c61_7463_686b_6579;
 /// timeouts are gone. Safe when several processes start at once: on
 /// `PostgreSQL` one at a time by an advisory lock, on `SQLite` by one immediate transaction around all of them.
 pub(super) fn migrate(conn: &mut Conn) -> diesel::migration::Result<usize> {
-    refuse_newer(conn)?;
+    if standing(conn)? == Standing::Ahead {
+        return Err(Newer.into());
+    }
     match conn {
         Conn::Postgres(conn) => {
             // Waiting for another instance's migrations is not a hang.
@@ -41,36 +48,8 @@ pub(super) fn migrate(conn: &mut Conn) -> diesel::migration::Result<usize> {
 
 /// The database was migrated by a program newer than this one, which may have moved what this one reads.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "it was migrated by a newer Latchkey (it has the migration {0}, which this one does not know). Run that version or a later one"
-)]
-struct Newer(String);
-
-fn refuse_newer(conn: &mut Conn) -> diesel::migration::Result<()> {
-    fn newer<DB: diesel::backend::Backend>(
-        known: &impl MigrationSource<DB>,
-        applied: &[MigrationVersion<'_>],
-    ) -> diesel::migration::Result<()> {
-        let known = known.migrations()?;
-        let is_unknown = |version: &&MigrationVersion<'_>| known.iter().all(|it| it.name().version() != **version);
-        applied.iter().find(is_unknown).map_or(Ok(()), |version| Err(Newer(version.to_string()).into()))
-    }
-    match conn {
-        Conn::Postgres(conn) => {
-            // Not made here: several instances may be about to, and only one at a time may.
-            let is_new = diesel::sql_query("SELECT 1 FROM pg_tables WHERE tablename = '__diesel_schema_migrations'");
-            if diesel::RunQueryDsl::execute(is_new, conn)? == 0 {
-                return Ok(());
-            }
-            let applied = conn.applied_migrations()?;
-            newer::<diesel::pg::Pg>(&POSTGRES, &applied)
-        }
-        Conn::Sqlite(conn) => {
-            let applied = conn.applied_migrations()?;
-            newer::<diesel::sqlite::Sqlite>(&SQLITE, &applied)
-        }
-    }
-}
+#[error("it was migrated by a newer Latchkey. Run that version or a later one")]
+struct Newer;
 
 /// Lets a migration's error pass through a transaction, which wants one that diesel's own errors turn into.
 struct Abort(Box<dyn std::error::Error + Send + Sync>);
@@ -87,4 +66,53 @@ pub(super) fn is_behind(conn: &mut Conn) -> diesel::migration::Result<bool> {
         Conn::Postgres(conn) => conn.has_pending_migration(POSTGRES),
         Conn::Sqlite(conn) => conn.has_pending_migration(SQLITE),
     }
+}
+
+/// How a database's schema stands to this program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// None of our migrations ran on it.
+    Foreign,
+    /// It lacks a migration.
+    Behind,
+    /// It is what this program knows.
+    Current,
+    /// It has a migration that this program does not know.
+    Ahead,
+}
+
+/// Compares the migrations of a database with this program's, and writes nothing: diesel's own harness makes its
+/// table where it is missing, which a database that is only read must be spared.
+pub(super) fn standing(conn: &mut Conn) -> Result<Standing, DbError> {
+    let ours = match conn {
+        Conn::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES),
+        Conn::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
+    }
+    .map_err(|error| DbError::Failed(error.to_string()))?;
+    let ran: Vec<Ran> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn) {
+        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("__diesel_schema_migrations") => {
+            return Ok(Standing::Foreign);
+        }
+        ran => ran?,
+    };
+    let ran: BTreeSet<String> = ran.into_iter().map(|ran| ran.version).collect();
+    Ok(if ran.is_disjoint(&ours) {
+        Standing::Foreign
+    } else if !ran.is_subset(&ours) {
+        Standing::Ahead
+    } else if ran == ours {
+        Standing::Current
+    } else {
+        Standing::Behind
+    })
+}
+
+#[derive(diesel::QueryableByName)]
+struct Ran {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+fn versions<DB: Backend>(source: &impl MigrationSource<DB>) -> diesel::migration::Result<BTreeSet<String>> {
+    Ok(source.migrations()?.iter().map(|migration| migration.name().version().to_string()).collect())
 }

@@ -4,7 +4,9 @@
 //! [`DbError::Unavailable`]; a write waits 5 s. On `SQLite` the writing lane is one connection wide, so that the
 //! writers of this process queue here, in order, instead of polling each other's lock.
 
+pub mod backup;
 mod connection;
+pub mod copy;
 pub mod events;
 mod lane;
 mod migrate;
@@ -17,7 +19,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use connection::Manager;
-pub use connection::{Conn, DatabaseUrl, Limits, UnknownScheme};
+pub use connection::{BadUrl, Conn, DatabaseUrl, Limits};
 use lane::Lane;
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
@@ -102,6 +104,9 @@ pub enum OpenError {
     /// The file or its folder cannot be made.
     #[error("can't make the database file {0}: {1}")]
     File(std::path::PathBuf, std::io::Error),
+    /// It was to be there already.
+    #[error("there is no database {0}")]
+    Missing(DatabaseUrl),
     /// Nothing answers there, or it is no database.
     #[error("can't open the database {0}: {1}")]
     Connect(DatabaseUrl, String),
@@ -206,7 +211,10 @@ fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Resul
 type ConnTransactions = <Conn as diesel::Connection>::TransactionManager;
 
 /// The flag says whether the transaction failed only because it met another, so that it may be tried again.
-fn transaction_once<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, (E, bool)> {
+fn transaction_once<T, E: FromDb>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, (E, bool)> {
     let begun = match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
         Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
