@@ -310,7 +310,7 @@ fn what_can_t_be_copied_is_refused_before_a_target_is_made() {
     for table in ["sessions"].iter().chain(COPIED.iter().rev()) {
         sqlite(Path::new(&empty_of_the_future)).batch_execute(&format!("DELETE FROM {table}")).unwrap();
     }
-    assert!(home.fails(&copy_args(&from, &empty_of_the_future)).contains("is newer than this program"));
+    assert!(home.fails(&copy_args(&from, &empty_of_the_future)).contains("migrated by a newer Latchkey"));
 
     for (from, to, said) in [
         (from.as_str(), from.as_str(), "both"),

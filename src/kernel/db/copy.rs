@@ -46,7 +46,7 @@ pub enum CopyError {
     /// The source lacks a migration.
     #[error("the database {0} is older than this program: run `latchkey migrate` on it first")]
     Behind(DatabaseUrl),
-    /// One of them has a migration that this program does not know.
+    /// The source has a migration that this program does not know. (Opening the target says the same of it.)
     #[error("the database {0} is newer than this program: copy with the latchkey that it belongs to")]
     Ahead(DatabaseUrl),
     /// The target has something to lose.
@@ -101,9 +101,6 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
     }
     let target = Db::open(to)?;
     let mut target = target.writes.take_blocking()?;
-    if standing(&mut target)? != Standing::Current {
-        return Err(CopyError::Ahead(to.clone()));
-    }
     transaction_once(&mut target, |target| {
         keep_others_out(target)?;
         if let Some(table) = first_with_rows(target)? {
