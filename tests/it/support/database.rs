@@ -28,7 +28,7 @@ use latchkey::kernel::db::{Conn, DatabaseUrl};
 pub const IS_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_postgres");
 
 /// How long the server may take to be made and started, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A database of one story's own, for as long as this lives. What is still connected then is cut off.
 pub struct TestDatabase {
@@ -63,7 +63,6 @@ impl TestDatabase {
                 is_altered: AtomicBool::new(false),
             };
         }
-        static MADE: AtomicU32 = AtomicU32::new(0);
         let used = USED.lock().unwrap().pop();
         let is_used = used.is_some();
         let number = || MADE.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +107,8 @@ impl TestDatabase {
     /// a file can be read as it is.
     pub fn tables_with(&self, secret: &str) -> Vec<String> {
         let mut conn = self.connect();
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex.concat();
         let tables = rows(
             &mut conn,
             "SELECT table_name::text AS text FROM information_schema.tables WHERE table_schema = 'public'",
@@ -162,6 +162,8 @@ pub fn row_query(conn: &mut Conn, table: &str) -> String {
     format!("SELECT {} AS text FROM {table} ORDER BY 1", rows(conn, &columns).concat())
 }
 
+/// How many databases were made so far.
+static MADE: AtomicU32 = AtomicU32::new(0);
 /// Databases of the private server that nobody needs any more. A database is hundreds of files, and each table some:
 /// to take one again costs a tenth of making one.
 static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
