@@ -10,7 +10,7 @@ use super::{EmailAddress, NewUser, User};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::EventKind;
 use crate::kernel::db::schema::{events, one_time_links, sessions, settings, sign_in_attempts, users};
-use crate::kernel::db::{Conn, DbError};
+use crate::kernel::db::{Conn, DbError, take_turns};
 use crate::kernel::id::Id;
 use crate::kernel::rng::{self, CryptoRng};
 use crate::kernel::text::Label;
@@ -101,6 +101,9 @@ const PER_ACCOUNT_AND_ADDRESS: i64 = 10;
 const PER_ADDRESS: i64 = 50;
 const PER_ACCOUNT: i64 = 100;
 
+/// "sign in" as a number: attempts are counted and written down one at a time, also by several instances.
+const SIGN_IN_TURN: i64 = 0x73_6967_6e20_696e;
+
 /// One attempt to sign in, under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt(i64);
@@ -116,6 +119,7 @@ pub(super) fn begin_attempt(
     now: Timestamp,
 ) -> Result<Result<Attempt, Duration>, DbError> {
     use sign_in_attempts as attempts;
+    take_turns(conn, SIGN_IN_TURN)?;
     diesel::delete(attempts::table.filter(attempts::at.le((now - WINDOW).micros()))).execute(conn)?;
     // The attempt that must grow old before there is room for another.
     let by_address = attempts::table.filter(attempts::address.eq(address)).order(attempts::at.desc());

@@ -13,6 +13,8 @@
 )]
 
 mod chromium;
+#[path = "../it/support/database.rs"]
+mod database;
 #[path = "../it/support/http.rs"]
 mod http;
 mod life;

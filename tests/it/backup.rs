@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
 use crate::support::PASSWORD;
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::Call;
 use crate::support::process::Home;
 
@@ -41,6 +42,9 @@ fn home() -> (Home, String) {
 
 #[test]
 fn db_a_backup_of_a_busy_server_is_whole_and_a_server_starts_from_it() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, value) = home();
     let server = home.serve();
     let (written, enough) = (AtomicI64::new(0), AtomicBool::new(false));
@@ -49,7 +53,7 @@ fn db_a_backup_of_a_busy_server_is_whole_and_a_server_starts_from_it() {
     let said = std::thread::scope(|scope| {
         // Two rows a transaction: half of one must be nowhere.
         scope.spawn(|| {
-            let mut conn = sqlite(&home.database());
+            let mut conn = sqlite(&home.file());
             for number in 1.. {
                 let two = format!(
                     "BEGIN IMMEDIATE; INSERT INTO events (at, kind) VALUES ({number}, 'first');
@@ -86,14 +90,17 @@ fn db_a_backup_of_a_busy_server_is_whole_and_a_server_starts_from_it() {
 
     let restored = Home::new();
     std::fs::create_dir(restored.data()).unwrap();
-    std::fs::copy(&file, restored.database()).unwrap();
+    std::fs::copy(&file, restored.file()).unwrap();
     let server = restored.serve();
     assert_eq!(Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(&value).send().status, 200);
-    assert_eq!(text(&restored.database(), "SELECT journal_mode AS text FROM pragma_journal_mode"), "wal");
+    assert_eq!(text(&restored.file(), "SELECT journal_mode AS text FROM pragma_journal_mode"), "wal");
 }
 
 #[test]
 fn a_backup_replaces_nothing_makes_no_database_and_migrates_none() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, _) = home();
     let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(at("kept"), "kept").unwrap();
@@ -114,15 +121,12 @@ fn a_backup_replaces_nothing_makes_no_database_and_migrates_none() {
     assert!(!ran.stderr.contains("secretpw"), "{ran:?}");
 
     let migrations = "SELECT CAST(count(*) AS TEXT) AS text FROM __diesel_schema_migrations";
-    sqlite(&home.database())
+    sqlite(&home.file())
         .batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)")
         .unwrap();
-    let before = text(&home.database(), migrations);
+    let before = text(&home.file(), migrations);
     home.done(&["backup", &at("old.db")]);
-    assert_eq!(
-        [text(&home.database(), migrations), text(Path::new(&at("old.db")), migrations)],
-        [before.clone(), before]
-    );
+    assert_eq!([text(&home.file(), migrations), text(Path::new(&at("old.db")), migrations)], [before.clone(), before]);
     assert!(
         std::fs::read_dir(home.folder.path())
             .unwrap()
@@ -132,8 +136,11 @@ fn a_backup_replaces_nothing_makes_no_database_and_migrates_none() {
 
 #[test]
 fn a_damaged_database_makes_no_backup_that_looks_good() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, _) = home();
-    let (database, file) = (home.database(), home.folder.path().join("new.db"));
+    let (database, file) = (home.file(), home.folder.path().join("new.db"));
     sqlite(&database).batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let mut bytes = std::fs::read(&database).unwrap();
     // The first page says which tables there are; none of them can be read.

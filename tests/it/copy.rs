@@ -1,7 +1,6 @@
 //! Moving house: everything but sessions, from any database into an empty one, or nothing at all.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,6 +10,7 @@ use latchkey::kernel::db::DatabaseUrl;
 use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
 
 use crate::support::PASSWORD;
+use crate::support::database::{IS_POSTGRES, server_url};
 use crate::support::http::Call;
 use crate::support::process::{Home, Latchkey};
 
@@ -54,7 +54,7 @@ fn full() -> (Home, String) {
     home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
     home.done(&["member", "add", "--workspace", "acme", "--email", ALICE, "--role", "administrator"]);
     let value = home.done(&["token", "create", "--workspace", "acme", "--email", ALICE, "--name", "Alice's"]);
-    sqlite(&home.database()).batch_execute(PEOPLE).unwrap();
+    sqlite(&home.file()).batch_execute(PEOPLE).unwrap();
     (home, value.trim_end().to_owned())
 }
 
@@ -125,14 +125,10 @@ struct OwnPostgres {
     url: String,
 }
 
-/// Makes one on the server at `TEST_DATABASE_URL`; without one the test says so and passes, but not with `CI=true`.
+/// Makes one on the tests' server, if there is one.
 fn postgres() -> Option<OwnPostgres> {
     static NEXT: AtomicU32 = AtomicU32::new(1);
-    let Some(server) = std::env::var_os("TEST_DATABASE_URL").map(|url| url.into_string().unwrap()) else {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "TEST_DATABASE_URL is not set");
-        let _ = writeln!(std::io::stderr(), "skipped: copying to PostgreSQL needs TEST_DATABASE_URL");
-        return None;
-    };
+    let server = server_url()?.to_owned();
     let name = format!("copy_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
     let mut url: url::Url = server.parse().unwrap();
@@ -159,6 +155,9 @@ impl Drop for OwnPostgres {
 
 #[test]
 fn every_table_is_copied_or_left_out_on_purpose() {
+    if IS_POSTGRES {
+        return;
+    }
     let schema = include_str!("../../src/kernel/db/schema.rs");
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
@@ -168,11 +167,14 @@ fn every_table_is_copied_or_left_out_on_purpose() {
 
 #[test]
 fn db_a_copy_has_every_row_but_sessions_and_opens_to_the_same_values() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, value) = full();
     let new = Home::new();
     // A server that nobody has set up yet was tried out on the target.
     new.serve().terminate();
-    let (from, to) = (home.database(), new.database());
+    let (from, to) = (home.file(), new.file());
 
     let ran = home.run(&copy_args(from.to_str().unwrap(), to.to_str().unwrap()));
 
@@ -190,12 +192,15 @@ fn db_a_copy_has_every_row_but_sessions_and_opens_to_the_same_values() {
 
 #[test]
 fn db_a_copy_to_postgresql_and_back_is_equal_and_goes_on() {
+    if IS_POSTGRES {
+        return;
+    }
     let Some(postgres) = postgres() else { return };
     let (home, value) = full();
     let back = home.folder.path().join("back.db");
-    home.done(&copy_args(home.database().to_str().unwrap(), &postgres.url));
+    home.done(&copy_args(home.file().to_str().unwrap(), &postgres.url));
     home.done(&copy_args(&postgres.url, back.to_str().unwrap()));
-    assert_equal(&home.database(), &back);
+    assert_equal(&home.file(), &back);
 
     let elsewhere = Home::new();
     let done = |args: &[&str], stdin: &str| {
@@ -210,24 +215,27 @@ fn db_a_copy_to_postgresql_and_back_is_equal_and_goes_on() {
     assert_eq!((status(&server, bobs.trim_end()), status(&server, &value)), (200, 200));
     assert_eq!(postgres.count("users"), "1002");
 
-    let to_full = elsewhere.fails(&copy_args(home.database().to_str().unwrap(), &postgres.url));
+    let to_full = elsewhere.fails(&copy_args(home.file().to_str().unwrap(), &postgres.url));
     assert!(to_full.contains("is not empty"), "{to_full}");
 }
 
 #[test]
 fn db_what_is_written_during_a_copy_is_no_part_of_it() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, _) = full();
     let to = home.folder.path().join("to.db");
     let late = "INSERT INTO events (at, kind) VALUES (2, 'late'); UPDATE tokens SET name = 'late';
         INSERT INTO settings VALUES ('late', 'late')";
     let write = |database: &Path| sqlite(database).batch_execute(late).unwrap();
-    copy(&url(&home.database()), &url(&to), &|progress| {
+    copy(&url(&home.file()), &url(&to), &|progress| {
         if progress.table == "users" && progress.done == progress.total {
-            write(&home.database());
+            write(&home.file());
         }
     })
     .unwrap();
-    assert_eq!(rows(&home.database(), "events").len(), rows(&to, "events").len() + 1);
+    assert_eq!(rows(&home.file(), "events").len(), rows(&to, "events").len() + 1);
     assert!(!rows(&to, "tokens").iter().any(|row| row.contains("late")));
 
     let Some(postgres) = postgres() else { return };
@@ -246,6 +254,9 @@ fn db_what_is_written_during_a_copy_is_no_part_of_it() {
 
 #[test]
 fn db_a_copy_that_fails_leaves_the_target_empty() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, _) = full();
     let to = home.folder.path().join("to.db");
     let new = ["--database-url", to.to_str().unwrap(), "migrate"];
@@ -255,7 +266,7 @@ fn db_a_copy_that_fails_leaves_the_target_empty() {
             "CREATE TRIGGER full BEFORE INSERT ON events WHEN NEW.id > 1500 BEGIN SELECT RAISE(ABORT, 'no more'); END",
         )
         .unwrap();
-    let failed = home.run(&copy_args(home.database().to_str().unwrap(), to.to_str().unwrap()));
+    let failed = home.run(&copy_args(home.file().to_str().unwrap(), to.to_str().unwrap()));
     assert_eq!(failed.status, 1, "{failed:?}");
     let last = failed.stderr.lines().last().unwrap();
     assert!(last.contains("can't copy the table events, nothing was kept") && last.contains("no more"), "{last}");
@@ -263,8 +274,8 @@ fn db_a_copy_that_fails_leaves_the_target_empty() {
 
     let Some(postgres) = postgres() else { return };
     // SQLite keeps a NUL within a text, PostgreSQL can't.
-    sqlite(&home.database()).batch_execute("UPDATE events SET agent = 'a' || char(0) WHERE id = 1900").unwrap();
-    let failed = copy(&url(&home.database()), &postgres.url.parse().unwrap(), &|_| {}).unwrap_err();
+    sqlite(&home.file()).batch_execute("UPDATE events SET agent = 'a' || char(0) WHERE id = 1900").unwrap();
+    let failed = copy(&url(&home.file()), &postgres.url.parse().unwrap(), &|_| {}).unwrap_err();
     assert!(matches!(&failed, CopyError::Table("events", _)), "{failed}");
     for table in COPIED {
         assert_eq!(postgres.count(table), "0", "{table}");
@@ -273,9 +284,12 @@ fn db_a_copy_that_fails_leaves_the_target_empty() {
 
 #[test]
 fn what_can_t_be_copied_is_refused_before_a_target_is_made() {
+    if IS_POSTGRES {
+        return;
+    }
     let (home, _) = full();
     let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
-    let (from, to) = (home.database().to_str().unwrap().to_owned(), at("to.db"));
+    let (from, to) = (home.file().to_str().unwrap().to_owned(), at("to.db"));
     let source = |name: &str, sql: &str| {
         std::fs::copy(&from, at(name)).unwrap();
         sqlite(Path::new(&at(name))).batch_execute(sql).unwrap();

@@ -5,16 +5,20 @@ use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
 use crate::support::TestServer;
+use crate::support::database::IS_POSTGRES;
 use crate::support::process::Home;
 
 #[test]
 fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
+    if IS_POSTGRES {
+        return;
+    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     let form = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
     let fields = [("name", "Partner"), ("form_key", form.as_str())];
-    let mut other = diesel::SqliteConnection::establish(&server.sqlite_file()).unwrap();
+    let mut other = server.database.connect();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
 
     // Who reads does not notice.
@@ -30,6 +34,34 @@ fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
 
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(alice.post("/w/acme/settings/tokens", &fields).status, 201, "the same form, sent again");
+}
+
+#[test]
+fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
+    if !IS_POSTGRES {
+        return;
+    }
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    assert_eq!(server.browser().get("/login").status, 200);
+    server.database.shut_out(true);
+    for _ in 0..3 {
+        let refused = server.call(&value);
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+        assert_eq!(refused.body, r#"{"detail":"Temporarily unavailable. Try again."}"#);
+    }
+    let refused = alice.get("/w/acme/settings/tokens");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert_eq!(server.api("GET", "/readyz").send().status, 503);
+    // What needs no database is there, also for somebody with a session.
+    assert_eq!(server.api("GET", "/healthz").send().status, 200);
+    assert_eq!([server.browser().get("/login").status, alice.get("/login").status], [200, 200]);
+    assert_eq!(server.browser().post("/login", &[("email", "alice@example.org"), ("password", "x")]).status, 503);
+
+    server.database.shut_out(false);
+    server.wait_until(|server| server.call(&value).status == 200);
+    assert_eq!(alice.get("/w/acme/settings/tokens").status, 200, "still signed in");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Stories told to the real server over HTTP. Alice owns, Bob is in the team, Charlie is a stranger, Dave is an agent.
+//! Stories told to the real server over HTTP, on `SQLite` as `it` and on `PostgreSQL` as `it_postgres`. Alice owns, Bob is in the team, Charlie is a stranger, Dave is an agent.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

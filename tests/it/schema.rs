@@ -1,8 +1,11 @@
-//! `schema.rs` against what the migrations make.
+//! `schema.rs` against what the migrations make, on either database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use latchkey::kernel::db::{DatabaseUrl, Db, DbError};
+use diesel::RunQueryDsl as _;
+use latchkey::kernel::db::{Db, DbError};
+
+use crate::support::database::{IS_POSTGRES, TestDatabase};
 
 /// Table by table, the columns that `schema.rs` declares, read from its own text.
 fn declared() -> BTreeMap<String, BTreeSet<(String, String)>> {
@@ -33,27 +36,30 @@ struct Column {
     nullable: bool,
 }
 
+const SQLITE_COLUMNS: &str = "SELECT m.name AS table_name, p.name AS column_name, p.type AS kind, \
+    (p.\"notnull\" = 0 AND p.pk = 0) AS nullable FROM sqlite_master m, pragma_table_info(m.name) p \
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '__diesel%'";
+const POSTGRES_COLUMNS: &str = "SELECT table_name::text AS table_name, column_name::text AS column_name, \
+    data_type::text AS kind, is_nullable = 'YES' AS nullable FROM information_schema.columns \
+    WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'";
+
 #[test]
 fn db_the_schema_is_what_the_migrations_make() {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("x.db"))).unwrap();
-    let columns: Vec<Column> = db
-        .read_blocking(|conn| {
-            use diesel::RunQueryDsl as _;
-            diesel::sql_query(
-                "SELECT m.name AS table_name, p.name AS column_name, p.type AS kind, (p.\"notnull\" = 0 AND p.pk = 0) AS nullable \
-                 FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '__diesel%'",
-            )
-            .load(conn)
-            .map_err(DbError::from)
-        })
-        .unwrap();
+    let database = TestDatabase::empty(&folder.path().join("x.db"));
+    let db = Db::open(&database.url()).unwrap();
+    let columns = if IS_POSTGRES { POSTGRES_COLUMNS } else { SQLITE_COLUMNS };
+    let columns: Vec<Column> =
+        db.read_blocking(|conn| diesel::sql_query(columns).load(conn).map_err(DbError::from)).unwrap();
     let mut made: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     for column in columns {
         let kinds: &[&str] = match column.kind.as_str() {
             "INTEGER" => &["BigInt", "SmallInt", "Bool"],
-            "TEXT" => &["Text"],
-            "BLOB" => &["Binary"],
+            "TEXT" | "text" => &["Text"],
+            "BLOB" | "bytea" => &["Binary"],
+            "bigint" => &["BigInt"],
+            "smallint" => &["SmallInt"],
+            "boolean" => &["Bool"],
             other => panic!("{other}"),
         };
         // SQLite has one kind of integer: take the one that was declared, if it is one of them.
@@ -73,7 +79,8 @@ fn db_the_schema_is_what_the_migrations_make() {
 #[test]
 fn db_several_processes_may_start_at_once_on_an_empty_database() {
     let folder = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite(folder.path().join("x.db"));
+    let database = TestDatabase::empty(&folder.path().join("x.db"));
+    let url = database.url();
     let opened: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| Db::open(&url).map(|_| ()))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()

@@ -17,8 +17,6 @@ const DOWN_PATIENCE: Duration = Duration::from_millis(250);
 /// may take: only a server that does not even time out gets here. The work keeps its place in the queue until it
 /// ends, so that what hangs is bounded.
 const WORK_PATIENCE: Duration = Duration::from_secs(20);
-/// How long between two attempts to reach a server at start.
-const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connections, and as many places in front of them.
 #[derive(Clone)]
@@ -72,30 +70,43 @@ impl Lane {
 }
 
 /// The first connection of the process. A server that does not answer yet is waited for; one that refuses who we are
-/// is not.
+/// is not. A `SQLite` file that another process is just making is waited for too: it goes to WAL once, and SQLite
+/// answers "locked" to whoever else wants that at the same moment, whatever their busy_timeout.
 pub(super) fn first_connection(manager: &Manager) -> Result<Conn, OpenError> {
     let (url, limits) = (&manager.url, &manager.limits);
-    let mut waited = Duration::ZERO;
+    let (patience, pause) = match url {
+        DatabaseUrl::Sqlite(_) => (limits.lock_timeout, Duration::from_millis(20)),
+        DatabaseUrl::Postgres(_) => (limits.wait_at_start, Duration::from_secs(1)),
+    };
+    let mut left = patience;
     loop {
         let why = match manager.connect() {
             Ok(conn) => return Ok(conn),
             Err(error) => first_line(&error.to_string()),
         };
-        let is_final = ["authentication failed", "does not exist", "no password supplied", "invalid", "not permitted"];
-        if matches!(url, DatabaseUrl::Sqlite(_)) || is_final.iter().any(|sign| why.contains(sign)) {
+        let is_final = match url {
+            DatabaseUrl::Sqlite(_) => !why.contains("locked"),
+            DatabaseUrl::Postgres(_) => REFUSALS.iter().any(|sign| why.contains(sign)),
+        };
+        if is_final {
             return Err(OpenError::Connect(url.clone(), why));
         }
-        let left = limits.wait_at_start.saturating_sub(waited);
         if left.is_zero() {
-            return Err(OpenError::GaveUp(url.clone(), limits.wait_at_start, why));
+            return Err(OpenError::GaveUp(url.clone(), patience, why));
         }
-        log::warn!("the database {url} does not answer yet ({why}); trying for {left:?} more");
-        let pause = START_PAUSE.min(left);
+        if let DatabaseUrl::Postgres(_) = url {
+            log::warn!("the database {url} does not answer yet ({why}); trying for {left:?} more");
+        }
+        let pause = pause.min(left);
         #[expect(clippy::disallowed_methods, reason = "before there is an async thread")]
         std::thread::sleep(pause);
-        waited += pause;
+        left = left.saturating_sub(pause);
     }
 }
+
+/// What a server says that will say the same in a second.
+const REFUSALS: [&str; 5] =
+    ["authentication failed", "does not exist", "no password supplied", "invalid", "not permitted"];
 
 /// Whoever waited for a connection says why there was none; that it could not be opened again is for the curious.
 #[derive(Debug)]

@@ -208,6 +208,18 @@ fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Resul
     }
 }
 
+/// Lets one transaction at a time past here until it ends, of those that name the same `turn`: for what is counted
+/// first and written then. On `SQLite` writers take turns as it is.
+pub fn take_turns(conn: &mut Conn, turn: i64) -> Result<(), DbError> {
+    use diesel::RunQueryDsl as _;
+    if let Conn::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(turn)
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 type ConnTransactions = <Conn as diesel::Connection>::TransactionManager;
 
 /// The flag says whether the transaction failed only because it met another, so that it may be tried again.

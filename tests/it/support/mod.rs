@@ -1,6 +1,7 @@
 //! The kit: a real server on a free port with a temporary database, people in it, and a browser for each of them.
 //! What a test does, it does over HTTP.
 
+pub mod database;
 pub mod http;
 pub mod process;
 
@@ -13,12 +14,13 @@ use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::accounts::{NewUser, User, add_user};
 use latchkey::config::ServerSettings;
 use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
-use latchkey::kernel::db::{DatabaseUrl, Db, DbError};
+use latchkey::kernel::db::{Conn, Db, DbError};
 use latchkey::kernel::rng;
 use latchkey::server::{Options, Server};
 use latchkey::tokens::uses::Uses;
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
 
+use database::TestDatabase;
 use http::{Answer, Browser, Call};
 
 /// The password of everybody.
@@ -35,14 +37,9 @@ pub struct TestServer {
     /// The set-up link, if there is nobody yet.
     pub setup_url: Option<String>,
     pub folder: tempfile::TempDir,
+    pub database: TestDatabase,
     settings: ServerSettings,
     running: Option<Running>,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Text {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    text: String,
 }
 
 struct Running {
@@ -102,9 +99,11 @@ impl TestServer {
     /// A server that nobody has set up.
     pub fn empty(settings: ServerSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("latchkey.db"))).unwrap();
+        let database = TestDatabase::without_rows(&folder.path().join("latchkey.db"));
+        let db = Db::open(&database.url()).unwrap();
         let clock = ManualClock::at(NOON);
-        let mut server = Self { address: settings.listen, db, clock, setup_url: None, folder, settings, running: None };
+        let mut server =
+            Self { address: settings.listen, db, clock, setup_url: None, folder, database, settings, running: None };
         server.run();
         server
     }
@@ -202,11 +201,6 @@ impl TestServer {
         browser
     }
 
-    /// The database's file.
-    pub fn sqlite_file(&self) -> String {
-        self.folder.path().join("latchkey.db").to_str().unwrap().to_owned()
-    }
-
     /// Lets what was collected of tokens' use be written now.
     pub fn flush(&self) {
         self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
@@ -243,30 +237,27 @@ impl TestServer {
 
     /// Changes the database's own shape, for a test.
     pub fn db_alter(&self, sql: &str) {
+        self.database.is_altered();
         self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from)).unwrap();
     }
 
     /// What a query says, row by row; its one column is called `text`.
     pub fn rows(&self, sql: &str) -> Vec<String> {
-        let rows: Vec<Text> =
-            self.db.read_blocking(|conn| diesel::sql_query(sql).load(conn).map_err(DbError::from)).unwrap();
-        rows.into_iter().map(|row| row.text).collect()
+        self.db.read_blocking(|conn| Ok::<_, DbError>(database::rows(conn, sql))).unwrap()
     }
 
     /// Every row of these tables as text, blobs in hexadecimal: to see that nothing changed, or what is stored.
     pub fn db_rows(&self, tables: &[&str]) -> String {
-        let columns = "SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS text FROM pragma_table_info";
-        let text = |sql: String| -> String {
-            let rows: Vec<Text> =
-                self.db.read_blocking(|conn| diesel::sql_query(sql).load(conn).map_err(DbError::from)).unwrap();
-            rows.into_iter().map(|row| row.text + "\n").collect()
+        let all = |conn: &mut Conn| {
+            let mut lines = Vec::new();
+            for table in tables {
+                let query = database::row_query(conn, table);
+                lines.push((*table).to_owned());
+                lines.extend(database::rows(conn, &query));
+            }
+            Ok::<_, DbError>(lines.join("\n") + "\n")
         };
-        let mut all = String::new();
-        for table in tables {
-            let row = text(format!("{columns}('{table}')"));
-            all += &[table, "\n", &text(format!("SELECT {row} AS text FROM {table} ORDER BY 1"))].concat();
-        }
-        all
+        self.db.read_blocking(all).unwrap()
     }
 
     /// Lets somebody in or keeps them out, as the command line does.

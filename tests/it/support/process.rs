@@ -2,11 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use super::database::TestDatabase;
 
 /// How long a process may take to say what is waited for, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,15 +21,18 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// A data folder that belongs to one test, and the commands that are run on it.
+/// A data folder and a database that belong to one test, and the commands that are run on them.
 pub struct Home {
     pub folder: tempfile::TempDir,
+    pub database: TestDatabase,
 }
 
 impl Home {
     /// An empty one.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        let database = TestDatabase::empty(&folder.path().join("data/latchkey.db"));
+        Self { folder, database }
     }
 
     /// Where the data are: a folder that the program makes.
@@ -35,9 +40,17 @@ impl Home {
         self.folder.path().join("data")
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
+    /// The database's file, on `SQLite`.
+    pub fn file(&self) -> PathBuf {
         self.data().join("latchkey.db")
+    }
+
+    /// The program with nothing in its environment that a test did not put there.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
+        command.envs(self.database.to_tell().map(|url| ("DATABASE_URL", url)));
+        command
     }
 
     /// Runs a command to its end.
@@ -47,7 +60,7 @@ impl Home {
 
     /// Runs a command that reads `stdin`.
     pub fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
-        run(command(self.folder.path()).arg("--data-dir").arg(self.data()).args(args), stdin)
+        run(self.command().arg("--data-dir").arg(self.data()).args(args), stdin)
     }
 
     /// Runs a command that must do what it says, and returns what it printed.
@@ -77,24 +90,17 @@ impl Home {
 
     /// Starts the server with further settings and a level of its log.
     pub fn serve_with(&self, args: &[&str], log: &str) -> Latchkey {
-        let mut command = command(self.folder.path());
+        let mut command = self.command();
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()).args(args).env("LATCHKEY_LOG", log);
         Latchkey::start(command)
     }
 
     /// Starts `latchkey demo` on a free port; its temporary files go below this home.
     pub fn demo(&self) -> Latchkey {
-        let mut command = command(self.folder.path());
+        let mut command = self.command();
         command.args(["demo", "--listen", "127.0.0.1:0"]);
         Latchkey::start(command)
     }
-}
-
-/// The program with nothing in its environment that a test did not put there.
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
-    command.env_clear().env("TMPDIR", folder).current_dir(folder);
-    command
 }
 
 fn run(command: &mut Command, stdin: &str) -> Ran {
