@@ -71,7 +71,7 @@ impl Lane {
 
 /// The first connection of the process. A server that does not answer yet is waited for; one that refuses who we are
 /// is not. A `SQLite` file that another process is just making is waited for too: it goes to WAL once, and SQLite
-/// answers "locked" to whoever else wants that at the same moment, whatever their busy_timeout.
+/// answers "locked" to whoever else wants that at the same moment, whatever its patience.
 pub(super) fn first_connection(manager: &Manager) -> Result<Conn, OpenError> {
     let (url, limits) = (&manager.url, &manager.limits);
     let (patience, pause) = match url {
