@@ -87,7 +87,7 @@ impl DataSettings {
 }
 
 /// How the server is reached.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ServerSettings {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LATCHKEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]

@@ -109,7 +109,13 @@ pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_database_url(error).exit());
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info,actix_server=warn")).init();
     let clock = Clock::System;
+    let is_misplaced =
+        cli.command.is_some() && Cli::try_parse_from(["latchkey"]).is_ok_and(|it| it.server != cli.server);
     let done = match cli.command {
+        // Not ignored: whoever says --listen means it.
+        Some(_) if is_misplaced => Err(Failure::usage(
+            "say how the server is reached after the command that serves, like: latchkey serve --listen 127.0.0.1:8081",
+        )),
         None => serve::serve(&cli.data, cli.server, clock),
         Some(Command::Serve(server)) => serve::serve(&cli.data, server, clock),
         Some(Command::Demo(server)) => demo::demo(server, clock),

@@ -347,6 +347,15 @@ fn bad_settings_are_refused_before_anything_is_served() {
 }
 
 #[test]
+fn settings_of_the_server_before_a_command_are_refused_and_not_ignored() {
+    for command in [&["serve"][..], &["demo"], &["user", "list"]] {
+        let ran = Home::new().run(&[&["--listen", "127.0.0.1:0"][..], command].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains("latchkey serve --listen"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_one_clear_line() {
     let home = Home::new();
     home.done(&["migrate"]);

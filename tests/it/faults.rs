@@ -65,6 +65,31 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
 }
 
 #[test]
+fn db_a_server_that_is_slow_holds_nobody_for_long_and_not_those_who_need_nothing_of_it() {
+    if !IS_POSTGRES {
+        return;
+    }
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    assert_eq!(server.browser().get("/login").status, 200);
+    let mut other = server.database.connect();
+    other.batch_execute("BEGIN; LOCK TABLE token_values IN ACCESS EXCLUSIVE MODE").unwrap();
+    // More than there are connections: some wait for the lock, the others for a connection.
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..30).map(|_| scope.spawn(|| server.call(&value))).collect();
+        assert_eq!(server.api("GET", "/healthz").send().status, 200);
+        assert_eq!(server.browser().get("/login").status, 200);
+        for call in calls {
+            let refused = call.join().unwrap();
+            assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{refused:?}");
+        }
+    });
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(server.call(&value).status, 200);
+}
+
+#[test]
 fn a_database_of_a_newer_program_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("x.db"));

@@ -27,6 +27,7 @@ mod faults;
 mod general;
 mod instances;
 mod model;
+mod outage;
 mod pages;
 mod rotate;
 mod schema;

@@ -257,6 +257,73 @@ cd /
 rm -rf "$1"
 "#;
 
+/// A server of one story's own, which can be killed and started again. `None` as in [`server_url`].
+pub struct OwnServer {
+    programs: PathBuf,
+    url: String,
+}
+
+impl OwnServer {
+    /// Makes and starts one.
+    pub fn start() -> Option<Self> {
+        server_if_any()?;
+        let programs = programs()?;
+        let url = start(&programs);
+        Some(Self { programs, url })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn folder(&self) -> PathBuf {
+        let socket = self.url.split("host=").nth(1).unwrap().split('&').next().unwrap();
+        PathBuf::from(percent_encoding::percent_decode_str(socket).decode_utf8().unwrap().into_owned())
+    }
+
+    /// kill -9 of the server's main process, after which its others end by themselves.
+    pub fn kill(&self) {
+        let file = std::fs::read_to_string(self.folder().join("data/postmaster.pid")).unwrap();
+        let pid = file.lines().next().unwrap();
+        assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+    }
+
+    /// Starts it again on what is on its disk; its keeper has removed nothing yet, for it waits for the tests' end.
+    pub fn start_again(&self) {
+        let folder = self.folder();
+        let as_postgres = std::fs::metadata(&folder).unwrap().uid() != 0 && is_root();
+        let mut command = if as_postgres { Command::new("runuser") } else { Command::new("sh") };
+        if as_postgres {
+            command.args(["-u", "postgres", "--", "sh"]);
+        }
+        command.args(["-c", AGAIN]).arg(&self.programs).arg(&folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "PostgreSQL does not start again");
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.kill()));
+        let _ = std::fs::remove_dir_all(self.folder());
+    }
+}
+
+/// The server's other processes may still hold what it needs for a moment.
+const AGAIN: &str = r#"
+cd "$1"
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  "$0/pg_ctl" -D data -w -l log -o "-k $1 -c listen_addresses= -c max_connections=500 -c fsync=off" start && exit 0
+  sleep 0.5
+done
+exit 1
+"#;
+
 fn start(programs: &Path) -> String {
     let folder = tempfile::Builder::new().prefix("latchkey-pg-").tempdir().unwrap();
     let is_root = std::fs::metadata(folder.path()).unwrap().uid() == 0;
