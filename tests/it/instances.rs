@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::database::skip;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
 
@@ -40,9 +40,7 @@ fn free_port() -> u16 {
 /// nginx, if it is there; without it, one line that says how to get it, or a failure where nothing may be missing.
 fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Nginx> {
     let Some(program) = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists()) else {
-        assert!(std::env::var_os("CI").is_none(), "the tests of several instances need nginx: apt-get install nginx");
-        let _ =
-            writeln!(std::io::stderr(), "skipped: the tests of several instances need nginx: apt-get install nginx");
+        skip("skipped: the tests of several instances need nginx: apt-get install nginx");
         return None;
     };
     let folder = tempfile::tempdir().unwrap();
