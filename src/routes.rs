@@ -74,6 +74,8 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
     let files = actix_files::Files::new("", static_folder).use_last_modified(false);
     let static_files = web::scope(&format!("/static/{}", assets::hash()))
         .wrap(middleware::from_fn(assets::keep_for_good))
+        // Pages are not compressed: some show a secret (BREACH).
+        .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
         .route("/healthz", method!(GET).to(async || HttpResponse::Ok().body("ok\n")))

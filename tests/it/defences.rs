@@ -3,6 +3,7 @@
 use latchkey::kernel::web::assets;
 use latchkey::routes::PAGES;
 
+use crate::support::http;
 use crate::support::http::{Answer, Browser, form};
 use crate::support::{PASSWORD, TABLES, TestServer, https_settings, plain_settings};
 
@@ -243,4 +244,22 @@ fn db_a_head_may_be_sixteen_kib_long() {
     let tool = server.api("GET", "/api/v2/org.json").bearer(&"x".repeat(16 * 1024)).send();
     assert_eq!((tool.status, tool.body.as_str()), (431, r#"{"detail":"Request header fields too large."}"#));
     assert_eq!(alice.get("/w/acme").status, 200, "and the server goes on");
+}
+
+#[test]
+fn db_the_fullest_page_weighs_less_than_30_kb_with_all_it_needs() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    for name in ["Reporting", "Partner system", "Survey import"] {
+        server.create_token(&alice, "acme", name);
+    }
+    let page = alice.get("/w/acme/settings/tokens");
+    let mut weight = page.body.len();
+    for asset in page.body.split('"').filter(|it| it.starts_with("/static/")).collect::<std::collections::BTreeSet<_>>()
+    {
+        let head = format!("GET {asset} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+        weight += http::raw_bytes(server.address, head.as_bytes()).len();
+    }
+    assert!(weight < 30_000, "{weight} bytes");
+    assert!(page.header("content-encoding").is_empty(), "a page may show a secret");
 }

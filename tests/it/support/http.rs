@@ -317,6 +317,11 @@ impl Connection {
 /// Sends bytes as they are on a connection of their own, and reads until the server closes it or is silent for a
 /// second.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&raw_bytes(address, bytes)).into_owned()
+}
+
+/// [`raw`], as bytes.
+pub fn raw_bytes(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let _ = stream.write_all(bytes);
@@ -325,5 +330,5 @@ pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     while let Ok(read @ 1..) = stream.read(&mut chunk) {
         answer.extend_from_slice(&chunk[..read]);
     }
-    String::from_utf8_lossy(&answer).into_owned()
+    answer
 }
