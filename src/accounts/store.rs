@@ -224,23 +224,21 @@ pub fn lock_site(conn: &mut Conn) -> Result<(), DbError> {
 
 const SITE_KEY: &str = "site_key";
 
+/// "site key" as a number: of several instances that start on an empty database, one makes it.
+const SITE_KEY_TURN: i64 = 0x7369_7465_206b_6579;
+
 /// The key that signs cookies, 64 bytes; made by whichever process comes first and the same for all.
 pub fn site_key(conn: &mut Conn, rng: &mut impl CryptoRng) -> Result<Vec<u8>, DbError> {
-    let find = |conn: &mut Conn| {
-        settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value).get_result::<String>(conn).optional()
-    };
-    let text = if let Some(text) = find(conn)? {
+    take_turns(conn, SITE_KEY_TURN)?;
+    let there = settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value);
+    let there = there.get_result::<String>(conn).optional()?;
+    let text = if let Some(text) = there {
         text
     } else {
         let made = rng::base62(rng, 86);
-        let inserted = diesel::insert_into(settings::table)
-            .values((settings::key.eq(SITE_KEY), settings::value.eq(&made)))
-            .execute(conn);
-        match inserted.map_err(DbError::from) {
-            Ok(_) => made,
-            Err(DbError::Taken(_)) => find(conn)?.unwrap_or(made),
-            Err(error) => return Err(error),
-        }
+        let row = (settings::key.eq(SITE_KEY), settings::value.eq(&made));
+        diesel::insert_into(settings::table).values(row).execute(conn)?;
+        made
     };
     // 86 base62 characters hold the 512 bits that the key is derived down to.
     Ok(sha2::Sha512::digest(text.as_bytes()).to_vec())
