@@ -276,6 +276,8 @@ impl OwnServer {
             return None;
         };
         let url = start(&programs);
+        // The tests' server does not wait for its disk; one that is to be killed must, as a real one does.
+        run(&url, "ALTER ROLE postgres SET synchronous_commit = on");
         Some(Self { programs, url })
     }
 
