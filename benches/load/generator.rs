@@ -1,0 +1,155 @@
+//! Asks, as many times as it can, on connections that stay open, one request at a time on each.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::seed::Seed;
+
+/// How many threads ask.
+const THREADS: usize = 2;
+
+/// The values that are presented, drawn uniformly.
+#[derive(Clone)]
+pub struct Asked {
+    known: Arc<Vec<u8>>,
+    /// Well-formed values that no database has; every second request presents one.
+    unknown: Option<Arc<Vec<u8>>>,
+}
+
+impl Asked {
+    pub fn known(seed: &Seed) -> Self {
+        Self { known: seed.values(), unknown: None }
+    }
+
+    pub fn half_unknown(seed: &Seed) -> Self {
+        Self { known: seed.values(), unknown: Some(Seed::strangers(100_000)) }
+    }
+
+    /// A value, and the status that the answer must have.
+    fn draw(&self, random: &mut Random) -> (&[u8], u16) {
+        const LENGTH: usize = latchkey::tokens::value::LENGTH;
+        let number = random.next();
+        let (values, status) = match &self.unknown {
+            Some(unknown) if number & 1 == 1 => (unknown, 401),
+            Some(_) | None => (&self.known, 200),
+        };
+        let at = usize::try_from(number >> 1).unwrap() % (values.len() / LENGTH) * LENGTH;
+        (&values[at..at + LENGTH], status)
+    }
+}
+
+/// xorshift64*: which token is next need not be a secret.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+}
+
+pub struct Load<'a> {
+    pub address: SocketAddr,
+    pub path: &'static str,
+    pub asked: &'a Asked,
+    pub connections: usize,
+    pub time: Duration,
+}
+
+/// What came of a load.
+pub struct Outcome {
+    pub per_second: f64,
+    pub count: u64,
+    pub p50: Duration,
+    pub p99: Duration,
+}
+
+impl Load<'_> {
+    pub fn run(&self) -> Outcome {
+        let begun = Instant::now();
+        let mut times: Vec<u32> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || self.ask_on_thread(number))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        let seconds = begun.elapsed().as_secs_f64();
+        let count = times.len();
+        let mut percentile = |percent: usize| {
+            let at = count * percent / 100;
+            Duration::from_nanos(u64::from(*times.select_nth_unstable(at).1))
+        };
+        Outcome { per_second: count as f64 / seconds, count: count as u64, p50: percentile(50), p99: percentile(99) }
+    }
+
+    /// How long each answer took, in nanoseconds.
+    fn ask_on_thread(&self, number: usize) -> Vec<u32> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let set = tokio::task::LocalSet::new();
+        let end = Instant::now() + self.time;
+        let mine = self.connections / THREADS;
+        set.block_on(&runtime, async {
+            let asking: Vec<_> = (0..mine)
+                .map(|connection| {
+                    let (address, path, asked) = (self.address, self.path, self.asked.clone());
+                    let random = Random(0x9E37_79B9_7F4A_7C15 ^ (number * mine + connection + 1) as u64);
+                    tokio::task::spawn_local(async move { ask(address, path, &asked, random, end).await.unwrap() })
+                })
+                .collect();
+            let mut times = Vec::new();
+            for one in asking {
+                times.append(&mut one.await.unwrap());
+            }
+            times
+        })
+    }
+}
+
+async fn ask(address: SocketAddr, path: &str, asked: &Asked, mut random: Random, end: Instant) -> io::Result<Vec<u32>> {
+    let mut connection = TcpStream::connect(address).await?;
+    connection.set_nodelay(true)?;
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: python-requests/2.32.3\r\nAccept: */*\r\nAuthorization: Bearer "
+    );
+    let mut request = Vec::with_capacity(head.len() + 64);
+    let mut answer = vec![0u8; 16 * 1024];
+    let mut times = Vec::with_capacity(1 << 16);
+    loop {
+        let begun = Instant::now();
+        if begun >= end {
+            return Ok(times);
+        }
+        let (value, status) = asked.draw(&mut random);
+        request.clear();
+        request.extend_from_slice(head.as_bytes());
+        request.extend_from_slice(value);
+        request.extend_from_slice(b"\r\n\r\n");
+        connection.write_all(&request).await?;
+        let mut filled = 0;
+        let mut whole = None;
+        while whole.is_none_or(|whole| filled < whole) {
+            let read = connection.read(&mut answer[filled..]).await?;
+            assert!(read > 0, "the server hung up");
+            filled += read;
+            whole = whole.or_else(|| length(&answer[..filled]));
+        }
+        assert_eq!(whole, Some(filled), "more than an answer");
+        let said = std::str::from_utf8(&answer[9..12]).unwrap();
+        assert_eq!(said.parse::<u16>().unwrap(), status, "{}", String::from_utf8_lossy(&answer[..filled]));
+        times.push(u32::try_from(begun.elapsed().as_nanos()).unwrap_or(u32::MAX));
+    }
+}
+
+/// How long the whole answer is, once its head is there.
+fn length(answer: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"\r\ncontent-length: ";
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let at = answer[..end].windows(NAME.len()).position(|bytes| bytes.eq_ignore_ascii_case(NAME)).unwrap();
+    let digits = answer[at + NAME.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+    Some(end + 4 + digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
+}

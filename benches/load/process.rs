@@ -1,0 +1,75 @@
+//! The processes that are asked, and what they cost.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::seed::Database;
+
+/// A server. Killed when its last handle is dropped.
+#[derive(Clone)]
+pub struct Process {
+    pub address: SocketAddr,
+    child: Arc<Running>,
+}
+
+struct Running(Mutex<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut child = self.0.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Process {
+    /// The program, on this database.
+    pub fn latchkey(database: &Database) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        command.env_clear().env("LATCHKEY_LOG", "warn").env("DATABASE_URL", &database.url);
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&database.folder);
+        Self::start(command)
+    }
+
+    /// The limit, with the answers in this file.
+    pub fn limit(answers: &Path) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("--be-limit").arg(answers);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("it says {line:?}"));
+        Self { address, child: Arc::new(Running(Mutex::new(child))) }
+    }
+
+    fn id(&self) -> u32 {
+        self.child.0.lock().unwrap().id()
+    }
+
+    /// The time that it has computed, in user and kernel mode (proc(5), `stat`).
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// What it has for itself, in MB: its proportional share of pages that are no file's (proc(5), `smaps_rollup`).
+    pub fn own_memory(&self) -> f64 {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();
+        let kilobytes = |name: &str| {
+            let line = rollup.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()
+        };
+        (kilobytes("Pss_Anon:") + kilobytes("Pss_Shmem:")) / 1000.0
+    }
+}

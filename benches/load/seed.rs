@@ -1,0 +1,145 @@
+//! Databases with so many tokens, and the values that open them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection as _;
+use latchkey::kernel::clock::Timestamp;
+use latchkey::kernel::db::{Conn, DatabaseUrl, Db, DbError};
+use latchkey::kernel::id::Id;
+use latchkey::tokens::value::{LENGTH, TokenValue, ValueDigest};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+/// 2026-11-24T00:00:00Z.
+const NOW: Timestamp = Timestamp::from_micros(1_795_478_400_000_000);
+const A_MEMBER: usize = 3;
+const A_WORKSPACE: usize = 1000;
+/// How many rows one statement inserts.
+const BATCH: usize = 500;
+
+/// A database, and where the server on it may keep files.
+#[derive(Clone)]
+pub struct Database {
+    pub url: String,
+    pub folder: PathBuf,
+}
+
+/// Tokens: the same ones each time, from a generator with a fixed seed.
+pub struct Seed {
+    values: Arc<Vec<u8>>,
+}
+
+impl Seed {
+    pub fn new(tokens: usize) -> Self {
+        Self { values: Arc::new(values(1, tokens)) }
+    }
+
+    /// Values of the right form that are in no database.
+    pub fn strangers(count: usize) -> Arc<Vec<u8>> {
+        Arc::new(values(2, count))
+    }
+
+    pub fn values(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.values)
+    }
+
+    pub fn value(&self, number: usize) -> &str {
+        std::str::from_utf8(&self.values[number * LENGTH..(number + 1) * LENGTH]).unwrap()
+    }
+
+    /// How many tokens there are.
+    fn len(&self) -> usize {
+        self.values.len() / LENGTH
+    }
+
+    /// A file in this folder, made unless it is there.
+    pub fn in_sqlite(&self, folder: &Path) -> Database {
+        let file = folder.join("latchkey.db");
+        let database = Database { url: format!("sqlite://{}", file.display()), folder: folder.to_owned() };
+        if !file.exists() {
+            std::fs::create_dir_all(folder).unwrap();
+            self.fill(&database.url, "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000");
+        }
+        database
+    }
+
+    /// A new database on this server.
+    pub fn in_postgres(&self, server: &str, folder: &Path) -> Database {
+        use diesel::Connection as _;
+        let mut url: url::Url = server.parse().unwrap();
+        let name = format!("latchkey_load_{}", std::process::id());
+        let mut conn = diesel::PgConnection::establish(server).unwrap();
+        conn.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        url.set_path(&name);
+        self.fill(url.as_str(), "SET synchronous_commit = off");
+        diesel::PgConnection::establish(url.as_str()).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        Database { url: url.into(), folder: folder.to_owned() }
+    }
+
+    fn fill(&self, url: &str, faster: &str) {
+        let db = Db::open(&url.parse::<DatabaseUrl>().unwrap()).unwrap();
+        let is_postgres = url.starts_with("postgres");
+        db.read_blocking(|conn| run(conn, faster)).unwrap();
+        db.write_blocking(|conn| self.insert(conn, is_postgres)).unwrap();
+    }
+
+    fn insert(&self, conn: &mut Conn, is_postgres: bool) -> Result<(), DbError> {
+        let mut rng = StdRng::seed_from_u64(3);
+        let mut uuid = move || Id::new(NOW, &mut rng);
+        let at = NOW.micros();
+        let yes = if is_postgres { "TRUE" } else { "1" };
+        let blob = |digest: ValueDigest| {
+            let hex = digest.as_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            if is_postgres { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+        };
+        let members = self.len().div_ceil(A_MEMBER);
+        let workspaces = members.div_ceil(A_WORKSPACE);
+        insert_rows(conn, "workspaces", workspaces, |n| {
+            format!(
+                "({n}, '{}', 'acme-{n}', 'Acme {n}', 'production', 'DE', 'eng', 'Europe/Berlin', 'day_first', {at})",
+                uuid()
+            )
+        })?;
+        insert_rows(conn, "users", members, |n| {
+            format!("({n}, '{}', 'ada{n}@example.org', 'ada{n}@example.org', 'Ada {n}', '-', {yes}, {at})", uuid())
+        })?;
+        insert_rows(conn, "memberships", members, |n| {
+            format!("({n}, {n}, {}, 'editor', {at}, {at}, NULL)", (n - 1) / A_WORKSPACE + 1)
+        })?;
+        insert_rows(conn, "tokens", self.len(), |n| {
+            let (member, slot) = ((n - 1) / A_MEMBER + 1, (n - 1) % A_MEMBER + 1);
+            format!(
+                "({n}, '{}', {member}, {slot}, 'Reporting {slot}', 'reporting {slot}', {at}, NULL, NULL, NULL)",
+                uuid()
+            )
+        })?;
+        insert_rows(conn, "token_values (id, token_id, generation, digest, hint, created_at)", self.len(), |n| {
+            let value = self.value(n - 1);
+            format!("({n}, {n}, 1, {}, '{}', {at})", blob(ValueDigest::of(value).unwrap()), &value[LENGTH - 4..])
+        })
+    }
+}
+
+fn insert_rows(
+    conn: &mut Conn,
+    table: &str,
+    count: usize,
+    mut row: impl FnMut(usize) -> String,
+) -> Result<(), DbError> {
+    for first in (1..=count).step_by(BATCH) {
+        let rows: Vec<String> = (first..=count.min(first + BATCH - 1)).map(&mut row).collect();
+        run(conn, &format!("INSERT INTO {table} VALUES {}", rows.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn run(conn: &mut Conn, sql: &str) -> Result<(), DbError> {
+    Ok(conn.batch_execute(sql)?)
+}
+
+fn values(seed: u64, count: usize) -> Vec<u8> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..count).flat_map(|_| TokenValue::generate(&mut rng).reveal().bytes().collect::<Vec<_>>()).collect()
+}
