@@ -28,16 +28,18 @@ macro_rules! method {
     };
 }
 
-/// Makes a list of paths and methods for tests and documents, and the function that serves the same.
+/// Makes a list of paths and methods for tests and documents, and the function that serves the same. Each path is served
+/// with each of the ends: as paths of their own, which are compared, where one with an optional end is a pattern.
 macro_rules! routes {
-    ($list:ident, $serve:ident, $other:path, $end:literal: $($path:literal { $($method:ident $handler:path),+ })+) => {
+    ($list:ident, $serve:ident, $other:path, $ends:expr; $($path:literal { $($method:ident $handler:path),+ })+) => {
         /// The paths and methods of this part of the table.
         pub const $list: &[Line] = &[$(($path, &[$(stringify!($method)),+])),+];
 
         fn $serve(config: &mut ServiceConfig) {
-            $({
+            $(for end in $ends {
                 let allow = allowed(&[$(stringify!($method)),+]);
-                let resource = web::resource(concat!($path, $end))$(.route(Route::to(method!($method), $handler)))+;
+                let path = format!("{}{end}", $path);
+                let resource = web::resource(path)$(.route(Route::to(method!($method), $handler)))+;
                 config.service(resource.default_service(web::to(move |request: HttpRequest| {
                     let answer = $other(&request, &allow);
                     async move { answer }
@@ -47,7 +49,7 @@ macro_rules! routes {
     };
 }
 
-routes! { PAGES, serve_pages, other_method, "":
+routes! { PAGES, serve_pages, other_method, [""];
     "/" { GET workspace_pages::start }
     "/setup" { GET workspace_pages::show_setup, POST workspace_pages::submit_setup }
     "/login" { GET account_pages::show, POST account_pages::submit }
@@ -63,7 +65,7 @@ routes! { PAGES, serve_pages, other_method, "":
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
 }
 
-routes! { API, serve_api, api::method_not_allowed, "{slash:/?}":
+routes! { API, serve_api, api::method_not_allowed, ["", "/"];
     "/v2/workspace.json" { GET api::workspace }
     "/v2/org.json" { GET api::workspace }
     "/v2/token.json" { GET api::token, DELETE api::delete_token }

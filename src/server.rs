@@ -17,6 +17,7 @@ use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, headers};
 use crate::routes;
 use crate::tokens;
+use crate::tokens::door::{Door, Memory};
 use crate::tokens::uses::{FLUSH_EVERY, Uses};
 use crate::workspaces::setup;
 
@@ -26,6 +27,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How often tombstones that are old enough are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
+/// The name of the access log, by which it is turned off.
+const ACCESS_LOG: &str = "latchkey::access";
 /// How long requests may go on after the server was told to stop.
 const DRAIN_SECONDS: u64 = 20;
 
@@ -98,18 +101,19 @@ impl Server {
             site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
         };
         let uses = Uses::default();
-        let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
+        let app_data = web::Data::new(app.clone());
+        let (of_server, memory) = (uses.clone(), Memory::default());
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
-                .app_data(uses_data.clone())
+                .app_data(web::Data::new(Door::new(&app, of_server.clone(), memory.clone())))
                 .app_data(accounts_data.clone())
                 .configure(|config| routes::serve(config, &app, &site_key, &static_folder))
                 // From the inside out: what stands last sees a request first.
                 .wrap(middleware::from_fn(headers::limit_head))
                 .wrap(middleware::from_fn(answers::finish))
-                .wrap(access_log())
+                .wrap(middleware::Condition::new(log::log_enabled!(target: ACCESS_LOG, log::Level::Info), access_log()))
         })
         .client_request_timeout(HEAD_PATIENCE)
         .keep_alive(KEEP_ALIVE)
@@ -175,5 +179,5 @@ fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
 fn access_log() -> middleware::Logger {
     middleware::Logger::new("%{x-request-id}o %a %{method}xi %U %s %b %D ms")
         .custom_request_replace("method", |request| request.method().to_string())
-        .log_target("latchkey::access")
+        .log_target(ACCESS_LOG)
 }

@@ -189,7 +189,7 @@ pub async fn sign_in(
             app.db.write(move |conn| store::forget_attempt(conn, attempt)).await?;
             return Err(SignInError::Busy);
         }
-        (Verdict::Right, Some(user)) if user.is_active => (Some(user.uuid.clone()), Ok(user)),
+        (Verdict::Right, Some(user)) if user.is_active => (Some(user.uuid), Ok(user)),
         (Verdict::Right | Verdict::Wrong, user) => (user.map(|user| user.uuid), Err(SignInError::Refused)),
     };
     let (who, is_right) = (client.clone(), outcome.is_ok());
@@ -274,7 +274,7 @@ pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail:
         ..Event::new(new.at, EventKind::UserCreated)
     }
     .record(conn)?;
-    Ok(User { key, uuid: new.uuid.clone(), email: new.email.clone(), name: new.name.clone(), is_active: true })
+    Ok(User { key, uuid: new.uuid, email: new.email.clone(), name: new.name.clone(), is_active: true })
 }
 
 /// Gives the user with this address a new password and ends their sessions. `None` if there is no such user.

@@ -131,11 +131,11 @@ pub async fn delete_token(
     let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
     let deletion = Deletion {
         via: Via::Api,
-        by: Some((owner.user.clone(), owner.email.clone())),
+        by: Some((owner.user, owner.email.clone())),
         client: Some(client),
         at: app.clock.now(),
     };
-    let uuid = caller.uuid.clone();
+    let uuid = caller.uuid;
     app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await?;
     Ok(answer(&caller, StatusCode::NO_CONTENT, None::<&()>))
 }

@@ -138,7 +138,7 @@ impl Story<'_> {
     }
 
     fn delete(&self, token: &SampleToken, ago: Duration) -> Done {
-        let by = Some((token.owner.user.clone(), token.owner.email.clone()));
+        let by = Some((token.owner.user, token.owner.email.clone()));
         let deletion = Deletion { via: Via::Page, by, client: None, at: self.now - ago };
         self.db.write_blocking(|conn| delete(conn, &token.owner, &token.uuid, &deletion))?;
         Ok(())
@@ -166,7 +166,7 @@ impl Story<'_> {
         Ok(evidence.flush_blocking(self.db)?)
     }
 
-    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Refusal>, Failure> {
+    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<std::sync::Arc<Caller>, Refusal>, Failure> {
         let header = format!("Bearer {}", value.reveal());
         let presented = verify::read(std::iter::once(header.as_bytes()));
         let presented = presented.map_err(|_| Failure::new("a demo token is malformed"))?;

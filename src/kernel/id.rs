@@ -3,25 +3,41 @@
 use std::fmt;
 use std::str::FromStr;
 
+use uuid::fmt::Hyphenated;
+
 use super::clock::Timestamp;
 use super::rng::{self, CryptoRng};
 
 /// A public identifier. Holds its text, since that is what pages, answers and the database want.
-#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize)]
-pub struct Id(Box<str>);
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Id([u8; Hyphenated::LENGTH]);
 
 impl Id {
     /// A new identifier made at `now`.
     #[must_use]
     pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Self {
-        let uuid = uuid::Builder::from_unix_timestamp_millis(now.millis(), &rng::bytes(rng));
-        Self(uuid.into_uuid().to_string().into())
+        uuid::Builder::from_unix_timestamp_millis(now.millis(), &rng::bytes(rng)).into_uuid().into()
     }
 
     /// The identifier's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Hexadecimal digits and hyphens; there is no other way to make one.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<uuid::Uuid> for Id {
+    fn from(uuid: uuid::Uuid) -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid.hyphenated().encode_lower(&mut text);
+        Self(text)
+    }
+}
+
+impl serde::Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -34,22 +50,21 @@ impl FromStr for Id {
     type Err = NotAnId;
     /// Takes the hyphenated form only, in any case.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text.len() != 36 {
+        if text.len() != Hyphenated::LENGTH {
             return Err(NotAnId);
         }
-        let uuid = uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?;
-        Ok(Self(uuid.to_string().into()))
+        uuid::Uuid::try_parse(text).map(Self::from).map_err(|_| NotAnId)
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }

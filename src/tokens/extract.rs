@@ -3,19 +3,18 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
-use super::uses::Uses;
+use super::door::Door;
 use super::verify::{self, Caller, Reason, Refusal, Style};
-use crate::kernel::app::App;
 use crate::kernel::db::{DbError, FromDb};
 use crate::kernel::error::PageError;
 use crate::kernel::web::api::{self, Problem};
-use crate::kernel::web::client::Client;
 use crate::kernel::web::page::Notice;
 use crate::workspaces::extract::Member;
 
@@ -43,7 +42,7 @@ impl FromRequest for Holder {
 }
 
 /// A caller of the API with a live value. To be let in is what counts as a use of it.
-pub struct Bearer(pub Caller);
+pub struct Bearer(pub Arc<Caller>);
 
 /// Why a caller of the API is turned away.
 #[derive(Debug)]
@@ -75,27 +74,14 @@ impl FromRequest for Bearer {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let presented = verify::read(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes));
-        let app = request.app_data::<web::Data<App>>().cloned();
-        let uses = request.app_data::<web::Data<Uses>>().cloned();
-        let client = app.as_ref().map(|app| Client::of(request, &app.site.trusted_proxies));
+        let door = request.app_data::<web::Data<Door>>().cloned();
+        let client = door.as_ref().map(|door| door.client(request));
         Box::pin(async move {
             let presented = presented.map_err(ApiError::Refused)?;
-            let (Some(app), Some(uses), Some(client)) = (app, uses, client) else {
-                return Err(DbError::Failed("no App".to_owned()).into());
+            let (Some(door), Some(client)) = (door, client) else {
+                return Err(DbError::Failed("no door".to_owned()).into());
             };
-            let now = app.clock.now();
-            match app.db.read(move |conn| verify::check(conn, &presented, now)).await? {
-                Ok(caller) => {
-                    uses.record(caller.value, client, now);
-                    Ok(Self(caller))
-                }
-                Err(refusal) => {
-                    if let Reason::Ended(_, _, value) = refusal.reason {
-                        uses.record_try(value, client, now);
-                    }
-                    Err(ApiError::Refused(refusal))
-                }
-            }
+            door.enter(presented, client).await?.map(Self).map_err(ApiError::Refused)
         })
     }
 }

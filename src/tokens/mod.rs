@@ -1,5 +1,6 @@
 //! What opens the API: tokens, their values, and who may make and delete them.
 
+pub mod door;
 pub mod expiry;
 pub mod extract;
 pub mod life;
@@ -133,12 +134,7 @@ impl Owner {
     /// The owner of what `user` makes in a workspace.
     #[must_use]
     pub fn new(membership: MembershipKey, user: &User, workspace: &Id) -> Self {
-        Self {
-            membership,
-            user: user.uuid.clone(),
-            email: user.email.as_str().to_owned(),
-            workspace: workspace.clone(),
-        }
+        Self { membership, user: user.uuid, email: user.email.as_str().to_owned(), workspace: *workspace }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The queries of tokens. Lookups start at the owner's membership.
 
+use std::sync::Arc;
+
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -25,7 +27,7 @@ crate::text_column!(End, Via);
 pub struct TokenKey(i64);
 
 /// A value's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValueKey(i64);
 
 crate::columns! {
@@ -193,7 +195,7 @@ pub(super) fn insert_token(
         .values((
             token_values::token_id.eq(token),
             token_values::generation.eq(1),
-            token_values::digest.eq(new.digest.as_bytes()),
+            token_values::digest.eq(new.digest.as_bytes().as_slice()),
             token_values::form_key.eq(new.form_key.as_ref().map(FormKey::as_str)),
             token_values::hint.eq(&new.hint),
             token_values::created_at.eq(new.at.micros()),
@@ -218,7 +220,7 @@ pub(super) fn insert_next_value(
         .values((
             token_values::token_id.eq(token.key.0),
             token_values::generation.eq(generation + 1),
-            token_values::digest.eq(rotation.digest.as_bytes()),
+            token_values::digest.eq(rotation.digest.as_bytes().as_slice()),
             token_values::form_key.eq(rotation.form_key.as_ref().map(FormKey::as_str)),
             token_values::hint.eq(&rotation.hint),
             token_values::created_at.eq(rotation.at.micros()),
@@ -312,7 +314,7 @@ type CallerRow =
 pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Option<Found>, DbError> {
     let row = token_values::table
         .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
-        .filter(token_values::digest.eq(digest.as_bytes()))
+        .filter(token_values::digest.eq(digest.as_bytes().as_slice()))
         .select((
             (token_values::id, token_values::ends_at, token_values::end_reason),
             (tokens::uuid, tokens::name),
@@ -326,7 +328,7 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
         ends_at,
         end,
         is_member: removed_at.is_none(),
-        caller: Caller {
+        caller: Arc::new(Caller {
             value: ValueKey(value),
             uuid,
             name,
@@ -334,13 +336,13 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
             role,
             user: user.into(),
             workspace: workspace.into(),
-        },
+        }),
     }))
 }
 
 /// Writes down that a value was used: one write, however often. A later use that another process wrote stays.
 pub(super) fn mark_used(conn: &mut Conn, value: ValueKey, used: &Use) -> Result<(), DbError> {
-    let at = used.last.at.micros();
+    let at = used.last.micros();
     let first = Some(used.first.micros()).into_sql::<Nullable<BigInt>>();
     let is_later = token_values::last_used_at.is_null().or(token_values::last_used_at.lt(at));
     diesel::update(token_values::table.filter(token_values::id.eq(value.0)).filter(is_later))
@@ -348,8 +350,8 @@ pub(super) fn mark_used(conn: &mut Conn, value: ValueKey, used: &Use) -> Result<
             token_values::first_used_at
                 .eq(case_when(token_values::first_used_at.is_null(), first).otherwise(token_values::first_used_at)),
             token_values::last_used_at.eq(at),
-            token_values::last_used_ip.eq(&used.last.ip),
-            token_values::last_used_agent.eq(&used.last.agent),
+            token_values::last_used_ip.eq(used.client.ip_text()),
+            token_values::last_used_agent.eq(&used.client.agent),
         ))
         .execute(conn)?;
     Ok(())
@@ -360,9 +362,9 @@ pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Res
     diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
         .set((
             token_values::tries_after_end.eq(token_values::tries_after_end + tried.count),
-            token_values::last_try_at.eq(tried.last.at.micros()),
-            token_values::last_try_ip.eq(&tried.last.ip),
-            token_values::last_try_agent.eq(&tried.last.agent),
+            token_values::last_try_at.eq(tried.last.micros()),
+            token_values::last_try_ip.eq(tried.client.ip_text()),
+            token_values::last_try_agent.eq(&tried.client.agent),
         ))
         .execute(conn)?;
     Ok(())

@@ -1,10 +1,9 @@
 //! The evidence of use, written behind the requests: collected in memory, put into the database in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::LastUse;
 use super::store::{self, ValueKey};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::{Conn, Db, DbError};
@@ -12,29 +11,33 @@ use crate::kernel::web::client::Client;
 
 /// How often what was collected is written. Pages say that evidence is at most 10 s old.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How many values are written in one transaction, which others who want to write have to wait for.
+const AT_ONCE: usize = 2000;
 
 /// The uses of one value since the last flush.
 #[derive(Debug, Clone)]
 pub(super) struct Use {
     pub first: Timestamp,
-    pub last: LastUse,
+    pub last: Timestamp,
+    pub client: Arc<Client>,
 }
 
 /// The tries of one value after it had stopped, since the last flush.
 #[derive(Debug, Clone)]
 pub(super) struct Tries {
     pub count: i64,
-    pub last: LastUse,
+    pub last: Timestamp,
+    pub client: Arc<Client>,
 }
 
-/// What happened to one value since the last flush.
-#[derive(Debug, Clone, Default)]
-struct Evidence {
-    used: Option<Use>,
-    tried: Option<Tries>,
+/// What happened to values since the last flush.
+#[derive(Debug, Default)]
+struct Batch {
+    used: HashMap<ValueKey, Use>,
+    tried: HashMap<ValueKey, Tries>,
+    /// Each client once, however many values it uses.
+    clients: HashSet<Arc<Client>>,
 }
-
-type Batch = HashMap<ValueKey, Evidence>;
 
 /// The evidence that is not written yet, one entry a value; clones are handles to the same.
 #[derive(Debug, Clone, Default)]
@@ -43,29 +46,47 @@ pub struct Uses(Arc<Mutex<Batch>>);
 impl Uses {
     /// Notes that a value opened the API.
     pub fn record(&self, value: ValueKey, client: Client, now: Timestamp) {
-        let used = Use { first: now, last: last_use(client, now) };
-        self.batch().entry(value).or_default().merge(Evidence { used: Some(used), tried: None });
+        let mut batch = self.batch();
+        match batch.used.get_mut(&value) {
+            // The usual case: a tool calls again from where it called before.
+            Some(used) if *used.client == client && used.last <= now => used.last = now,
+            _ => {
+                let client = batch.known(client);
+                batch.add_use(value, Use { first: now, last: now, client });
+            }
+        }
     }
 
     /// Notes that a value was tried after it had stopped.
     pub fn record_try(&self, value: ValueKey, client: Client, now: Timestamp) {
-        let tried = Tries { count: 1, last: last_use(client, now) };
-        self.batch().entry(value).or_default().merge(Evidence { used: None, tried: Some(tried) });
+        let mut batch = self.batch();
+        let client = batch.known(client);
+        batch.add_tries(value, Tries { count: 1, last: now, client });
     }
 
-    /// Writes what was collected in one transaction. What can't be written now is kept for the next time.
+    /// Writes what was collected, in transactions of a bounded length. What can't be written now is kept for the next
+    /// time.
     pub async fn flush(&self, db: &Db) {
         let batch = std::mem::take(&mut *self.batch());
-        if batch.is_empty() {
-            return;
-        }
-        let batch = Arc::new(batch);
-        let writing = Arc::clone(&batch);
-        if let Err(error) = db.write(move |conn| write(conn, &writing)).await {
-            log::warn!("the last use of {} tokens is not written yet: {error}", batch.len());
-            let mut kept = self.batch();
-            for (value, evidence) in batch.iter() {
-                kept.entry(*value).or_default().merge(evidence.clone());
+        let (mut used, mut tried) =
+            (batch.used.into_iter().collect::<Vec<_>>(), batch.tried.into_iter().collect::<Vec<_>>());
+        // In the order of their rows: neighbours share pages, and each page is written once.
+        used.sort_unstable_by_key(|(value, _)| *value);
+        tried.sort_unstable_by_key(|(value, _)| *value);
+        while !(used.is_empty() && tried.is_empty()) {
+            let some = (Arc::new(last_of(&mut used)), Arc::new(last_of(&mut tried)));
+            let (writing_uses, writing_tries) = some.clone();
+            let written = db.write(move |conn| write(conn, &writing_uses, &writing_tries)).await;
+            if let Err(error) = written {
+                log::warn!("the last use of {} tokens is not written yet: {error}", used.len() + some.0.len());
+                let mut kept = self.batch();
+                for (value, seen) in used.iter().chain(some.0.iter()) {
+                    kept.add_use(*value, seen.clone());
+                }
+                for (value, seen) in tried.iter().chain(some.1.iter()) {
+                    kept.add_tries(*value, seen.clone());
+                }
+                return;
             }
         }
     }
@@ -73,7 +94,8 @@ impl Uses {
     /// [`Uses::flush`] for callers that may block; what can't be written is lost.
     pub fn flush_blocking(&self, db: &Db) -> Result<(), DbError> {
         let batch = std::mem::take(&mut *self.batch());
-        db.write_blocking(|conn| write(conn, &batch))
+        let (used, tried): (Vec<_>, Vec<_>) = (batch.used.into_iter().collect(), batch.tried.into_iter().collect());
+        db.write_blocking(|conn| write(conn, &used, &tried))
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
@@ -81,44 +103,54 @@ impl Uses {
     }
 }
 
-impl Evidence {
-    /// Adds what happened elsewhere in time: earlier or later, whichever way two batches meet.
-    fn merge(&mut self, other: Self) {
-        match (&mut self.used, other.used) {
-            (Some(known), Some(used)) => {
-                known.first = known.first.min(used.first);
-                if known.last.at <= used.last.at {
-                    known.last = used.last;
-                }
-            }
-            (known @ None, used) => *known = used,
-            (Some(_), None) => {}
+fn last_of<T>(all: &mut Vec<T>) -> Vec<T> {
+    all.split_off(all.len().saturating_sub(AT_ONCE))
+}
+
+impl Batch {
+    fn known(&mut self, client: Client) -> Arc<Client> {
+        if let Some(known) = self.clients.get(&client) {
+            return Arc::clone(known);
         }
-        match (&mut self.tried, other.tried) {
-            (Some(known), Some(tried)) => {
-                known.count += tried.count;
-                if known.last.at <= tried.last.at {
-                    known.last = tried.last;
+        let client = Arc::new(client);
+        self.clients.insert(Arc::clone(&client));
+        client
+    }
+
+    /// Adds uses from elsewhere in time: earlier or later, whichever way two batches meet.
+    fn add_use(&mut self, value: ValueKey, other: Use) {
+        match self.used.get_mut(&value) {
+            None => drop(self.used.insert(value, other)),
+            Some(known) => {
+                let first = known.first.min(other.first);
+                if known.last <= other.last {
+                    *known = other;
                 }
+                known.first = first;
             }
-            (known @ None, tried) => *known = tried,
-            (Some(_), None) => {}
+        }
+    }
+
+    fn add_tries(&mut self, value: ValueKey, other: Tries) {
+        match self.tried.get_mut(&value) {
+            None => drop(self.tried.insert(value, other)),
+            Some(known) => {
+                let count = known.count + other.count;
+                if known.last <= other.last {
+                    *known = other;
+                }
+                known.count = count;
+            }
         }
     }
 }
 
-fn last_use(client: Client, at: Timestamp) -> LastUse {
-    LastUse { at, ip: Some(client.ip_text()), agent: client.agent }
-}
-
-fn write(conn: &mut Conn, batch: &Batch) -> Result<(), DbError> {
-    for (value, evidence) in batch {
-        if let Some(used) = &evidence.used {
-            store::mark_used(conn, *value, used)?;
-        }
-        if let Some(tried) = &evidence.tried {
-            store::mark_tried(conn, *value, tried)?;
-        }
+fn write(conn: &mut Conn, used: &[(ValueKey, Use)], tried: &[(ValueKey, Tries)]) -> Result<(), DbError> {
+    for (value, used) in used {
+        store::mark_used(conn, *value, used)?;
+    }
+    for (value, tried) in tried {
+        store::mark_tried(conn, *value, tried)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Who is calling: from the Authorization header to a caller, or to the one reason why not. No HTTP answers here.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -73,10 +75,17 @@ impl std::str::FromStr for End {
 
 /// What the database knows of a value.
 pub(super) struct Found {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub ends_at: Option<Timestamp>,
     pub end: Option<End>,
     pub is_member: bool,
+}
+
+impl Found {
+    /// Has the value stopped at this moment?
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends_at.is_some_and(|at| at <= now)
+    }
 }
 
 /// The style in which a caller asks, and wants to be answered.
@@ -132,6 +141,14 @@ pub struct Presented {
     email: Option<String>,
 }
 
+impl Presented {
+    /// What the database holds in place of the value.
+    #[must_use]
+    pub fn digest(&self) -> &ValueDigest {
+        &self.digest
+    }
+}
+
 /// Reads the Authorization headers of a request. Refuses without asking the database whatever can't be a value.
 pub fn read<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Presented, Refusal> {
     let Some(header) = headers.next() else { return Err(Refusal { style: Style::Bearer, reason: Reason::Missing }) };
@@ -167,13 +184,18 @@ pub fn read<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Presented
     Ok(Presented { style, digest: of(value)?, email: Some(email.to_owned()) })
 }
 
-/// Finds the caller behind what was presented, as things stand now.
-pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Caller, Refusal>, DbError> {
+/// Finds the caller behind what was presented by a lookup of its own, for whoever has no door.
+pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Arc<Caller>, Refusal>, DbError> {
     let found = store::find_by_digest(conn, &presented.digest)?;
-    Ok(judge(found, presented, now).map_err(|reason| Refusal { style: presented.style, reason }))
+    Ok(judge(found.as_ref(), presented, now))
 }
 
-fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<Caller, Reason> {
+/// Decides whether whoever presented this may come in, by what was found behind it.
+pub(super) fn judge(found: Option<&Found>, presented: &Presented, now: Timestamp) -> Result<Arc<Caller>, Refusal> {
+    decide(found, presented, now).map_err(|reason| Refusal { style: presented.style, reason })
+}
+
+fn decide(found: Option<&Found>, presented: &Presented, now: Timestamp) -> Result<Arc<Caller>, Reason> {
     let Found { caller, ends_at, end, is_member } = found.ok_or(Reason::Unknown)?;
     if let Some(email) = &presented.email
         && email.parse::<EmailAddress>().map(|email| email.key()) != Ok(caller.user.email.key())
@@ -181,7 +203,7 @@ fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<
         return Err(Reason::OtherEmail);
     }
     if let Some(at) = ends_at.filter(|at| *at <= now) {
-        return Err(Reason::Ended(end, at, caller.value));
+        return Err(Reason::Ended(*end, at, caller.value));
     }
     if !is_member || !caller.user.is_active {
         return Err(Reason::Unknown);
@@ -189,7 +211,7 @@ fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<
     if !caller.role.has_tokens() {
         return Err(Reason::Role);
     }
-    Ok(caller)
+    Ok(Arc::clone(caller))
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) ->
         ..Event::new(new.at, EventKind::WorkspaceCreated)
     }
     .record(conn)?;
-    Ok(Workspace { key, uuid: new.uuid.clone(), slug, profile: new.profile.clone() })
+    Ok(Workspace { key, uuid: new.uuid, slug, profile: new.profile.clone() })
 }
 
 /// Why somebody did not become a member.

@@ -100,7 +100,9 @@ fn assert_equal(one: &Path, other: &Path) {
         assert!(one == other, "{table}: {:?}", one.iter().zip(&other).find(|(one, other)| one != other));
     }
     for table in LEFT_OUT {
-        assert_eq!((rows(one, table).len(), rows(other, table).len()), (1, 0), "{table}");
+        // The epoch's one row is the migrations', in each database.
+        let left = usize::from(*table == "identity_epoch");
+        assert_eq!((rows(one, table).len(), rows(other, table).len()), (1, left), "{table}");
     }
 }
 

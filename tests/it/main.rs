@@ -21,6 +21,7 @@ mod command_line;
 mod copy;
 mod crash;
 mod defences;
+mod door;
 mod evidence;
 mod expiry;
 mod faults;

@@ -111,7 +111,7 @@ impl World<'_> {
                 let mut others = self.tokens.iter().enumerate().filter(|(i, it)| *i != at && it.member == member);
                 let is_taken = others.any(|(_, it)| !it.is_deleted && it.name == *nth);
                 let token = &mut self.tokens[at];
-                let uuid = token.new.uuid.clone();
+                let uuid = token.new.uuid;
                 match db.write_blocking(|conn| rename(conn, &self.owners[member], &uuid, &name(*nth), None, now)) {
                     Ok(()) => {
                         prop_assert!(!token.is_deleted && !is_taken);

@@ -171,7 +171,7 @@ pub(super) struct Manager {
 }
 
 impl Manager {
-    fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
+    pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         let Limits { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
         match &self.url {
@@ -230,18 +230,45 @@ pub(super) fn open_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
     }
 }
 
+/// A connection that a pool keeps until it is lost.
+pub(super) struct Kept {
+    conn: Conn,
+    is_lost: bool,
+}
+
+impl Kept {
+    /// Asks the other side whether it is still there. If not, the pool throws the connection away.
+    pub fn is_lost(&mut self) -> bool {
+        self.is_lost = self.conn.ping().is_err();
+        self.is_lost
+    }
+}
+
+impl std::ops::Deref for Kept {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl std::ops::DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
 impl diesel::r2d2::ManageConnection for Manager {
-    type Connection = Conn;
+    type Connection = Kept;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Conn, Self::Error> {
-        self.open()
+    fn connect(&self) -> Result<Kept, Self::Error> {
+        Ok(Kept { conn: self.open()?, is_lost: false })
     }
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+    fn is_valid(&self, conn: &mut Kept) -> Result<(), Self::Error> {
         conn.ping().map_err(diesel::r2d2::Error::QueryError)
     }
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+    fn has_broken(&self, kept: &mut Kept) -> bool {
+        std::thread::panicking() || kept.is_lost || kept.conn.is_broken()
     }
 }
 

@@ -14,8 +14,8 @@ use super::{ConnTransactions, Db, DbError, FromDb, OpenError, schema, transactio
 const BATCH: i64 = 1_000;
 
 /// The tables that stay behind: sessions hang on a browser's cookie, which would be worth as much in both places,
-/// and attempts to sign in count for minutes.
-pub const LEFT_OUT: &[&str] = &["sessions", "sign_in_attempts"];
+/// and attempts to sign in count for minutes. An epoch counts what happened to its own database.
+pub const LEFT_OUT: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
 
 /// Copied tables that a server fills by itself before anybody has set it up. What a target holds of them is replaced.
 const OF_A_FRESH_START: &[&str] = &["settings", "one_time_links"];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::r2d2::{HandleError, ManageConnection as _, Pool, PooledConnection};
+use diesel::r2d2::{HandleError, Pool, PooledConnection};
 use tokio::sync::Semaphore;
 
 use super::connection::{Conn, DatabaseUrl, Manager, first_line};
@@ -22,6 +22,8 @@ const WORK_PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(super) struct Lane {
     pool: Pool<Manager>,
+    /// A file does not go away; a server may.
+    may_be_lost: bool,
     places: Arc<Semaphore>,
 }
 
@@ -31,17 +33,45 @@ impl Lane {
         let pool = Pool::builder()
             .max_size(width)
             .min_idle(Some(1))
-            // A file does not go away; a server may, and its connections are asked before they are used.
-            .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
+            // `take_blocking` asks, where there is something to ask.
+            .test_on_check_out(false)
             .connection_timeout(QUEUE_PATIENCE)
             .error_handler(Box::new(Aside))
             .build(manager)
-            .map_err(|error| OpenError::Connect(url, first_line(&error.to_string())))?;
-        Ok(Self { pool, places: Arc::new(Semaphore::new(width as usize)) })
+            .map_err(|error| OpenError::Connect(url.clone(), first_line(&error.to_string())))?;
+        let may_be_lost = matches!(url, DatabaseUrl::Postgres(_));
+        Ok(Self { pool, may_be_lost, places: Arc::new(Semaphore::new(width as usize)) })
     }
 
     /// Runs `work` on a thread for blocking work, when its turn has come.
     pub async fn run<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        self.in_turn(move |lane| work(&mut *lane.take_blocking()?)).await
+    }
+
+    /// [`Lane::run`] on a connection that is not tested, and once more on one that is if the first was lost.
+    pub async fn look_up<T, E>(&self, work: impl Fn(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        self.in_turn(move |lane| {
+            let mut conn = lane.take_untested()?;
+            match work(&mut conn) {
+                Err(error) if matches!(error.as_db(), Some(DbError::Unavailable(_))) && conn.is_lost() => {
+                    drop(conn);
+                    work(&mut *lane.take_blocking()?)
+                }
+                done => done,
+            }
+        })
+        .await
+    }
+
+    async fn in_turn<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: FromDb,
@@ -52,7 +82,7 @@ impl Lane {
         };
         let lane = self.clone();
         let work = actix_web::web::block(move || {
-            let done = lane.take_blocking().map_err(E::from).and_then(|mut conn| work(&mut conn));
+            let done = work(&lane);
             drop(place);
             done
         });
@@ -63,7 +93,19 @@ impl Lane {
         }
     }
 
+    /// A connection that answers.
     pub fn take_blocking(&self) -> Result<PooledConnection<Manager>, DbError> {
+        // Of as many connections as there may be, each may have been lost since it was used.
+        for _ in 0..self.pool.max_size() {
+            let mut conn = self.take_untested()?;
+            if !self.may_be_lost || !conn.is_lost() {
+                return Ok(conn);
+            }
+        }
+        self.take_untested()
+    }
+
+    fn take_untested(&self) -> Result<PooledConnection<Manager>, DbError> {
         let patience = if self.pool.state().connections == 0 { DOWN_PATIENCE } else { QUEUE_PATIENCE };
         self.pool.get_timeout(patience).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
     }
@@ -80,7 +122,7 @@ pub(super) fn first_connection(manager: &Manager) -> Result<Conn, OpenError> {
     };
     let mut left = patience;
     loop {
-        let why = match manager.connect() {
+        let why = match manager.open() {
             Ok(conn) => return Ok(conn),
             Err(error) => first_line(&error.to_string()),
         };

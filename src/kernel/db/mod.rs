@@ -10,6 +10,7 @@ pub mod copy;
 pub mod events;
 mod lane;
 mod migrate;
+mod near;
 pub mod schema;
 pub mod types;
 
@@ -21,6 +22,7 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use connection::Manager;
 pub use connection::{BadUrl, Conn, DatabaseUrl, Limits};
 use lane::Lane;
+pub use near::{Epoch, Near};
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
 const READERS: u32 = 4;
@@ -123,6 +125,8 @@ pub enum OpenError {
 pub struct Db {
     reads: Lane,
     writes: Lane,
+    /// Opens a connection near to a reader, where that pays.
+    near: Option<Manager>,
 }
 
 impl Db {
@@ -146,11 +150,12 @@ impl Db {
         Ok(match url {
             DatabaseUrl::Sqlite(_) => {
                 let reader = Manager { busy_timeout: READ_PATIENCE, ..writer.clone() };
-                Self { reads: Lane::open(reader, READERS)?, writes: Lane::open(writer, 1)? }
+                let reads = Lane::open(reader.clone(), READERS)?;
+                Self { reads, writes: Lane::open(writer, 1)?, near: Some(reader) }
             }
             DatabaseUrl::Postgres(_) => {
                 let both = Lane::open(writer, limits.connections)?;
-                Self { reads: both.clone(), writes: both }
+                Self { reads: both.clone(), writes: both, near: None }
             }
         })
     }
@@ -163,6 +168,22 @@ impl Db {
         E: FromDb,
     {
         self.reads.run(work).await
+    }
+
+    /// Runs a lookup as [`Db::read`] does, but on a connection that is not asked first whether it is still there. If
+    /// it is not, the lookup is run once more on one that is.
+    pub async fn look_up<T, E>(&self, work: impl Fn(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: FromDb,
+    {
+        self.reads.look_up(work).await
+    }
+
+    /// A connection for this thread's own short reads. `None` where a server must be asked: that takes too long for
+    /// an async thread.
+    pub fn near(&self) -> Result<Option<Near>, OpenError> {
+        self.near.as_ref().map(Near::open).transpose()
     }
 
     /// Runs `work` in a transaction that may write: `BEGIN IMMEDIATE` on `SQLite`, where a transaction that reads

@@ -137,6 +137,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    identity_epoch (id) {
+        id -> BigInt,
+        number -> BigInt,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(memberships -> workspaces (workspace_id));

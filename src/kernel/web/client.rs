@@ -14,7 +14,7 @@ use crate::kernel::text;
 const AGENT_MAX: usize = 200;
 
 /// Address and user agent of whoever sent a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Client {
     /// The address. IPv4 in IPv6 clothes counts as IPv4.
     pub ip: IpAddr,

@@ -116,7 +116,7 @@ pub async fn submit(
 
     let value = TokenValue::generate(&mut rng::secure());
     let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut rng::secure());
-    let (uuid, owner) = (new.uuid.clone(), Owner::from(&member));
+    let (uuid, owner) = (new.uuid, Owner::from(&member));
     let made = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
     match made {
         Ok(()) => {

@@ -44,7 +44,7 @@ pub async fn submit(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let (uuid, owner) = (token_id(&path)?, Owner::from(&member));
-    let by = Some((owner.user.clone(), owner.email.clone()));
+    let by = Some((owner.user, owner.email.clone()));
     let deletion = Deletion { via: Via::Page, by, client: Some(client), at: app.clock.now() };
     let said = match app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await? {
         Deleted::Now(name) => format!("Token {} deleted.", name.as_str()),

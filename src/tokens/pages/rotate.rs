@@ -97,7 +97,7 @@ pub async fn submit(
     let value = TokenValue::generate(&mut rng::secure());
     let cause = if form.text("cause") == "exposed" { Cause::Exposure } else { Cause::Routine };
     let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, Some(form_key), now) };
-    let (owner, uuid) = (Owner::from(&member), token.uuid.clone());
+    let (owner, uuid) = (Owner::from(&member), token.uuid);
     match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, Some(&client))).await {
         Ok(name) => {
             let heading = format!("New value of “{}”: copy it now", name.as_str());

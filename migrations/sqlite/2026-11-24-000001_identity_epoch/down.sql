@@ -1,0 +1,11 @@
+DROP TRIGGER users_epoch;
+DROP TRIGGER workspaces_epoch;
+DROP TRIGGER memberships_epoch;
+DROP TRIGGER tokens_epoch;
+DROP TRIGGER token_values_epoch;
+DROP TRIGGER users_epoch_gone;
+DROP TRIGGER workspaces_epoch_gone;
+DROP TRIGGER memberships_epoch_gone;
+DROP TRIGGER tokens_epoch_gone;
+DROP TRIGGER token_values_epoch_gone;
+DROP TABLE identity_epoch;

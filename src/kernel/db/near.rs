@@ -1,0 +1,72 @@
+//! A reading connection of one thread's own, for short reads right where they are needed.
+//!
+//! A lookup by key in a `SQLite` file takes a few microseconds, less than handing it to another thread and back. This
+//! is the one exception to the rule that an async thread does not block; nothing but such lookups belongs here.
+
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+use super::connection::{Conn, Manager};
+use super::schema::identity_epoch;
+use super::{DbError, OpenError};
+
+/// A connection to a `SQLite` file that belongs to one thread.
+pub struct Near {
+    conn: Conn,
+    /// The version of the file when its epoch was read last.
+    seen: Option<(i64, Epoch)>,
+}
+
+/// A state of everything that decides who a value's caller is and what they may do. While it is the same, so is the
+/// answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(i64);
+
+impl Near {
+    pub(super) fn open(manager: &Manager) -> Result<Self, OpenError> {
+        let conn = super::lane::first_connection(manager)?;
+        Ok(Self { conn, seen: None })
+    }
+
+    /// Runs a short read here and now.
+    pub fn read<T, E>(&mut self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        work(&mut self.conn)
+    }
+
+    /// The epoch at this moment, whichever process moved it. Triggers on the tables move it.
+    pub fn epoch(&mut self) -> Result<Epoch, DbError> {
+        let Conn::Sqlite(conn) = &mut self.conn else {
+            return Err(DbError::Failed("an epoch is of a SQLite file".to_owned()));
+        };
+        // In this order: a commit between the two is noticed at the next look.
+        let version = DataVersion.get_result::<i64>(conn)?;
+        match self.seen {
+            Some((seen, epoch)) if seen == version => Ok(epoch),
+            _ => {
+                let epoch = Epoch(identity_epoch::table.select(identity_epoch::number).get_result::<i64>(conn)?);
+                self.seen = Some((version, epoch));
+                Ok(epoch)
+            }
+        }
+    }
+}
+
+/// `PRAGMA data_version`: moves with each commit of another connection, in this process or elsewhere. A query of its
+/// own, because `sql_query` would prepare it anew each time.
+#[derive(QueryId)]
+struct DataVersion;
+
+impl QueryFragment<Sqlite> for DataVersion {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("PRAGMA data_version");
+        Ok(())
+    }
+}
+
+impl Query for DataVersion {
+    type SqlType = BigInt;
+}
+
+impl RunQueryDsl<SqliteConnection> for DataVersion {}
