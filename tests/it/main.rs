@@ -14,6 +14,8 @@
 )]
 
 mod api;
+mod api_docs;
+mod api_users;
 mod architecture;
 mod backup;
 mod bad_input;
@@ -24,11 +26,14 @@ mod defences;
 mod evidence;
 mod expiry;
 mod faults;
+mod gateway;
 mod general;
 mod instances;
+mod introspect;
 mod model;
 mod outage;
 mod pages;
+mod rate;
 mod rotate;
 mod schema;
 mod setup;

@@ -69,6 +69,8 @@ pub fn plain_settings() -> ServerSettings {
         public_url: None,
         trusted_proxies: Vec::new(),
         allow_insecure_http: false,
+        api_rate: None,
+        introspection_clients: Vec::new(),
     }
 }
 
