@@ -17,7 +17,7 @@ const USERS: &str = "/api/v2/users.json";
 
 impl TestServer {
     /// Puts so many more people into `acme`, ten of them at a time added in the same microsecond.
-    fn db_crowd(&self, size: usize) {
+    pub fn db_crowd(&self, size: usize) {
         let hash =
             Passwords::weak().hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut rng::secure()).unwrap();
         let people: Vec<_> = (0..size)

@@ -4,6 +4,7 @@
 pub mod database;
 pub mod http;
 pub mod process;
+pub mod proxy;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
