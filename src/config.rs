@@ -1,10 +1,11 @@
 //! Settings, from flags and the environment, checked at start: a bad one is one clear line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use crate::kernel::app::PublicUrl;
 use crate::kernel::db::{DatabaseUrl, Limits};
@@ -105,6 +106,74 @@ pub struct ServerSettings {
     /// copy button
     #[arg(long, env = "LATCHKEY_ALLOW_INSECURE_HTTP")]
     pub allow_insecure_http: bool,
+
+    /// The most requests to the API that the tools of one workspace may make, like 3600/hour; second, minute, hour or
+    /// day [default: no limit]
+    #[arg(long, env = "LATCHKEY_API_RATE", value_name = "N/PERIOD")]
+    pub api_rate: Option<ApiRate>,
+
+    /// A server that may ask what a token opens (RFC 7662): its name and the file with its secret; several with commas
+    #[arg(
+        long = "introspection-client",
+        env = "LATCHKEY_INTROSPECTION_CLIENTS",
+        value_name = "NAME=FILE",
+        value_delimiter = ','
+    )]
+    pub introspection_clients: Vec<SecretFile>,
+}
+
+/// A number of requests a second, a minute, an hour or a day: `3600/hour`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiRate {
+    /// How many requests.
+    pub count: u32,
+    /// In how long.
+    pub period: Duration,
+}
+
+impl std::str::FromStr for ApiRate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let period = |word: &str| match word {
+            "second" => Some(Duration::from_secs(1)),
+            "minute" => Some(Duration::from_mins(1)),
+            "hour" => Some(Duration::from_hours(1)),
+            "day" => Some(Duration::from_hours(24)),
+            _ => None,
+        };
+        text.trim()
+            .split_once('/')
+            .and_then(|(count, word)| Some(Self { count: count.parse().ok()?, period: period(word)? }))
+            .filter(|rate| rate.count > 0)
+            .ok_or_else(|| "must look like 3600/hour: a number, and second, minute, hour or day".to_owned())
+    }
+}
+
+/// A name and the file that holds its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Whose secret.
+    pub name: String,
+    /// Where it is.
+    pub file: PathBuf,
+}
+
+impl std::str::FromStr for SecretFile {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |name: &str| {
+            (1..=64).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"._-".contains(&it))
+        };
+        text.trim()
+            .split_once('=')
+            .filter(|(name, file)| is_name(name) && !file.is_empty())
+            .map(|(name, file)| Self { name: name.to_owned(), file: file.into() })
+            .ok_or_else(|| {
+                "must look like NAME=FILE: a name of letters, digits, dots, hyphens and underscores, and the file with \
+                 its secret"
+                    .to_owned()
+            })
+    }
 }
 
 fn network(text: &str) -> Result<ipnet::IpNet, String> {
@@ -132,6 +201,9 @@ pub enum ConfigError {
         "the database {0} is on another machine, and what it sends would cross the network in clear. {1}, use a socket or a tunnel on this machine, or say --allow-plaintext-database"
     )]
     PlaintextDatabase(DatabaseUrl, &'static str),
+    /// A client of the introspection has no secret that would do.
+    #[error("--introspection-client {0}={path}: {2}", path = .1.display())]
+    Secret(String, PathBuf, String),
 }
 
 impl ServerSettings {
@@ -150,6 +222,50 @@ impl ServerSettings {
             Err(ConfigError::Insecure(url.origin()))
         }
     }
+
+    /// The clients of the introspection and their secrets, read from their files.
+    pub fn introspection_secrets(&self) -> Result<Vec<(String, Zeroizing<String>)>, ConfigError> {
+        let mut secrets: Vec<(String, Zeroizing<String>)> = Vec::new();
+        for SecretFile { name, file } in &self.introspection_clients {
+            let refuse = |why: String| ConfigError::Secret(name.clone(), file.clone(), why);
+            if secrets.iter().any(|(other, _)| other == name) {
+                return Err(refuse("the name is there twice".to_owned()));
+            }
+            let secret = read_secret(file).map_err(refuse)?;
+            secrets.push((name.clone(), secret));
+        }
+        Ok(secrets)
+    }
+}
+
+/// The shortest secret of a client, in bytes.
+const SECRET_MIN: usize = 16;
+/// The longest.
+const SECRET_MAX: usize = 1024;
+
+fn read_secret(file: &Path) -> Result<Zeroizing<String>, String> {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut opened = std::fs::File::open(file).map_err(|error| format!("the file can't be read: {error}"))?;
+    let about = opened.metadata().map_err(|error| format!("the file can't be read: {error}"))?;
+    if !about.is_file() {
+        return Err("is not a file".to_owned());
+    }
+    if about.permissions().mode() & 0o007 != 0 {
+        return Err("others on this machine can read or change the file: chmod 600 it (640 for a group)".to_owned());
+    }
+    // Two more for a line break.
+    let mut text = Zeroizing::new(String::with_capacity(SECRET_MAX + 3));
+    let read = opened.by_ref().take(SECRET_MAX as u64 + 3).read_to_string(&mut text);
+    read.map_err(|error| format!("the file can't be read: {error}"))?;
+    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if !(SECRET_MIN..=SECRET_MAX).contains(&secret.len()) {
+        return Err(format!("the secret must be {SECRET_MIN} to {SECRET_MAX} characters long"));
+    }
+    if secret.chars().any(char::is_control) {
+        return Err("the file must hold one line, the secret".to_owned());
+    }
+    Ok(Zeroizing::new(secret.to_owned()))
 }
 
 #[cfg(test)]
@@ -162,6 +278,53 @@ mod tests {
             public_url: public_url.map(|url| url.parse().unwrap()),
             trusted_proxies: Vec::new(),
             allow_insecure_http,
+            api_rate: None,
+            introspection_clients: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_and_a_period() {
+        let hour = ApiRate { count: 3600, period: Duration::from_hours(1) };
+        assert_eq!("3600/hour".parse(), Ok(hour));
+        assert_eq!("5/second".parse::<ApiRate>().unwrap().period, Duration::from_secs(1));
+        for bad in ["", "3600", "/hour", "0/hour", "-1/hour", "1.5/day", "10/week", "10/hours", "9999999999/day"] {
+            assert!(bad.parse::<ApiRate>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_client_s_secret_is_one_long_line_of_a_file_that_others_cannot_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let read = |names: &[&str]| {
+            let clients = names.iter().map(|name| format!("{name}={}", file.display()).parse().unwrap()).collect();
+            ServerSettings { introspection_clients: clients, ..settings(None, false) }.introspection_secrets()
+        };
+        let refused = |names: &[&str]| read(names).unwrap_err().to_string();
+        assert!(refused(&["warehouse"]).contains("can't be read"), "there is none");
+        for (content, mode, why) in [
+            ("fifteen letters", 0o600, "must be 16 to 1024 characters"),
+            ("", 0o600, "must be 16 to 1024 characters"),
+            (&"x".repeat(1025), 0o600, "must be 16 to 1024 characters"),
+            ("two lines that\nare both long enough", 0o600, "one line"),
+            ("a secret of good length", 0o604, "others on this machine"),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let line = refused(&["warehouse"]);
+            assert!(line.contains(why) && line.starts_with("--introspection-client warehouse=/"), "{line}");
+            assert!(content.is_empty() || !line.contains(content), "{line}");
+        }
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        for end in ["", "\n", "\r\n"] {
+            std::fs::write(&file, format!("a secret of good length{end}")).unwrap();
+            assert_eq!(read(&["warehouse"]).unwrap()[0].1.as_str(), "a secret of good length");
+        }
+        assert!(refused(&["warehouse", "warehouse"]).contains("twice"));
+        for bad in ["warehouse", "=file", "ware house=file", "warehouse=", "w:h=file"] {
+            assert!(bad.parse::<SecretFile>().is_err(), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
 
 use crate::accounts::{pages as account_pages, session_layer};
-use crate::api;
+use crate::api::{self, gateway, introspect, pages as api_pages, users};
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
@@ -25,6 +25,9 @@ macro_rules! method {
     };
     (DELETE) => {
         web::delete()
+    };
+    (ANY) => {
+        web::route()
     };
 }
 
@@ -65,10 +68,23 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
 }
 
-routes! { API, serve_api, api::method_not_allowed, ["", "/"];
-    "/v2/workspace.json" { GET api::workspace }
-    "/v2/org.json" { GET api::workspace }
-    "/v2/token.json" { GET api::token, DELETE api::delete_token }
+routes! { API, serve_api, api::other_method, ["", "/"];
+    "/api/v2/workspace.json" { GET api::workspace }
+    "/api/v2/org.json" { GET api::workspace }
+    "/api/v2/users.json" { GET users::users }
+    "/api/v2/token.json" { GET api::token, DELETE api::delete_token }
+    "/api/v2/.json" { GET api_pages::map }
+    "/api/v2/openapi.json" { GET api_pages::openapi }
+}
+
+routes! { API_PAGES, serve_api_pages, api::other_method, ["", "/"];
+    "/api" { GET api_pages::reference }
+    "/api/v2" { GET api_pages::reference }
+}
+
+routes! { GATEWAY, serve_gateway, api::other_method, ["", "/"];
+    "/auth/verify" { ANY gateway::verify }
+    "/oauth2/introspect" { POST introspect::introspect }
 }
 
 /// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
@@ -83,7 +99,12 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .route("/healthz", method!(GET).to(async || HttpResponse::Ok().body("ok\n")))
         .route("/readyz", method!(GET).to(ready))
         .service(static_files)
-        .service(web::scope("/api").configure(serve_api).default_service(web::to(api::not_found)))
+        .configure(serve_api)
+        .configure(serve_api_pages)
+        .configure(serve_gateway)
+        .service(web::scope("/api").default_service(web::to(api::not_found)))
+        .service(web::scope("/auth").default_service(web::to(api::not_found)))
+        .service(web::scope("/oauth2").default_service(web::to(api::not_found)))
         .service(
             web::scope("")
                 .wrap(session_layer(app, site_key))

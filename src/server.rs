@@ -9,6 +9,8 @@ use actix_web::{App as Actix, HttpServer, middleware, rt, web};
 
 use crate::accounts::password::Passwords;
 use crate::accounts::{Accounts, store as accounts};
+use crate::api::introspect::Clients;
+use crate::api::rate::Rate;
 use crate::config::{ConfigError, ServerSettings};
 use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
@@ -90,6 +92,8 @@ impl Server {
             TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
         let public_url = settings.public_url(address)?;
+        let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
+        let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
@@ -101,15 +105,22 @@ impl Server {
             site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
         };
         let uses = Uses::default();
-        let app_data = web::Data::new(app.clone());
-        let (of_server, memory) = (uses.clone(), Memory::default());
+        let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
+        let memory = Memory::default();
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
-                .app_data(web::Data::new(Door::new(&app, of_server.clone(), memory.clone())))
+                .app_data(uses_data.clone())
+                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), memory.clone())))
                 .app_data(accounts_data.clone())
-                .configure(|config| routes::serve(config, &app, &site_key, &static_folder))
+                .app_data(clients.clone())
+                .configure(|config| {
+                    if let Some(rate) = &rate {
+                        config.app_data(rate.clone());
+                    }
+                    routes::serve(config, &app, &site_key, &static_folder);
+                })
                 // From the inside out: what stands last sees a request first.
                 .wrap(middleware::from_fn(headers::limit_head))
                 .wrap(middleware::from_fn(answers::finish))

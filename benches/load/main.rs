@@ -64,7 +64,7 @@ struct Options {
 }
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
-const VERIFY: &str = "/api/v2/org.json";
+const VERIFY: &str = "/auth/verify";
 /// Commits a second by another process, in the scenario that has them.
 const FOREIGN_COMMITS: u32 = 1000;
 

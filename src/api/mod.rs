@@ -1,7 +1,17 @@
-//! What tokens open: the HTTP API, compatible with RapidPro's v2 where it has the same endpoint.
+//! What tokens open: the HTTP API, compatible with RapidPro's v2 where it has the same endpoint, and what reverse proxies
+//! and resource servers ask about tokens.
 
+pub mod gateway;
+pub mod introspect;
+pub mod openapi;
+pub mod pages;
+pub mod rate;
+pub mod reference;
+pub mod users;
+
+use actix_web::http::Method;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, VARY};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
@@ -10,9 +20,10 @@ use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
 use crate::kernel::web::client::Client;
-use crate::tokens::extract::{ApiError, Bearer};
+use crate::tokens::extract::ApiError;
 use crate::tokens::verify::Caller;
 use crate::tokens::{Deletion, Owner, Via, delete, store};
+use rate::Admitted;
 
 /// An answer to somebody who was let in.
 fn answer(caller: &Caller, status: StatusCode, body: Option<&impl Serialize>) -> HttpResponse {
@@ -48,7 +59,7 @@ struct Credits {
 }
 
 /// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
-pub async fn workspace(Bearer(caller): Bearer) -> HttpResponse {
+pub async fn workspace(Admitted(caller): Admitted) -> HttpResponse {
     let profile = &caller.workspace.profile;
     let body = WorkspaceBody {
         uuid: &caller.workspace.uuid,
@@ -95,7 +106,7 @@ struct UserRef<'a> {
 
 /// `GET /api/v2/token.json`: the token that asks. `hint` and `last_used_on` are of the value that asks; `retires_on`
 /// is when the older of two values stops.
-pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpResponse, ApiError> {
+pub async fn token(app: web::Data<App>, Admitted(caller): Admitted) -> Result<HttpResponse, ApiError> {
     let (now, asker) = (app.clock.now(), caller.clone());
     let token = app.db.read(move |conn| store::of_caller(conn, &asker)).await?;
     // Deleted between the check and this query: the caller will be told at its next request.
@@ -125,7 +136,7 @@ pub async fn token(app: web::Data<App>, Bearer(caller): Bearer) -> Result<HttpRe
 /// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
 pub async fn delete_token(
     app: web::Data<App>,
-    Bearer(caller): Bearer,
+    Admitted(caller): Admitted,
     client: Client,
 ) -> Result<HttpResponse, ApiError> {
     let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
@@ -145,8 +156,16 @@ pub async fn not_found() -> HttpResponse {
     api::not_found()
 }
 
-/// A method that a path does not take.
+/// A method that a path has no handler for: OPTIONS is told which it has, all others are refused. No CORS headers: a token
+/// belongs into a program, not into a page of another site.
 #[must_use]
-pub fn method_not_allowed(request: &HttpRequest, allow: &str) -> HttpResponse {
-    api::method_not_allowed(request.method().as_str(), allow)
+pub fn other_method(request: &HttpRequest, allow: &str) -> HttpResponse {
+    let allow = format!("{allow}, OPTIONS");
+    if request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent()
+            .insert_header((ALLOW, allow))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish();
+    }
+    api::method_not_allowed(request.method().as_str(), &allow)
 }

@@ -170,7 +170,10 @@ fn print(text: &str) -> Done {
 fn start_failure(error: StartError) -> Failure {
     match error {
         StartError::Config(
-            error @ (ConfigError::NoPublicUrl(_) | ConfigError::Insecure(_) | ConfigError::PlaintextDatabase(..)),
+            error @ (ConfigError::NoPublicUrl(_)
+            | ConfigError::Insecure(_)
+            | ConfigError::PlaintextDatabase(..)
+            | ConfigError::Secret(..)),
         ) => Failure::usage(error.to_string()),
         other => Failure::new(other.to_string()),
     }

@@ -193,6 +193,81 @@ pub fn members_with_role(conn: &mut Conn, workspace: WorkspaceKey, role: Role) -
     Ok(rows.into_iter().map(User::from).collect())
 }
 
+/// A present member of a workspace whose account is active, as a list shows them.
+#[derive(Debug, Clone)]
+pub struct MemberRecord {
+    /// Who.
+    pub user: User,
+    /// What they may do.
+    pub role: Role,
+    /// When the user was added to this server.
+    pub created_at: Timestamp,
+}
+
+/// Which way a list of members goes on from a place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// To users added earlier.
+    Older,
+    /// To users added later.
+    Newer,
+}
+
+impl Side {
+    /// The way back.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Older => Self::Newer,
+            Self::Newer => Self::Older,
+        }
+    }
+}
+
+/// At most `limit` present members with an active account beside a place in the list of all, the nearest first; without a
+/// place, the newest.
+pub fn members_by_age(
+    conn: &mut Conn,
+    workspace: WorkspaceKey,
+    place: Option<(Side, Timestamp, &Id)>,
+    limit: usize,
+) -> Result<Vec<MemberRecord>, DbError> {
+    let present = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(memberships::removed_at.is_null())
+        .filter(users::is_active.eq(true));
+    let columns = (USER, memberships::role, users::created_at);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows =
+        match place {
+            Some((Side::Newer, at, uuid)) => {
+                let same = users::created_at.eq(at.micros()).and(users::uuid.gt(uuid.as_str()));
+                present
+                    .filter(users::created_at.gt(at.micros()).or(same))
+                    .order((users::created_at, users::uuid))
+                    .limit(limit)
+                    .select(columns)
+                    .load::<(UserRow, Role, Timestamp)>(conn)?
+            }
+            Some((Side::Older, at, uuid)) => {
+                let same = users::created_at.eq(at.micros()).and(users::uuid.lt(uuid.as_str()));
+                present
+                    .filter(users::created_at.lt(at.micros()).or(same))
+                    .order((users::created_at.desc(), users::uuid.desc()))
+                    .limit(limit)
+                    .select(columns)
+                    .load::<(UserRow, Role, Timestamp)>(conn)?
+            }
+            None => present
+                .order((users::created_at.desc(), users::uuid.desc()))
+                .limit(limit)
+                .select(columns)
+                .load::<(UserRow, Role, Timestamp)>(conn)?,
+        };
+    Ok(rows.into_iter().map(|(user, role, created_at)| MemberRecord { user: user.into(), role, created_at }).collect())
+}
+
 pub(super) fn insert_membership(
     conn: &mut Conn,
     workspace: WorkspaceKey,

@@ -216,9 +216,9 @@ fn db_unknown_paths_and_methods_are_told_in_json() {
         }
     }
     for (path, allow, others) in [
-        (WORKSPACE, "GET, HEAD", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-        ("/api/v2/org.json/", "GET, HEAD", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-        ("/api/v2/token.json", "GET, HEAD, DELETE", ["POST", "PUT", "PATCH", "OPTIONS", "PROPFIND"]),
+        (WORKSPACE, "GET, HEAD, OPTIONS", ["POST", "PUT", "PATCH", "DELETE", "TRACE"]),
+        ("/api/v2/org.json/", "GET, HEAD, OPTIONS", ["POST", "PUT", "PATCH", "DELETE", "MKCOL"]),
+        ("/api/v2/token.json", "GET, HEAD, DELETE, OPTIONS", ["POST", "PUT", "PATCH", "TRACE", "PROPFIND"]),
     ] {
         for method in others {
             let answer = server.api(method, path).bearer(&value).send();

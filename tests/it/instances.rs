@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 
-use crate::support::database::skip;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
+use crate::support::proxy::{self, Proxy, free_port};
 
 const PASSWORD: &str = "open the door please";
 const TOKENS: &str = "/w/acme/settings/tokens";
@@ -17,77 +15,28 @@ const TOKENS: &str = "/w/acme/settings/tokens";
 struct Site {
     home: Home,
     instances: [Latchkey; 2],
-    nginx: Nginx,
+    nginx: Proxy,
 }
 
-struct Nginx {
-    child: Child,
-    address: SocketAddr,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// nginx, if it is there; without it, one line that says how to get it, or a failure where nothing may be missing.
-fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Nginx> {
-    let Some(program) = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists()) else {
-        skip("skipped: the tests of several instances need nginx: apt-get install nginx");
-        return None;
-    };
-    let folder = tempfile::tempdir().unwrap();
+/// nginx that takes turns between these.
+fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Proxy> {
     let mut upstream = String::new();
     for address in behind {
         writeln!(upstream, "server {address};").unwrap();
     }
-    let place = folder.path().display();
-    let config = format!(
-        "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;
-         events {{ worker_connections 1024; }}
-         http {{
-             access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;
-             uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
-             upstream latchkey {{ {upstream} keepalive 16; }}
+    proxy::nginx(
+        port,
+        &format!(
+            "upstream latchkey {{ {upstream} keepalive 16; }}
              server {{
                  listen 127.0.0.1:{port};
                  location / {{
                      proxy_pass http://latchkey; proxy_http_version 1.1; proxy_set_header Connection '';
                      proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;
                  }}
-             }}
-         }}"
-    );
-    let file = folder.path().join("nginx.conf");
-    std::fs::write(&file, config).unwrap();
-    let child = Command::new(program)
-        .arg("-p")
-        .arg(folder.path())
-        .arg("-c")
-        .arg(&file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let nginx = Nginx { child, address, folder };
-    for _ in 0..200 {
-        if TcpStream::connect(address).is_ok() {
-            return Some(nginx);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(25));
-    }
-    panic!(
-        "nginx does not listen: {}",
-        std::fs::read_to_string(nginx.folder.path().join("error.log")).unwrap_or_default()
-    );
+             }}"
+        ),
+    )
 }
 
 impl Site {

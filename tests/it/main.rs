@@ -14,9 +14,12 @@
 )]
 
 mod api;
+mod api_docs;
+mod api_users;
 mod architecture;
 mod backup;
 mod bad_input;
+mod clients;
 mod command_line;
 mod copy;
 mod crash;
@@ -25,12 +28,17 @@ mod door;
 mod evidence;
 mod expiry;
 mod faults;
+mod gateway;
 mod general;
 mod instances;
+mod introspect;
 mod model;
 mod outage;
 mod pages;
+mod proxies;
+mod rate;
 mod rotate;
+mod scanners;
 mod schema;
 mod setup;
 mod sign_in;

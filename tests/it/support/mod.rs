@@ -4,6 +4,7 @@
 pub mod database;
 pub mod http;
 pub mod process;
+pub mod proxy;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -69,6 +70,8 @@ pub fn plain_settings() -> ServerSettings {
         public_url: None,
         trusted_proxies: Vec::new(),
         allow_insecure_http: false,
+        api_rate: None,
+        introspection_clients: Vec::new(),
     }
 }
 

@@ -1,0 +1,123 @@
+//! Forward authentication: a reverse proxy asks here, at each request, whether to let it through.
+//! What it relies on is in `docs/gateway.md`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::kernel::web::api;
+use crate::tokens::extract::{ApiError, Bearer};
+use crate::tokens::verify::{Caller, Reason, Refusal};
+use crate::workspaces::{Role, Slug};
+
+/// What a header can't hold, or a reader would take for something else; what is not ASCII is encoded anyway.
+const UNSAFE_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
+
+/// What the proxy demands of the token beyond being good.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Demands {
+    workspace: Option<Slug>,
+    role: Option<Role>,
+}
+
+impl Demands {
+    /// Reads a query. `None` for what is not understood: a demand that can't be checked is not met.
+    fn read(query: &str) -> Option<Self> {
+        let mut demands = Self::default();
+        for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "workspace" if demands.workspace.is_none() => demands.workspace = Some(text.parse().ok()?),
+                "role" if demands.role.is_none() => demands.role = Some(text.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(demands)
+    }
+
+    /// Which demand the caller does not meet, in words.
+    fn unmet(&self, caller: &Caller) -> Option<&'static str> {
+        if self.workspace.as_ref().is_some_and(|slug| *slug != caller.workspace.slug) {
+            Some("The token opens another workspace.")
+        } else if self.role.is_some_and(|role| role != caller.role) {
+            Some("The token's owner has another role.")
+        } else {
+            None
+        }
+    }
+}
+
+/// `ANY /auth/verify`: 200 with headers that say who is calling, 401, 403, or 503 when nobody can be asked.
+pub async fn verify(request: HttpRequest, caller: Result<Bearer, ApiError>) -> Result<HttpResponse, ApiError> {
+    let mut answer = match caller {
+        Ok(Bearer(caller)) => match Demands::read(request.query_string()).map(|demands| demands.unmet(&caller)) {
+            Some(None) => welcome(&caller),
+            Some(Some(why)) => api::problem(StatusCode::FORBIDDEN, why),
+            None => {
+                log::warn!("a gateway demands something unknown of a token, and is told 403: see docs/gateway.md");
+                api::problem(StatusCode::FORBIDDEN, "The gateway demands something that Latchkey does not know.")
+            }
+        },
+        Err(ApiError::Refused(refusal)) => turn_away(refusal),
+        Err(error @ ApiError::Db(_)) => return Err(error),
+    };
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Authorization"));
+    Ok(answer)
+}
+
+/// Always all six headers, so that each overwrites what a client may have sent under its name.
+fn welcome(caller: &Caller) -> HttpResponse {
+    let email = utf8_percent_encode(caller.user.email.as_str(), UNSAFE_IN_HEADER).to_string();
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CACHE_CONTROL, "no-store"));
+    for (name, value) in [
+        ("x-auth-workspace", caller.workspace.uuid.as_str()),
+        ("x-auth-workspace-slug", caller.workspace.slug.as_str()),
+        ("x-auth-user", caller.user.uuid.as_str()),
+        ("x-auth-email", &email),
+        ("x-auth-role", caller.role.as_str()),
+        ("x-auth-token", caller.uuid.as_str()),
+    ] {
+        answer.insert_header((HeaderName::from_static(name), value));
+    }
+    answer.finish()
+}
+
+/// The API's own answer, as a status that proxies understand: nginx makes 500 of all but 401 and 403.
+fn turn_away(refusal: Refusal) -> HttpResponse {
+    let is_role = refusal.reason == Reason::Role;
+    let mut answer = ApiError::Refused(refusal).error_response();
+    answer.head_mut().status = if is_role { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+    if !is_role && !answer.headers().contains_key(WWW_AUTHENTICATE) {
+        let challenge = HeaderValue::from_static("Bearer realm=\"latchkey\"");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demands_that_are_not_understood_are_never_met() {
+        assert_eq!(Demands::read(""), Some(Demands::default()));
+        let both = Demands::read("workspace=acme&role=editor").unwrap();
+        assert_eq!((both.workspace.unwrap().as_str(), both.role), ("acme", Some(Role::Editor)));
+        for query in ["role=owner", "role=", "role=Administrator", "workspace=", "workspace=A b", "wrkspace=acme", "x"]
+        {
+            assert_eq!(Demands::read(query), None, "{query}");
+        }
+        for twice in ["role=editor&role=administrator", "workspace=acme&workspace=other"] {
+            assert_eq!(Demands::read(twice), None, "{twice}");
+        }
+    }
+
+    #[test]
+    fn an_address_cannot_break_a_header() {
+        let encode = |text: &str| utf8_percent_encode(text, UNSAFE_IN_HEADER).to_string();
+        assert_eq!(encode("ada+x_y.z@example.org"), "ada+x_y.z@example.org");
+        assert_eq!(encode("zoë@exämple.org"), "zo%C3%AB@ex%C3%A4mple.org");
+        assert_eq!(encode("a\r\nb:\"c\",d;%41@x"), "a%0D%0Ab:%22c%22%2Cd%3B%2541@x");
+    }
+}

@@ -1,0 +1,130 @@
+//! Tools as people have them: Python's HTTP libraries, RapidPro's client, and schemathesis, which tries what its
+//! authors thought of against the `OpenAPI` document. `.ci/run` puts them into `target/clients`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use diesel::connection::SimpleConnection as _;
+use serde_json::{Value, json};
+
+use crate::support::TestServer;
+use crate::support::database::{IS_POSTGRES, skip};
+use crate::support::process::Home;
+
+/// A program of `target/clients`, if it is there.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin").join(name);
+    if !path.exists() {
+        skip(
+            "skipped: the clients' stories need a few packages of Python: python3 -m venv target/clients && \
+             target/clients/bin/pip install -r tests/clients/requirements.txt",
+        );
+        return None;
+    }
+    Some(path)
+}
+
+/// Lets `tests/clients/contract.py` tell a part of its story.
+fn tell(part: &str, story: &Value) {
+    let Some(python) = program("python") else { return };
+    let mut child = Command::new(python)
+        .args(["-B", "tests/clients/contract.py", part])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(story.to_string().as_bytes()).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    assert!(ran.status.success(), "{part}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+fn base(server: &TestServer) -> String {
+    format!("http://{}", server.address)
+}
+
+#[test]
+fn db_python_s_libraries_and_rapidpro_s_client_meet_the_whole_table() {
+    let server = TestServer::start();
+    let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
+    let (value, deleted) =
+        (server.create_token(&alice, "acme", "Reporting"), server.create_token(&alice, "acme", "Deleted"));
+    alice.post(&alice.delete_path("acme", "Deleted"), &[]);
+    let agents = server.create_token(&bob, "acme", "Reporting");
+    server.db_execute("UPDATE memberships SET role = 'agent' WHERE role = 'editor'");
+    tell(
+        "table",
+        &json!({
+            "base": base(&server), "value": value, "deleted": deleted, "email": "alice@example.org",
+            "stranger": "charlie@example.org", "agent": "bob@example.org", "agent_value": agents,
+            "unknown": "rpat00000000000000000000000000000000000007kL57",
+        }),
+    );
+}
+
+#[test]
+fn db_rapidpro_s_client_pages_through_the_users() {
+    let server = TestServer::start();
+    server.db_crowd(517);
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    tell("users", &json!({"base": base(&server), "value": value, "pages": [250, 250, 20]}));
+}
+
+#[test]
+fn db_clients_that_wait_as_told_get_through_the_rate() {
+    let home = Home::new();
+    let email = "alice@example.org";
+    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
+    home.done_with(&["user", "add", "--email", email, "--name", "Alice", "--password-stdin"], "open the door please");
+    home.done(&["member", "add", "--workspace", "acme", "--email", email]);
+    let value = home.done(&["token", "create", "--workspace", "acme", "--email", email, "--name", "Reporting"]);
+    let server = home.serve_with(&["--api-rate", "4/second"], "warn");
+    let story = json!({"base": server.url(""), "value": value.trim_end(), "email": email, "count": 4});
+    tell("rate", &story);
+    assert!(!server.said().contains("ERROR"), "{}", server.said());
+}
+
+#[test]
+fn clients_are_told_when_the_database_does_not_answer() {
+    if IS_POSTGRES {
+        return;
+    }
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let mut other = server.database.connect();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    tell("unavailable", &json!({"base": base(&server), "value": value, "email": "alice@example.org"}));
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(server.call(&value).status, 200);
+}
+
+#[test]
+fn db_schemathesis_finds_no_5xx_and_no_answer_that_is_not_described() {
+    let Some(schemathesis) = program("schemathesis") else { return };
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let bearer = |name: &str| format!("Authorization: Bearer {}", server.create_token(&alice, "acme", name));
+    let (kept, deleted) = (bearer("Kept"), bearer("Deleted"));
+    let document = format!("{}/api/v2/openapi.json", base(&server));
+    for (who, args) in [
+        ("a token", ["-H", &kept, "--exclude-method", "DELETE"]),
+        // It succeeds once; then the token is refused, which is described as well.
+        ("a token to be deleted", ["-H", &deleted, "--include-method", "DELETE"]),
+        ("nobody", ["--generation-with-security-parameters", "false", "--max-redirects", "0"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let ran = Command::new(&schemathesis)
+            .args(["run", &document, "--checks", "all", "-n", "25", "--seed", "1", "--workers", "1"])
+            .args(["--no-color", "--warnings", "off", "--generation-database", "none"])
+            .args(args)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{who}: {said}{}", String::from_utf8_lossy(&ran.stderr));
+        assert!(said.contains("No issues found"), "{who}: {said}");
+    }
+    let value = |header: &str| header.rsplit(' ').next().unwrap().to_owned();
+    assert_eq!([kept, deleted].map(|header| server.call(&value(&header)).status), [200, 401], "they were really used");
+}

@@ -1,0 +1,91 @@
+//! Real reverse proxies of this machine, on a free port each, with a configuration of the test's.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::database::skip;
+
+/// A running proxy. Killed when dropped.
+pub struct Proxy {
+    pub address: SocketAddr,
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The program, if it is there; without it, one line that says how to get it, or a failure where nothing may be
+/// missing.
+fn program(name: &str) -> Option<String> {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|folder| format!("{folder}/{name}"));
+    let found = places.into_iter().find(|path| Path::new(path).exists());
+    if found.is_none() {
+        skip(&format!("skipped: the tests behind {name} need it: apt-get install {name}"));
+    }
+    found
+}
+
+/// nginx with `http` in its http block, listening on `port`.
+pub fn nginx(port: u16, http: &str) -> Option<Proxy> {
+    let program = program("nginx")?;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().display();
+    let config = format!(
+        "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;
+         events {{ worker_connections 1024; }}
+         http {{
+             access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;
+             uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
+             {http}
+         }}"
+    );
+    let file = folder.path().join("nginx.conf");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(program);
+    command.arg("-p").arg(folder.path()).arg("-c").arg(&file);
+    Some(Proxy::start(command, port, folder))
+}
+
+/// Caddy with these sites, of which one listens on `port`.
+pub fn caddy(port: u16, sites: &str) -> Option<Proxy> {
+    let program = program("caddy")?;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("Caddyfile");
+    std::fs::write(&file, format!("{{\n\tadmin off\n}}\n{sites}")).unwrap();
+    let mut command = Command::new(program);
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
+    command.env_clear().env("HOME", folder.path());
+    Some(Proxy::start(command, port, folder))
+}
+
+impl Proxy {
+    fn start(mut command: Command, port: u16, folder: tempfile::TempDir) -> Self {
+        let log = folder.path().join("error.log");
+        let said = std::fs::File::options().append(true).create(true).open(&log).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
+        let proxy = Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child, folder };
+        for _ in 0..400 {
+            if TcpStream::connect(proxy.address).is_ok() {
+                return proxy;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("the proxy does not listen: {}", proxy.said());
+    }
+
+    /// What it logged.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
+    }
+}
