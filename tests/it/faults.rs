@@ -51,7 +51,11 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
         assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
         assert_eq!(refused.body, r#"{"detail":"Temporarily unavailable. Try again."}"#);
         let gateway = server.api("GET", "/auth/verify?role=root").bearer(&value).send();
-        assert_eq!((gateway.status, gateway.header("retry-after")), (503, "1"), "closed, and not for the caller's fault");
+        assert_eq!(
+            (gateway.status, gateway.header("retry-after")),
+            (503, "1"),
+            "closed, and not for the caller's fault"
+        );
         assert_eq!(server.api("GET", "/auth/verify").bearer("x").send().status, 401, "no question for the database");
     }
     let refused = alice.get("/w/acme/settings/tokens");
