@@ -1,5 +1,6 @@
 //! The form of a value, as `docs/token-format.md` tells it to those who scan for secrets.
 
+use std::fmt::Write as _;
 use std::process::Command;
 
 use latchkey::kernel::rng;
@@ -45,7 +46,7 @@ fn the_document_s_python_knows_values_from_others() {
     let mut checks = code.to_owned();
     for (text, is_one) in vectors(&document).into_iter().chain([(fresh.reveal(), true), ("", false)]) {
         let is_one = if is_one { "True" } else { "False" };
-        checks.push_str(&format!("assert is_token({text:?}) is {is_one}, {text:?}\n"));
+        writeln!(checks, "assert is_token({text:?}) is {is_one}, {text:?}").unwrap();
     }
     match Command::new("python3").args(["-c", &checks]).output() {
         Ok(ran) => assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr)),
