@@ -34,8 +34,9 @@ fn db_an_administrator_filters_everybody_s_tokens() {
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
     let mut values = vec![create(&alice, "Old and used", "never"), create(&bob, "Old and never used", "365")];
     values.push(create(&bob, "Old and rotated", "365"));
-    server.call(&values[0]);
-    server.call(&values[2]);
+    for value in [&values[0], &values[2]] {
+        server.api("GET", "/api/v2/workspace.json").bearer(value).header("User-Agent", "curl/8.5.0").send();
+    }
     server.flush();
     server.clock.advance(Duration::from_hours(90 * 24) + Duration::from_secs(1));
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -63,10 +64,10 @@ fn db_an_administrator_filters_everybody_s_tokens() {
     }
     let text = alice.get(TOKENS).text();
     for says in [
-        "Of Alice (alice@example.org) · last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 · created 23 Nov 2026 · No expiration",
+        "Of Alice (alice@example.org) · last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) · created 23 Nov 2026 · No expiration",
         "Of Bob (bob@example.org) · never used · created 23 Nov 2026 · Expires 23 Nov 2027, 12:00 UTC",
         &format!(
-            "Rotating: the old value rpat…{} was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 and stops",
+            "Rotating: the old value rpat…{} was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) and stops",
             &values[2][42..]
         ),
     ] {
