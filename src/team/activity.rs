@@ -9,8 +9,8 @@ use crate::tokens::Via;
 use crate::tokens::expiry::Grace;
 use crate::workspaces::Role;
 
-/// How many events a page has.
-pub const PAGE: usize = 50;
+/// How many events a page has: it stays below 30 KB with style and script.
+pub const PAGE: usize = 40;
 
 /// What kind of thing happened, as a page lets its reader choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,8 +64,8 @@ fn db_an_administrator_filters_everybody_s_tokens() {
     }
     let text = alice.get(TOKENS).text();
     for says in [
-        "Of Alice (alice@example.org) · last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) · created 23 Nov 2026 · No expiration",
-        "Of Bob (bob@example.org) · never used · created 23 Nov 2026 · Expires 23 Nov 2027, 12:00 UTC",
+        "Of Alice (alice@example.org) · Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) · Created 23 Nov 2026 · No expiration",
+        "Of Bob (bob@example.org) · Never used · Created 23 Nov 2026 · Expires 23 Nov 2027, 12:00 UTC",
         &format!(
             "Rotating: the old value rpat…{} was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) and stops",
             &values[2][42..]
@@ -86,8 +86,8 @@ fn db_a_revoked_token_stops_at_once_and_its_owner_sees_who_revoked_it() {
     let asks = alice.get(&path);
     let text = asks.text();
     for says in [
-        "Revoke token “Reporting”? It belongs to Bob (bob@example.org), in Acme Production",
-        "last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0)",
+        "Revoke token “Reporting”? It is Bob ’s (bob@example.org), in Acme Production",
+        "Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) · Created",
         "Whatever uses it there fails at once",
     ] {
         assert!(text.contains(says), "{says}: {text}");
