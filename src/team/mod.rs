@@ -4,6 +4,7 @@
 pub mod activity;
 pub mod oversight;
 pub mod pages;
+pub mod sentence;
 pub mod store;
 
 use crate::accounts::User;

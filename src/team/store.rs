@@ -6,7 +6,8 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::TeamMember;
-use super::activity::{Happening, Named, Period, What};
+use super::activity::{Period, What};
+use super::sentence::{Happening, Named};
 use crate::accounts::store::{USER, UserRow};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::schema::{events, memberships, sessions, users};
