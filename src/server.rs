@@ -14,7 +14,7 @@ use crate::api::rate::Rate;
 use crate::config::{ConfigError, ServerSettings};
 use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
-use crate::kernel::db::{Db, DbError};
+use crate::kernel::db::{Db, DbError, events};
 use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, headers};
 use crate::routes;
@@ -27,7 +27,7 @@ use crate::workspaces::setup;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How often tombstones that are old enough are forgotten.
+/// How often tombstones and events that are old enough are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// The name of the access log, by which it is turned off.
 const ACCESS_LOG: &str = "latchkey::access";
@@ -82,6 +82,7 @@ pub struct Server {
     uses: Uses,
     db: Db,
     clock: Clock,
+    events_kept: Duration,
 }
 
 impl Server {
@@ -94,6 +95,7 @@ impl Server {
         let public_url = settings.public_url(address)?;
         let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
         let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
+        let events_kept = settings.events_kept();
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
@@ -139,6 +141,7 @@ impl Server {
             uses,
             db,
             clock: server_clock,
+            events_kept,
         })
     }
 
@@ -156,7 +159,7 @@ impl Server {
 
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { running, uses, db, clock, .. } = self;
+        let Self { running, uses, db, clock, events_kept, .. } = self;
         let tombs = db.clone();
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
@@ -167,9 +170,12 @@ impl Server {
         });
         let purger = rt::spawn(async move {
             loop {
-                let before = clock.now() - tokens::REMEMBERED;
-                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, before)).await {
+                let now = clock.now();
+                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, now - tokens::REMEMBERED)).await {
                     log::warn!("tombstones are not purged yet: {error}");
+                }
+                if let Err(error) = tombs.write(move |conn| events::purge(conn, now - events_kept)).await {
+                    log::warn!("old events are not purged yet: {error}");
                 }
                 rt::time::sleep(PURGE_EVERY).await;
             }

@@ -1,5 +1,6 @@
 //! Who you are: users, their passwords, their sessions. Knows nothing of workspaces.
 
+pub mod agent;
 pub mod extract;
 pub mod pages;
 pub mod password;

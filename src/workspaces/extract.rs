@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::store::{self, Membership, MembershipKey};
@@ -12,6 +13,7 @@ use crate::accounts::User;
 use crate::accounts::extract::SignedIn;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
+use crate::kernel::web::page::Notice;
 
 /// A signed-in member of the workspace in the URL, with the role they have now. To anybody else the workspace is
 /// not there.
@@ -63,19 +65,22 @@ impl FromRequest for Administrator {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
         let member = Member::from_request(request, payload);
         Box::pin(async move {
             let member = member.await?;
             if member.role.administrates() {
                 return Ok(Self(member));
             }
-            Err(PageError::Forbidden(
-                crate::kernel::web::page::Notice::new(
-                    "Only administrators can change this",
-                    format!("Nothing was changed. Ask an administrator of {}.", member.workspace.profile.name.as_str()),
-                )
-                .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
-            ))
+            let workspace = member.workspace.profile.name.as_str();
+            let notice = if only_looks {
+                Notice::new("Only administrators can see this", format!("Ask an administrator of {workspace}."))
+            } else {
+                let text = format!("Nothing was changed. Ask an administrator of {workspace}.");
+                Notice::new("Only administrators can change this", text)
+            };
+            let way_on = format!("/w/{}", member.workspace.slug);
+            Err(PageError::Forbidden(notice.with_way_on(way_on, "Back to the workspace")))
         })
     }
 }

@@ -20,6 +20,7 @@ mod http;
 mod life;
 #[path = "../it/support/process.rs"]
 mod process;
+mod team;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

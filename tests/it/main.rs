@@ -13,6 +13,7 @@
     reason = "a test that can't go on should say where"
 )]
 
+mod activity;
 mod api;
 mod api_docs;
 mod api_users;
@@ -32,8 +33,10 @@ mod gateway;
 mod general;
 mod instances;
 mod introspect;
+mod members;
 mod model;
 mod outage;
+mod oversight;
 mod pages;
 mod proxies;
 mod rate;

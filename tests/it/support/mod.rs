@@ -71,6 +71,7 @@ pub fn plain_settings() -> ServerSettings {
         trusted_proxies: Vec::new(),
         allow_insecure_http: false,
         api_rate: None,
+        keep_events: 400,
         introspection_clients: Vec::new(),
     }
 }
@@ -202,6 +203,26 @@ impl TestServer {
         let answer = browser.sign_in(&format!("{name}@example.org"), PASSWORD);
         assert_eq!(answer.status, 303, "{name} can't sign in: {}", answer.body);
         browser
+    }
+
+    /// The identifier of somebody.
+    pub fn uuid_of(&self, name: &str) -> String {
+        self.rows(&format!("SELECT uuid AS text FROM users WHERE email_key = '{name}@example.org'")).remove(0)
+    }
+
+    /// Makes `bob` or another a member of `acme` as the command line does.
+    pub fn add_to_acme(&self, name: &str, role: Role) {
+        let email = format!("{name}@example.org").parse().unwrap();
+        let (user, workspace) = self
+            .db
+            .read_blocking(|conn| {
+                let user = latchkey::accounts::store::user_by_email(conn, &email)?.unwrap().0;
+                let workspace =
+                    latchkey::workspaces::store::workspace_by_slug(conn, &"acme".parse().unwrap())?.unwrap();
+                Ok::<_, DbError>((user, workspace))
+            })
+            .unwrap();
+        self.add_member(&user, &workspace, role);
     }
 
     /// Lets what was collected of tokens' use be written now.
