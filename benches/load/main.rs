@@ -66,7 +66,7 @@ struct Options {
 const WORKSPACE: &str = "/api/v2/workspace.json";
 const VERIFY: &str = "/auth/verify";
 /// How long it may take at most to ask for each token once, before anything is measured.
-const WARM_UP: Duration = Duration::from_secs(120);
+const WARM_UP: Duration = Duration::from_mins(2);
 /// Commits a second by another process, in the scenario that has them.
 const FOREIGN_COMMITS: u32 = 1000;
 
