@@ -143,7 +143,7 @@ impl<T: Behind> FromRequest for Admitted<T> {
 
 /// The future of an [`Admitted`]: a [`Bearer`]'s, and nothing more while there is no rate.
 pub struct Admission<T> {
-    arriving: Arriving<T>,
+    arriving: Arriving<Bearer<T>>,
     rate: Option<(web::Data<Rate>, web::Data<App>)>,
 }
 
@@ -151,7 +151,7 @@ impl<T: Behind> Future for Admission<T> {
     type Output = Result<Admitted<T>, Turned>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let arrived = ready!(Pin::new(&mut self.arriving).poll(context));
+        let arrived = ready!(self.arriving.as_mut().poll(context));
         Poll::Ready(arrived.map_err(Turned::Away).and_then(|Bearer(caller)| {
             if let Some((rate, app)) = &self.rate {
                 rate.take(&caller.workspace().uuid, app.clock.now()).map_err(Turned::Throttled)?;

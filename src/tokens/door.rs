@@ -4,22 +4,19 @@
 //! many values where they lead, which is all that most requests need, and for few who their callers are. Each request
 //! first asks for the epoch, which costs less than the lookup, and believes only what was found in it.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 
+use super::look::Looks;
 use super::memory::{Memory, Pass};
 use super::store;
 use super::uses::Uses;
 use super::verify::{self, Caller, Presented, Reason, Refusal};
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::{DbError, Near};
+use crate::kernel::db::DbError;
 use crate::kernel::web::client::Client;
 use crate::workspaces::Workspace;
 use crate::workspaces::store::WorkspaceKey;
@@ -29,11 +26,12 @@ pub struct Door {
     app: App,
     uses: Uses,
     passes: Passes,
-    near: RefCell<Option<Near>>,
+    /// Where the database is so near that the lookup is made here.
+    looks: Option<Looks>,
 }
 
 /// Let in, refused, or nobody can say.
-type Verdict<T> = Result<Result<Arc<T>, Refusal>, DbError>;
+pub type Verdict<T> = Result<Result<Arc<T>, Refusal>, DbError>;
 
 impl Door {
     /// A worker's door. The passes are shared with the doors of the other workers.
@@ -43,7 +41,7 @@ impl Door {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
-        Self { app: app.clone(), uses, passes, near: RefCell::new(near) }
+        Self { app: app.clone(), uses, passes, looks: near.map(Looks::new) }
     }
 
     /// Who sends a request.
@@ -53,38 +51,29 @@ impl Door {
     }
 
     /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
-    #[must_use]
-    pub fn enter<T: Behind>(door: &web::Data<Self>, presented: Presented, client: Client) -> Entering<T> {
-        let now = door.app.clock.now();
-        if let Some(near) = door.near.borrow_mut().as_mut() {
-            let pass = door.find_here(near, &presented, now);
-            return Entering::Answered(Some(pass.map(|pass| door.note(pass, client, now))));
-        }
-        let door = web::Data::clone(door);
-        Entering::Asking(Box::pin(async move {
-            let digest = *presented.digest();
-            let found = door.app.db.look_up(move |conn| store::find_by_digest(conn, &digest)).await?;
-            let caller = verify::judge(found, &presented, now);
-            Ok(door.note(caller.map(|caller| pass(&Arc::new(caller))), client, now))
-        }))
+    pub async fn enter<T: Behind>(&self, presented: Presented, client: Client) -> Verdict<T> {
+        let pass = match &self.looks {
+            Some(looks) => self.find_here(looks, &presented).await?,
+            None => self.find_elsewhere(&presented).await?,
+        };
+        Ok(self.note(pass, client))
     }
 
-    fn find_here<T: Behind>(
+    async fn find_here<T: Behind>(
         &self,
-        near: &mut Near,
+        looks: &Looks,
         presented: &Presented,
-        now: Timestamp,
     ) -> Result<Result<Pass<T>, Refusal>, DbError> {
         // Before the lookup: a commit between the two makes the memory older than it is, never younger.
-        let epoch = near.epoch()?;
-        let memory = T::memory(&self.passes);
+        let epoch = looks.epoch().await?;
+        let (memory, now) = (T::memory(&self.passes), self.app.clock.now());
         if let Some(pass) = memory.recall(presented.digest(), epoch)
             && now < pass.until
             && pass.to.is_for(presented)
         {
             return Ok(Ok(pass));
         }
-        let found = near.read(|conn| store::find_by_digest(conn, presented.digest()))?;
+        let found = looks.read(|conn| store::find_by_digest(conn, presented.digest()))?;
         Ok(verify::judge(found, presented, now).map(|mut caller| {
             caller.workspace = self.passes.only_copy(caller.workspace);
             let pass = pass(&Arc::new(caller));
@@ -93,7 +82,14 @@ impl Door {
         }))
     }
 
-    fn note<T>(&self, pass: Result<Pass<T>, Refusal>, client: Client, now: Timestamp) -> Result<Arc<T>, Refusal> {
+    async fn find_elsewhere<T: Behind>(&self, presented: &Presented) -> Result<Result<Pass<T>, Refusal>, DbError> {
+        let (digest, now) = (*presented.digest(), self.app.clock.now());
+        let found = self.app.db.look_up(move |conn| store::find_by_digest(conn, &digest)).await?;
+        Ok(verify::judge(found, presented, now).map(|caller| pass(&Arc::new(caller))))
+    }
+
+    fn note<T>(&self, pass: Result<Pass<T>, Refusal>, client: Client) -> Result<Arc<T>, Refusal> {
+        let now = self.app.clock.now();
         match &pass {
             Ok(pass) => self.uses.record(pass.value, client, now),
             Err(Refusal { reason: Reason::Ended(_, _, value), .. }) => self.uses.record_try(*value, client, now),
@@ -105,27 +101,6 @@ impl Door {
 
 fn pass<T: Behind>(caller: &Arc<Caller>) -> Pass<T> {
     Pass { value: caller.value, until: caller.ends_at.unwrap_or(Timestamp::NEVER), to: T::of(caller) }
-}
-
-/// Somebody at the door: answered at once, or after a query that others make.
-pub enum Entering<T> {
-    /// The answer, until it is taken.
-    Answered(Option<Verdict<T>>),
-    /// The query.
-    Asking(Pin<Box<dyn Future<Output = Verdict<T>>>>),
-}
-
-impl<T> Future for Entering<T> {
-    type Output = Verdict<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            Self::Answered(verdict) => {
-                Poll::Ready(verdict.take().unwrap_or_else(|| Err(DbError::Failed("asked twice".to_owned()))))
-            }
-            Self::Asking(query) => query.as_mut().poll(context),
-        }
-    }
 }
 
 /// What a request may ask for behind a value, and what is remembered for it.

@@ -4,6 +4,7 @@ pub mod door;
 pub mod expiry;
 pub mod extract;
 pub mod life;
+mod look;
 pub mod memory;
 pub mod overview;
 pub mod pages;

@@ -14,9 +14,9 @@ use crate::kernel::web::client::Client;
 
 /// How often what was collected is written. Pages say that evidence is at most 10 s old.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
-/// How many values are written in one transaction, which others who want to write have to wait for: some 20 ms. Each
+/// How many values are written in one transaction, which others who want to write have to wait for: some 80 ms. Each
 /// commit costs those who look values up the pages that they have at hand.
-const AT_ONCE: usize = 5_000;
+const AT_ONCE: usize = 20_000;
 /// When so many values wait, they are written at once: this bounds the memory for them.
 const MOST: usize = 100_000;
 
