@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::{App as Actix, HttpServer, middleware, rt, web};
 
 use crate::accounts::password::Passwords;
-use crate::accounts::{Accounts, store as accounts};
+use crate::accounts::{Accounts, links::store as links, store as accounts};
 use crate::api::introspect::Clients;
 use crate::api::rate::Rate;
 use crate::config::{ConfigError, ServerSettings};
@@ -27,7 +27,7 @@ use crate::workspaces::setup;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How often tombstones that are old enough are forgotten.
+/// How often tombstones that are old enough, and links that have expired, are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// The name of the access log, by which it is turned off.
 const ACCESS_LOG: &str = "latchkey::access";
@@ -167,9 +167,12 @@ impl Server {
         });
         let purger = rt::spawn(async move {
             loop {
-                let before = clock.now() - tokens::REMEMBERED;
-                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, before)).await {
+                let now = clock.now();
+                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, now - tokens::REMEMBERED)).await {
                     log::warn!("tombstones are not purged yet: {error}");
+                }
+                if let Err(error) = tombs.write(move |conn| links::purge(conn, now)).await {
+                    log::warn!("links that have expired are not purged yet: {error}");
                 }
                 rt::time::sleep(PURGE_EVERY).await;
             }

@@ -1,6 +1,7 @@
-//! Who you are: users, their passwords, their sessions. Knows nothing of workspaces.
+//! Who you are: users, their passwords, their sessions, links that work once. Knows nothing of workspaces.
 
 pub mod extract;
+pub mod links;
 pub mod pages;
 pub mod password;
 pub mod session;

@@ -9,7 +9,7 @@ use super::password::PasswordHash;
 use super::{EmailAddress, NewUser, User};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::EventKind;
-use crate::kernel::db::schema::{events, one_time_links, sessions, settings, sign_in_attempts, users};
+use crate::kernel::db::schema::{events, sessions, settings, sign_in_attempts, users};
 use crate::kernel::db::{Conn, DbError, take_turns};
 use crate::kernel::id::Id;
 use crate::kernel::rng::{self, CryptoRng};
@@ -181,39 +181,6 @@ pub(super) fn forgive_attempts(conn: &mut Conn, account: &[u8; 32], address: &st
         .filter(sign_in_attempts::address.eq(address));
     diesel::delete(theirs).execute(conn)?;
     Ok(())
-}
-
-/// Makes a link with this code good for the set-up of the first administrator.
-pub fn insert_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp, expires_at: Timestamp) -> Result<(), DbError> {
-    diesel::insert_into(one_time_links::table)
-        .values((
-            one_time_links::digest.eq(digest),
-            one_time_links::purpose.eq("setup"),
-            one_time_links::created_at.eq(now.micros()),
-            one_time_links::expires_at.eq(expires_at.micros()),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Is the set-up link with this digest unused and not expired?
-pub fn is_setup_link_good(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
-    let good = one_time_links::table
-        .filter(one_time_links::digest.eq(digest))
-        .filter(one_time_links::purpose.eq("setup"))
-        .filter(one_time_links::used_at.is_null())
-        .filter(one_time_links::expires_at.gt(now.micros()));
-    Ok(diesel::select(diesel::dsl::exists(good)).get_result(conn)?)
-}
-
-/// Uses up the set-up link with this digest; `false` if it was not good any more.
-pub fn use_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
-    let good = one_time_links::table
-        .filter(one_time_links::digest.eq(digest))
-        .filter(one_time_links::purpose.eq("setup"))
-        .filter(one_time_links::used_at.is_null())
-        .filter(one_time_links::expires_at.gt(now.micros()));
-    Ok(diesel::update(good).set(one_time_links::used_at.eq(now.micros())).execute(conn)? == 1)
 }
 
 /// Holds the site's one row that everything about first users locks, until the end of the transaction.
