@@ -16,7 +16,7 @@ use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
 use crate::kernel::db::{Db, DbError};
 use crate::kernel::rng;
-use crate::kernel::web::{answers, assets, headers};
+use crate::kernel::web::{answers, assets, headers, target};
 use crate::routes;
 use crate::tokens;
 use crate::tokens::door::{Door, Memory};
@@ -189,9 +189,10 @@ fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
     assets::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
 }
 
-/// One line a request: id, peer, method and path without its query, status, bytes, milliseconds.
+/// One line a request: id, peer, method and path without its query and without codes, status, bytes, milliseconds.
 fn access_log() -> middleware::Logger {
-    middleware::Logger::new("%{x-request-id}o %a %{method}xi %U %s %b %D ms")
+    middleware::Logger::new("%{x-request-id}o %a %{method}xi %{path}xi %s %b %D ms")
+        .custom_request_replace("path", |request| target::without_secrets(request.path()).into_owned())
         .custom_request_replace("method", |request| request.method().to_string())
         .log_target(ACCESS_LOG)
 }
