@@ -95,7 +95,11 @@ impl Server {
         let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
         let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
         let static_folder = unpack(&data_dir)?;
-        let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
+        let site_key = db.write_blocking(|conn| {
+            let site_key = accounts::site_key(conn, &mut rng::secure())?;
+            accounts::remember_public_url(conn, &public_url)?;
+            Ok::<_, DbError>(site_key)
+        })?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
 
         let server_clock = clock.clone();

@@ -1,5 +1,7 @@
 //! Who else is here: members come and go, and their tokens go with them.
 
+pub mod invitations;
+
 use crate::accounts::EmailAddress;
 use crate::accounts::User;
 use crate::accounts::store::user_by_email;

@@ -13,6 +13,7 @@
     reason = "a test that can't go on should say where"
 )]
 
+mod account;
 mod api;
 mod api_docs;
 mod api_users;
@@ -32,7 +33,10 @@ mod gateway;
 mod general;
 mod instances;
 mod introspect;
+mod invitations;
+mod links;
 mod model;
+mod new_workspace;
 mod outage;
 mod pages;
 mod proxies;

@@ -79,3 +79,13 @@ pub fn use_up(conn: &mut Conn, purpose: Purpose, digest: &CodeDigest, now: Times
 pub fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, DbError> {
     Ok(diesel::delete(table.filter(links::expires_at.le(now.micros()))).execute(conn)?)
 }
+
+/// Forgets the links by which this user could still have set a new password.
+pub fn drop_resets(conn: &mut Conn, user: &Id) -> Result<(), DbError> {
+    let theirs = table
+        .filter(links::purpose.eq(Purpose::Reset.as_str()))
+        .filter(links::user_uuid.eq(user.as_str()))
+        .filter(links::used_at.is_null());
+    diesel::delete(theirs).execute(conn)?;
+    Ok(())
+}
