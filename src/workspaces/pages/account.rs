@@ -95,6 +95,12 @@ impl AccountPage {
         })
     }
 
+    /// A field's attributes. One that was refused has the focus: the page is long.
+    fn attributes(field: &Field, always: &str) -> String {
+        let focus = if field.error.is_some() { " autofocus" } else { "" };
+        format!("{always}{focus}")
+    }
+
     fn has_others(&self) -> bool {
         self.sessions.iter().any(|session| !session.is_this)
     }
