@@ -105,22 +105,33 @@ async fn check(
         (Verdict::Right, Some((user, hash))) if user.is_active => (Some(user.uuid), Ok((user, hash))),
         (Verdict::Right | Verdict::Wrong, found) => (found.map(|(user, _)| user.uuid), Err(SignInError::Refused)),
     };
-    let (who, is_right) = (client.clone(), outcome.is_ok());
-    let network = client.network();
-    app.db
+    let right = outcome.as_ref().ok().map(|(user, hash)| (user.key, hash.clone()));
+    let (who, network) = (client.clone(), client.network());
+    let is_right = app
+        .db
         .write(move |conn| {
+            // As it is now: a password that was changed while this one waited for its turn opens nothing.
+            let is_right = match &right {
+                Some((user, hash)) => {
+                    let now = store::lock_user(conn, *user)?;
+                    now.is_some_and(|(user, present)| user.is_active && present.0 == hash.0)
+                }
+                None => false,
+            };
             if let (true, Some(account)) = (is_right, &account) {
                 store::forgive_attempts(conn, account, &network)?;
             }
-            let Some(kind) = (if is_right { success } else { Some(EventKind::SignInFailed) }) else { return Ok(()) };
-            Event {
-                actor: somebody.as_ref().map(Id::as_str),
-                client: Some(&who),
-                detail: Some(&network),
-                ..Event::new(now, kind)
+            if let Some(kind) = if is_right { success } else { Some(EventKind::SignInFailed) } {
+                Event {
+                    actor: somebody.as_ref().map(Id::as_str),
+                    client: Some(&who),
+                    detail: Some(&network),
+                    ..Event::new(now, kind)
+                }
+                .record(conn)?;
             }
-            .record(conn)
+            Ok::<_, DbError>(is_right)
         })
         .await?;
-    outcome
+    if is_right { outcome } else { Err(SignInError::Refused) }
 }
