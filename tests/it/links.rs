@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::support::http::Answer;
 use crate::support::{PASSWORD, TABLES, TestServer, plain_settings};
 
@@ -173,11 +175,10 @@ fn db_the_database_holds_no_code_and_forgets_links_that_have_expired() {
     let alice = server.signed_in("alice");
     for path in [server.invite(&alice, "editor"), server.reset_link("bob")] {
         let code = path.rsplit('/').next().unwrap();
-        let hex: String = code.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat();
         let rows = server.db_rows(&TABLES);
-        assert!(!rows.contains(code) && !rows.contains(&hex), "{rows}");
-        use sha2::Digest as _;
-        let digest: String = sha2::Sha256::digest(code).iter().map(|byte| format!("{byte:02X}")).collect();
+        assert!(!rows.contains(code) && !rows.contains(&hex(code.as_bytes())), "{rows}");
+        let digest = hex(&Sha256::digest(code));
         assert!(rows.contains(&digest), "its digest is there: {rows}");
     }
     server.clock.advance(DAY);
