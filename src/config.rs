@@ -112,6 +112,11 @@ pub struct ServerSettings {
     #[arg(long, env = "LATCHKEY_API_RATE", value_name = "N/PERIOD")]
     pub api_rate: Option<ApiRate>,
 
+    /// How many days what happened is remembered: the page Activity, and the table behind it
+    #[arg(long, env = "LATCHKEY_KEEP_EVENTS", default_value_t = 400, value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(30..=36500))]
+    pub keep_events: u32,
+
     /// A server that may ask what a token opens (RFC 7662): its name and the file with its secret; several with commas
     #[arg(
         long = "introspection-client",
@@ -207,6 +212,13 @@ pub enum ConfigError {
 }
 
 impl ServerSettings {
+    /// How long what happened is remembered. At least 30 days: who signed in from where lately protects people from being
+    /// locked out by others' failures.
+    #[must_use]
+    pub fn events_kept(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.keep_events))
+    }
+
     /// The public URL of a server that listens on `listening`, if these settings allow it.
     pub fn public_url(&self, listening: SocketAddr) -> Result<PublicUrl, ConfigError> {
         let url = match &self.public_url {
@@ -279,6 +291,7 @@ mod tests {
             trusted_proxies: Vec::new(),
             allow_insecure_http,
             api_rate: None,
+            keep_events: 400,
             introspection_clients: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@ use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
 use crate::team::invitations::{accept, pages as invitation_pages};
+use crate::team::pages::{self as team_pages, activity, member, oversight, remove, revoke};
 use crate::tokens::overview;
 use crate::tokens::pages::{self as token_pages, create, delete, rename, rotate};
 use crate::workspaces::pages::{self as workspace_pages, account, found};
@@ -81,6 +82,13 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET rotate::show_retire, POST rotate::submit_retire }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
+    "/w/{slug}/settings/activity" { GET activity::show }
+    "/w/{slug}/settings/members" { GET team_pages::list }
+    "/w/{slug}/settings/members/tokens" { GET oversight::list }
+    "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
+    "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
+    "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
+    "/w/{slug}/settings/members/{member}/revoke" { GET revoke::show_all, POST revoke::submit_all }
 }
 
 routes! { API, serve_api, api::other_method, ["", "/"];

@@ -14,7 +14,7 @@ use crate::api::rate::Rate;
 use crate::config::{ConfigError, ServerSettings};
 use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
-use crate::kernel::db::{Db, DbError};
+use crate::kernel::db::{Db, DbError, events};
 use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, headers, target};
 use crate::routes;
@@ -27,7 +27,7 @@ use crate::workspaces::setup;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How often tombstones that are old enough, and links that have expired, are forgotten.
+/// How often tombstones and events that are old enough, and links that have expired, are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// The name of the access log, by which it is turned off.
 const ACCESS_LOG: &str = "latchkey::access";
@@ -82,6 +82,7 @@ pub struct Server {
     uses: Uses,
     db: Db,
     clock: Clock,
+    events_kept: Duration,
 }
 
 impl Server {
@@ -94,6 +95,7 @@ impl Server {
         let public_url = settings.public_url(address)?;
         let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
         let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
+        let events_kept = settings.events_kept();
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| {
             let site_key = accounts::site_key(conn, &mut rng::secure())?;
@@ -143,6 +145,7 @@ impl Server {
             uses,
             db,
             clock: server_clock,
+            events_kept,
         })
     }
 
@@ -160,7 +163,7 @@ impl Server {
 
     /// Serves until stopped; then writes what is still to be written.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { running, uses, db, clock, .. } = self;
+        let Self { running, uses, db, clock, events_kept, .. } = self;
         let tombs = db.clone();
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
@@ -177,6 +180,9 @@ impl Server {
                 }
                 if let Err(error) = tombs.write(move |conn| links::purge(conn, now)).await {
                     log::warn!("links that have expired are not purged yet: {error}");
+                }
+                if let Err(error) = tombs.write(move |conn| events::purge(conn, now - events_kept)).await {
+                    log::warn!("old events are not purged yet: {error}");
                 }
                 rt::time::sleep(PURGE_EVERY).await;
             }

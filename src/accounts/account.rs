@@ -89,7 +89,7 @@ pub fn change_email(
         DbError::Taken(_) => ChangeError::EmailTaken,
         other => other.into(),
     })?;
-    let detail = format!("e-mail address, before: {}", user.email.as_str());
+    let detail = format!("e-mail address from {} to {}", user.email.as_str(), email.as_str());
     Ok(change.record(conn, EventKind::UserChanged, Some(&detail))?)
 }
 
@@ -116,7 +116,7 @@ pub fn end_session(conn: &mut Conn, change: &Change, session: &Id) -> Result<boo
     if !session_store::end(conn, change.user.key, session)? {
         return Ok(false);
     }
-    change.record(conn, EventKind::SignedOut, Some("another session, from the account page"))?;
+    change.record(conn, EventKind::SignedOut, Some("another browser"))?;
     Ok(true)
 }
 
@@ -125,7 +125,7 @@ pub fn end_other_sessions(conn: &mut Conn, change: &Change, this: &Id) -> Result
     lock_user(conn, change.user.key)?;
     let ended = session_store::end_others(conn, change.user.key, this)?;
     if ended > 0 {
-        let detail = format!("{ended} other sessions, from the account page");
+        let detail = format!("{ended} other browsers");
         change.record(conn, EventKind::SignedOut, Some(&detail))?;
     }
     Ok(ended)

@@ -10,6 +10,7 @@ use latchkey::kernel::db::{DatabaseUrl, Db};
 use latchkey::kernel::id::Id;
 use latchkey::kernel::rng;
 use latchkey::kernel::web::client::Client;
+use latchkey::team::{Act, change_role, revoke};
 use latchkey::tokens::expiry::{Expiry, Grace};
 use latchkey::tokens::life::{Rotation, rotate};
 use latchkey::tokens::uses::Uses;
@@ -47,7 +48,7 @@ const DAY: Duration = Duration::from_hours(24);
 fn fill(db: &Db, now: Timestamp) -> Done {
     let password = NewPassword::choose(PASSWORD, None).map_err(|refused| Failure::new(refused.0))?;
     let hash = Passwords::strong().hash_blocking(&password, &mut rng::secure())?;
-    let then = now - 100 * DAY;
+    let then = now - 120 * DAY;
     let mut users = Vec::new();
     for (email, name, role) in PEOPLE {
         let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), then, &mut rng::secure());
@@ -61,13 +62,16 @@ fn fill(db: &Db, now: Timestamp) -> Done {
         new.profile.languages = parse("eng, kin, fra")?;
         new.profile.timezone = parse("Africa/Kigali")?;
         let at = if kind == Kind::Production { then + DAY } else { then };
-        let workspace = db.write_blocking(|conn| add_workspace(conn, &new, None))?;
+        let ada = users.first().map(|(ada, _)| ada.uuid);
+        let workspace = db.write_blocking(|conn| add_workspace(conn, &new, ada.as_ref()))?;
         for (user, role) in &users {
-            db.write_blocking(|conn| add_member(conn, &workspace, user, *role, None, at))?;
+            // Nobody begins as an agent: one becomes it below, and loses a token by that.
+            let role = if kind == Kind::Production && *role == Role::Agent { Role::Editor } else { *role };
+            db.write_blocking(|conn| add_member(conn, &workspace, user, role, ada.as_ref(), at))?;
         }
         workspaces.push(workspace);
     }
-    let [(ada, _), (ben, _), _] = &users[..] else { return Ok(()) };
+    let [(ada, _), (ben, _), (chiara, _)] = &users[..] else { return Ok(()) };
     let [demo, production] = &workspaces[..] else { return Ok(()) };
     let story = Story { db, now };
     let reporting = story.token(ada, production, "Reporting", 20 * DAY, Expiry::Never)?;
@@ -90,10 +94,20 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     let expired = story.token(ben, production, "Nightly export", 35 * DAY, Expiry::Days(30))?;
     story.uses(&expired, 6 * DAY, "203.0.113.9", "curl/8.5.0")?;
     story.tries(&expired, 8 * HOUR, "203.0.113.9", "curl/8.5.0")?;
-    story.token(ben, production, "Forgotten script", 40 * DAY, Expiry::Never)?;
+    story.token(ben, production, "Forgotten script", 95 * DAY, Expiry::Never)?;
     let mut sync = story.token(ben, production, "Warehouse sync", 60 * DAY, Expiry::Never)?;
     story.uses(&sync, 90 * MINUTE, "203.0.113.9", "Go-http-client/2.0")?;
     story.rotate(&mut sync, 20 * MINUTE)?;
+
+    let tablet = story.token(chiara, production, "Field tablet", 90 * DAY, Expiry::Never)?;
+    story.uses(&tablet, 31 * DAY, "198.51.100.77", "okhttp/4.12.0")?;
+    let act = |ago| Ok::<_, Failure>(Act::of(ada, browser(ada)?, now - ago));
+    let demotion = act(12 * DAY)?;
+    db.write_blocking(|conn| change_role(conn, production, &chiara.uuid, Role::Agent, &demotion))?;
+    let lost = story.token(ben, demo, "Lost laptop", 50 * DAY, Expiry::Never)?;
+    story.uses(&lost, 6 * DAY, "203.0.113.9", "python-requests/2.32.3")?;
+    let revocation = act(5 * DAY)?;
+    db.write_blocking(|conn| revoke(conn, demo, &lost.uuid, &revocation))?;
     Ok(())
 }
 
@@ -108,6 +122,7 @@ struct Story<'a> {
 
 struct SampleToken {
     owner: Owner,
+    client: Client,
     uuid: Id,
     value: TokenValue,
 }
@@ -125,21 +140,22 @@ impl Story<'_> {
         let new = NewToken::new(parse(name)?, &value, None, expiry, self.now - ago, &mut rng::secure());
         let owner = self.db.read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?;
         let owner = owner.ok_or_else(|| Failure::new("a demo member is missing"))?;
-        self.db.write_blocking(|conn| create(conn, &owner, &new, None))?;
-        Ok(SampleToken { owner, uuid: new.uuid, value })
+        let client = browser(user)?;
+        self.db.write_blocking(|conn| create(conn, &owner, &new, Some(&client)))?;
+        Ok(SampleToken { owner, client, uuid: new.uuid, value })
     }
 
     /// Rotates with 24 hours of grace and returns the old value.
     fn rotate(&self, token: &mut SampleToken, ago: Duration) -> Result<TokenValue, Failure> {
         let value = TokenValue::generate(&mut rng::secure());
         let rotation = Rotation::to(&value, Grace::Day, None, self.now - ago);
-        self.db.write_blocking(|conn| rotate(conn, &token.owner, &token.uuid, &rotation, None))?;
+        self.db.write_blocking(|conn| rotate(conn, &token.owner, &token.uuid, &rotation, Some(&token.client)))?;
         Ok(std::mem::replace(&mut token.value, value))
     }
 
     fn delete(&self, token: &SampleToken, ago: Duration) -> Done {
         let by = Some((token.owner.user, token.owner.email.clone()));
-        let deletion = Deletion { via: Via::Page, by, client: None, at: self.now - ago };
+        let deletion = Deletion { via: Via::Page, by, client: Some(token.client.clone()), at: self.now - ago };
         self.db.write_blocking(|conn| delete(conn, &token.owner, &token.uuid, &deletion))?;
         Ok(())
     }
@@ -172,6 +188,15 @@ impl Story<'_> {
         let presented = presented.map_err(|_| Failure::new("a demo token is malformed"))?;
         Ok(self.db.read_blocking(|conn| verify::check(conn, &presented, at))?)
     }
+}
+
+/// The browser that somebody uses.
+fn browser(user: &User) -> Result<Client, Failure> {
+    if user.email.as_str() == ADMINISTRATOR {
+        return client("198.51.100.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0");
+    }
+    let windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0";
+    client("203.0.113.44", &format!("{windows} Safari/537.36"))
 }
 
 fn client(ip: &str, agent: &str) -> Result<Client, Failure> {

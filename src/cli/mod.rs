@@ -70,7 +70,7 @@ enum Command {
     /// Workspaces: add, list
     #[command(subcommand)]
     Workspace(people::WorkspaceCommand),
-    /// Members of a workspace: add, remove
+    /// Members of a workspace: add, give another role, remove
     #[command(subcommand)]
     Member(people::MemberCommand),
     /// Tokens: create, rotate, retire, rename, list, delete

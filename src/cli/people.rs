@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use latchkey::accounts::password::{NewPassword, PasswordHash, Passwords};
 use latchkey::accounts::reset::{self, ResetError};
-use latchkey::accounts::{EmailAddress, NewUser, add_user, set_active, set_password, store as accounts};
+use latchkey::accounts::{EmailAddress, NewUser, User, add_user, set_active, set_password, store as accounts};
 use latchkey::kernel::app::PublicUrl;
 use latchkey::kernel::clock::Clock;
 use latchkey::kernel::db::Db;
 use latchkey::kernel::rng;
 use latchkey::kernel::text::Label;
-use latchkey::team::remove_member;
+use latchkey::team::{Act, MemberError, change_role, remove_member};
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Slug, Workspace, add_member, add_workspace, store as workspaces};
 
 use super::{Done, Failure, note, print};
@@ -227,6 +227,18 @@ pub enum MemberCommand {
         #[arg(long, default_value = "editor")]
         role: Role,
     },
+    /// Give a member another role; the tokens of one who becomes an agent are deleted and stop at once
+    Role {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// administrator, editor or agent
+        #[arg(long)]
+        role: Role,
+    },
     /// Remove a member; their tokens in this workspace are deleted and stop at once
     Remove {
         /// The workspace's slug
@@ -248,13 +260,31 @@ pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
             db.write_blocking(|conn| add_member(conn, &workspace, &user, role, None, now))?;
             print(&format!("{} is a member of {} now, as {role}.", email.as_str(), workspace.slug))
         }
+        MemberCommand::Role { workspace, email, role } => {
+            let workspace = find(db, &workspace)?;
+            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let done = db.write_blocking(|conn| change_role(conn, &workspace, &user.uuid, role, &act))?;
+            let stopped = if done.stopped == 0 { String::new() } else { format!("; {} stopped", tokens(done.stopped)) };
+            print(&format!("{} is {role} of {} now{stopped}.", email.as_str(), workspace.slug))
+        }
         MemberCommand::Remove { workspace, email } => {
             let workspace = find(db, &workspace)?;
-            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &email, now))?;
-            let tokens = if stopped == 1 { "1 token" } else { &format!("{stopped} tokens") };
+            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &user.uuid, &act))?;
+            let tokens = tokens(stopped);
             print(&format!("{} is no member of {} any more; {tokens} stopped.", email.as_str(), workspace.slug))
         }
     }
+}
+
+fn tokens(count: usize) -> String {
+    if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") }
+}
+
+/// The user with this address; somebody who has no account is no member either.
+fn find_user(db: &Db, email: &EmailAddress) -> Result<User, MemberError> {
+    let found = db.read_blocking(|conn| accounts::user_by_email(conn, email))?;
+    found.map(|(user, _)| user).ok_or(MemberError::NotAMember)
 }
 
 /// The workspace with this slug, or a failure that says so.

@@ -109,12 +109,12 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
             let tokens = db.read_blocking(|conn| store::of_workspace(conn, workspace.key()))?;
             let lines: Vec<Line<'_>> = tokens
                 .iter()
-                .map(|(token, email)| {
+                .map(|(token, owner)| {
                     let last = token.current.last_use.as_ref();
                     Line {
                         uuid: &token.uuid,
                         name: token.name.as_str(),
-                        email: email.as_str(),
+                        email: owner.email.as_str(),
                         hint: &token.current.hint,
                         created_at: token.created_at,
                         expires_at: token.current.ends_at,

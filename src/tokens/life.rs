@@ -3,7 +3,7 @@
 use super::expiry::{Expiry, Grace};
 use super::value::{TokenValue, ValueDigest};
 use super::verify::End;
-use super::{FormKey, Owner, Token, TokenName, store};
+use super::{FormKey, Owner, Token, TokenName, event, store};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::db::{Conn, DbError, FromDb};
@@ -136,8 +136,9 @@ pub fn rotate(
     }
     store::insert_next_value(conn, &token, rotation, expiry)?;
     let why = if rotation.cause == Cause::Exposure { ", exposed" } else { "" };
-    let detail = format!("{} (rotated, grace {}{why})", token.name.as_str(), rotation.grace);
-    event(owner, uuid, client, &detail, now, EventKind::TokenRotated).record(conn)?;
+    let detail = format!("grace {}{why}", rotation.grace);
+    Event { detail: Some(&detail), ..event(owner, uuid, &token.name, client, now, EventKind::TokenRotated) }
+        .record(conn)?;
     Ok(token.name)
 }
 
@@ -161,8 +162,7 @@ pub fn retire(
     let token = lock_and_find(conn, owner, uuid)?;
     let Some(retiring) = token.retiring(now) else { return Ok(Retired::Before(token.name)) };
     store::end_value(conn, retiring.key, now, End::Retired)?;
-    let detail = format!("{} (old value stopped)", token.name.as_str());
-    event(owner, uuid, client, &detail, now, EventKind::TokenRetired).record(conn)?;
+    event(owner, uuid, &token.name, client, now, EventKind::TokenRetired).record(conn)?;
     Ok(Retired::Now(token.name))
 }
 
@@ -185,8 +185,9 @@ pub fn rename(
         return Err(ChangeError::NameTaken);
     }
     store::rename_token(conn, token.key, name)?;
-    let detail = format!("{} to {}", token.name.as_str(), name.as_str());
-    Ok(event(owner, uuid, client, &detail, now, EventKind::TokenRenamed).record(conn)?)
+    Event { detail: Some(name.as_str()), ..event(owner, uuid, &token.name, client, now, EventKind::TokenRenamed) }
+        .record(conn)?;
+    Ok(())
 }
 
 /// The token, with the membership's row locked: what is read here stays so until the end of the transaction.
@@ -195,22 +196,4 @@ fn lock_and_find(conn: &mut Conn, owner: &Owner, uuid: &Id) -> Result<Token, Cha
         return Err(ChangeError::Missing);
     }
     store::find(conn, owner.membership, uuid)?.ok_or(ChangeError::Missing)
-}
-
-fn event<'a>(
-    owner: &'a Owner,
-    token: &'a Id,
-    client: Option<&'a Client>,
-    detail: &'a str,
-    now: Timestamp,
-    kind: EventKind,
-) -> Event<'a> {
-    Event {
-        actor: Some(owner.user.as_str()),
-        workspace: Some(owner.workspace.as_str()),
-        token: Some(token.as_str()),
-        client,
-        detail: Some(detail),
-        ..Event::new(now, kind)
-    }
 }

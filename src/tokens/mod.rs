@@ -269,15 +269,27 @@ pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Cl
     }
     let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
     store::insert_token(conn, owner.membership, slot, new)?;
-    let event = Event {
-        actor: Some(owner.user.as_str()),
+    Ok(event(owner, &new.uuid, &new.name, client, new.at, EventKind::TokenCreated).record(conn)?)
+}
+
+/// What the owner did to a token; without a client somebody did it for them, on the command line.
+fn event<'a>(
+    owner: &'a Owner,
+    token: &'a Id,
+    name: &'a TokenName,
+    client: Option<&'a Client>,
+    at: Timestamp,
+    kind: EventKind,
+) -> Event<'a> {
+    Event {
+        actor: client.map(|_| owner.user.as_str()),
+        subject: Some(owner.user.as_str()),
         workspace: Some(owner.workspace.as_str()),
-        token: Some(new.uuid.as_str()),
+        token: Some(token.as_str()),
+        token_name: Some(name.as_str()),
         client,
-        detail: Some(new.name.as_str()),
-        ..Event::new(new.at, EventKind::TokenCreated)
-    };
-    Ok(event.record(conn)?)
+        ..Event::new(at, kind)
+    }
 }
 
 /// By what a token was deleted.
@@ -291,9 +303,16 @@ pub enum Via {
     Api,
     /// The member was removed from the workspace.
     Removal,
+    /// The member was given a role that has no tokens.
+    Demotion,
+    /// An administrator of the workspace revoked it.
+    Administrator,
 }
 
 impl Via {
+    const ALL: [Self; 6] =
+        [Self::Page, Self::CommandLine, Self::Api, Self::Removal, Self::Demotion, Self::Administrator];
+
     /// The word in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -302,6 +321,8 @@ impl Via {
             Self::CommandLine => "command line",
             Self::Api => "api",
             Self::Removal => "removal",
+            Self::Demotion => "demotion",
+            Self::Administrator => "administrator",
         }
     }
 }
@@ -309,10 +330,7 @@ impl Via {
 impl FromStr for Via {
     type Err = Refused;
     fn from_str(text: &str) -> Result<Self, Refused> {
-        [Self::Page, Self::CommandLine, Self::Api, Self::Removal]
-            .into_iter()
-            .find(|via| via.as_str() == text)
-            .ok_or_else(|| Refused::because("not a way to delete"))
+        Self::ALL.into_iter().find(|via| via.as_str() == text).ok_or_else(|| Refused::because("not a way to delete"))
     }
 }
 
@@ -351,14 +369,11 @@ pub fn delete(conn: &mut Conn, owner: &Owner, uuid: &Id, deletion: &Deletion) ->
         return Ok(Deleted::Before(name));
     }
     store::delete_token(conn, token, deletion)?;
-    let detail = format!("{} (by {})", name.as_str(), deletion.via.as_str());
+    let kind = if deletion.via == Via::Administrator { EventKind::TokenRevoked } else { EventKind::TokenDeleted };
     Event {
         actor: deletion.by.as_ref().map(|(uuid, _)| uuid.as_str()),
-        workspace: Some(owner.workspace.as_str()),
-        token: Some(uuid.as_str()),
-        client: deletion.client.as_ref(),
-        detail: Some(&detail),
-        ..Event::new(deletion.at, EventKind::TokenDeleted)
+        detail: Some(deletion.via.as_str()),
+        ..event(owner, uuid, &name, deletion.client.as_ref(), deletion.at, kind)
     }
     .record(conn)?;
     Ok(Deleted::Now(name))

@@ -18,7 +18,7 @@ use crate::kernel::db::schema::{memberships, token_values, tokens, users, worksp
 use crate::kernel::db::{Conn, DbError};
 use crate::kernel::id::Id;
 use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceKey, WorkspaceRow};
-use crate::workspaces::{Role, Slug};
+use crate::workspaces::{Role, Slug, Workspace};
 
 crate::text_column!(End, Via);
 
@@ -289,21 +289,53 @@ pub fn owner_of(conn: &mut Conn, uuid: &Id) -> Result<Option<Owner>, DbError> {
     Ok(row.map(|(membership, user, workspace)| Owner::new(MembershipKey(membership), &User::from(user), &workspace)))
 }
 
-/// Every token of a workspace that is not deleted, and whose it is: for the command line.
-pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Token, EmailAddress)>, DbError> {
+/// The owner of a token of a workspace, deleted ones too.
+pub fn owner_in(conn: &mut Conn, workspace: &Workspace, uuid: &Id) -> Result<Option<Owner>, DbError> {
+    let row = tokens::table
+        .inner_join(memberships::table.inner_join(users::table))
+        .filter(memberships::workspace_id.eq(workspace.key.0))
+        .filter(tokens::uuid.eq(uuid.as_str()))
+        .select((tokens::membership_id, USER))
+        .get_result::<(i64, UserRow)>(conn)
+        .optional()?;
+    Ok(row.map(|(membership, user)| Owner::new(MembershipKey(membership), &User::from(user), &workspace.uuid)))
+}
+
+/// Every token of a workspace that is not deleted, and whose it is, by the owners' addresses.
+pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Token, User)>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table)
         .inner_join(memberships::table.inner_join(users::table))
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(tokens::deleted_at.is_null())
         .order((users::email_key, tokens::created_at, tokens::id, token_values::generation.desc()))
-        .select((TOKEN, users::email))
-        .load::<(TokenRow, EmailAddress)>(conn)?;
-    let emails: Vec<EmailAddress> = rows.iter().map(|(_, email)| email.clone()).collect();
-    let mut emails_by_row = rows.iter().map(|(token, _)| token.0.0).zip(emails).collect::<Vec<_>>();
-    emails_by_row.dedup_by_key(|(token, _)| *token);
-    let tokens = gather(rows.into_iter().map(|(token, _)| token).collect());
-    Ok(tokens.into_iter().zip(emails_by_row.into_iter().map(|(_, email)| email)).collect())
+        .select((TOKEN, USER))
+        .load::<(TokenRow, UserRow)>(conn)?;
+    Ok(gather_with_owners(rows))
+}
+
+/// A token of a workspace that is not deleted, and whose it is.
+pub fn find_in(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id) -> Result<Option<(Token, User)>, DbError> {
+    let rows = tokens::table
+        .inner_join(token_values::table)
+        .inner_join(memberships::table.inner_join(users::table))
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(tokens::uuid.eq(uuid.as_str()))
+        .filter(tokens::deleted_at.is_null())
+        .order(token_values::generation.desc())
+        .select((TOKEN, USER))
+        .load::<(TokenRow, UserRow)>(conn)?;
+    Ok(gather_with_owners(rows).pop())
+}
+
+fn gather_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
+    let (tokens, mut owners): (Vec<TokenRow>, Vec<(i64, UserRow)>) = rows
+        .into_iter()
+        .map(|(token, user)| (token.0.0, token, user))
+        .map(|(key, token, user)| (token, (key, user)))
+        .unzip();
+    owners.dedup_by_key(|(token, _)| *token);
+    gather(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
 }
 
 type CallerRow =

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::store::{self, Membership, MembershipKey};
@@ -125,19 +126,22 @@ impl FromRequest for Administrator {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
         let member = Member::from_request(request, payload);
         Box::pin(async move {
             let member = member.await?;
             if member.role.administrates() {
                 return Ok(Self(member));
             }
-            Err(PageError::Forbidden(
-                Notice::new(
-                    "Only administrators can change this",
-                    format!("Nothing was changed. Ask an administrator of {}.", member.workspace.profile.name.as_str()),
-                )
-                .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
-            ))
+            let workspace = member.workspace.profile.name.as_str();
+            let notice = if only_looks {
+                Notice::new("Only administrators can see this", format!("Ask an administrator of {workspace}."))
+            } else {
+                let text = format!("Nothing was changed. Ask an administrator of {workspace}.");
+                Notice::new("Only administrators can change this", text)
+            };
+            let way_on = format!("/w/{}", member.workspace.slug);
+            Err(PageError::Forbidden(notice.with_way_on(way_on, "Back to the workspace")))
         })
     }
 }

@@ -191,11 +191,11 @@ pub fn add_member(
         return Err(AddMemberError::IsMember(present));
     }
     store::insert_membership(conn, workspace.key, user.key, role, now)?;
-    let detail = format!("{} joins as {role}", user.uuid);
     Event {
         actor: actor.map(Id::as_str),
+        subject: Some(user.uuid.as_str()),
         workspace: Some(workspace.uuid.as_str()),
-        detail: Some(&detail),
+        detail: Some(role.as_str()),
         ..Event::new(now, EventKind::MemberAdded)
     }
     .record(conn)?;

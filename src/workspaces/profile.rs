@@ -35,6 +35,25 @@ impl Profile {
             date_style: DateStyle::DayFirst,
         }
     }
+
+    /// What is otherwise than in `before`, in words: `name (Acme to Acme Ltd), time zone (UTC to Africa/Kigali)`.
+    #[must_use]
+    pub fn differences(&self, before: &Self) -> String {
+        let words = [
+            ("name", before.name.as_str(), self.name.as_str()),
+            ("kind", before.kind.as_str(), self.kind.as_str()),
+            ("country", before.country.as_str(), self.country.as_str()),
+            ("languages", before.languages.as_str(), self.languages.as_str()),
+            ("time zone", before.timezone.as_str(), self.timezone.as_str()),
+            ("dates", before.date_style.as_str(), self.date_style.as_str()),
+        ];
+        let said = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+        let changed = words.iter().filter(|(_, from, to)| from != to);
+        changed
+            .map(|(what, from, to)| format!("{what} ({} to {})", said(from), said(to)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
 }
 
 /// Implements reading and writing as one of a few words.

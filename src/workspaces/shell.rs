@@ -14,8 +14,10 @@ pub enum Section {
     General,
     /// Settings: one's own tokens.
     Tokens,
-    /// Settings: links by which others become members.
-    Invitations,
+    /// Settings: who belongs to it, and everybody's tokens.
+    Members,
+    /// Settings: what happened.
+    Activity,
 }
 
 impl Section {
@@ -26,15 +28,16 @@ impl Section {
             Self::Overview => format!("/w/{slug}"),
             Self::General => format!("/w/{slug}/settings"),
             Self::Tokens => format!("/w/{slug}/settings/tokens"),
-            Self::Invitations => format!("/w/{slug}/settings/members/invitations"),
+            Self::Members => format!("/w/{slug}/settings/members"),
+            Self::Activity => format!("/w/{slug}/settings/activity"),
         }
     }
 
     fn is_for(self, role: Role) -> bool {
         match self {
-            Self::Overview | Self::General => true,
+            Self::Overview | Self::General | Self::Activity => true,
             Self::Tokens => role.has_tokens(),
-            Self::Invitations => role.administrates(),
+            Self::Members => role.administrates(),
         }
     }
 }
@@ -107,10 +110,13 @@ impl Shell {
     pub fn around(member: &Member, section: Section) -> Self {
         let slug = &member.workspace.slug;
         let item = |label, it: Section| Item { label, path: it.path(slug), is_here: it == section };
-        let mut settings = vec![item("General", Section::General)];
-        if Section::Tokens.is_for(member.role) {
-            settings.push(item("API Token", Section::Tokens));
-        }
+        let settings = [
+            ("General", Section::General),
+            ("API Token", Section::Tokens),
+            ("Members", Section::Members),
+            ("Activity", Section::Activity),
+        ];
+        let settings = settings.into_iter().filter(|(_, it)| it.is_for(member.role));
         let place = |to: &Membership| Place {
             path: if section.is_for(to.role) { section } else { Section::Overview }.path(&to.workspace.slug),
             is_here: to.key == member.membership,
@@ -123,7 +129,7 @@ impl Shell {
             places: member.memberships.iter().map(place).collect(),
             may_found: may_found(&member.memberships),
             overview: item("Overview", Section::Overview),
-            settings,
+            settings: settings.map(|(label, it)| item(label, it)).collect(),
             email: member.user.email.as_str().to_owned(),
             flash: None,
         }

@@ -21,6 +21,7 @@ mod life;
 mod people;
 #[path = "../it/support/process.rs"]
 mod process;
+mod team;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -159,7 +159,7 @@ fn db_a_changed_address_counts_for_signing_in_and_for_basic_at_once() {
     assert!(alice.get("/account").body.contains("name=\"email\" value=\"Alicia@Example.org\""));
     assert_eq!(server.browser().sign_in(ALICE, PASSWORD).status, 422);
     assert_eq!(server.browser().sign_in("alicia@example.org", PASSWORD).status, 303);
-    assert!(server.db_rows(&["events"]).contains("'e-mail address, before: alice@example.org'"));
+    assert!(server.db_rows(&["events"]).contains("'e-mail address from alice@example.org to Alicia@Example.org'"));
     assert_eq!(change_email(&alice, "alicia@example.org", PASSWORD).status, 303, "letters' case may change");
 }
 

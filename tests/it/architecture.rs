@@ -92,7 +92,7 @@ fn only_stores_and_the_kernel_s_database_name_diesel() {
 #[test]
 fn stores_do_not_know_their_pages() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for feature in ["accounts", "workspaces", "tokens"] {
+    for feature in ["accounts", "workspaces", "tokens", "team"] {
         for path in sources(&src.join(feature)) {
             let file = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.components().any(|folder| folder.as_os_str() == "pages") {

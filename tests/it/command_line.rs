@@ -73,8 +73,9 @@ fn the_help_of_every_command_names_its_options() {
         ("workspace", "add list"),
         ("workspace add", "--slug --name --kind"),
         ("workspace list", "--data-dir"),
-        ("member", "add remove"),
+        ("member", "add role remove"),
         ("member add", "--workspace --email --role"),
+        ("member role", "--workspace --email --role"),
         ("member remove", "--workspace --email"),
         ("token", "create list delete"),
         ("token create", "--workspace --email --name"),
@@ -249,6 +250,20 @@ fn a_removed_member_s_tokens_stop_at_once_and_for_good() {
 }
 
 #[test]
+fn a_member_who_becomes_an_agent_by_command_loses_the_tokens() {
+    let home = home();
+    let server = home.serve();
+    let value = create(&home, BOB, "Reporting");
+    let role = |role: &str| home.done(&["member", "role", "--workspace", "acme", "--email", BOB, "--role", role]);
+    assert_eq!(role("administrator"), "bob@example.org is administrator of acme now.\n");
+    assert_eq!(call(&server, &value).status, 200);
+    assert_eq!(role("agent"), "bob@example.org is agent of acme now; 1 token stopped.\n");
+    assert_eq!(call(&server, &value).status, 401);
+    role("editor");
+    assert_eq!(call(&server, &value).status, 401, "a deleted token came back");
+}
+
+#[test]
 fn a_token_is_created_as_one_line_that_opens_the_api() {
     let home = home();
     let server = home.serve();
@@ -328,6 +343,8 @@ fn what_is_there_already_or_unknown_is_one_clear_line() {
         ("member remove --workspace acme --email charlie@example.org", "not a member"),
         ("member remove --workspace nowhere --email alice@example.org", "no workspace with the slug nowhere"),
         ("member remove --workspace acme --email alice@example.org", "only administrator"),
+        ("member role --workspace acme --email alice@example.org --role editor", "only administrator"),
+        ("member role --workspace acme --email charlie@example.org --role editor", "not a member"),
         ("token create --workspace acme --email alice@example.org --name REPORTING", "name"),
         (
             "token create --workspace acme --email charlie@example.org --name Other",
@@ -369,6 +386,9 @@ fn bad_settings_are_refused_before_anything_is_served() {
     refused(&["--listen", "127.0.0.1:0", "--public-url", "http://x.example"], "--allow-insecure-http");
     refused(&["--public-url", "tokens.example"], "--public-url");
     refused(&["--trusted-proxies", "junk"], "neither an address nor a network");
+    for days in ["29", "0", "-1", "junk", "1e9", "36501"] {
+        refused(&[&format!("--keep-events={days}")], "--keep-events");
+    }
     refused(&["--database-url", "mysql://u:secretpw@h/x"], "mysql");
     refused(&["user", "list", "--database-url", "mysql://u:secretpw@h/x"], "mysql");
     refused(&["--database-url=postgress://u:secretpw@h/x", "migrate"], "postgress");

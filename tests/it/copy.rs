@@ -37,8 +37,10 @@ const PEOPLE: &str = "
         created_at + 9, '192.0.2.' || (id % 250), 'agent ' || id, id % 9, created_at + 10, '2001:db8::' || (id % 250),
         'try ' || id
     FROM tokens, (SELECT 1 AS generation UNION SELECT 2) g WHERE slot IN (1, 3) AND name_key LIKE 'token %';
-    INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail)
-    SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id
+    INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail, action, actor_name, actor_email, subject,
+        subject_name, subject_email, token_name)
+    SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id,
+        'action', 'actor name', 'actor email', 'subject ' || id, 'subject name', 'subject email', name
     FROM tokens;
     INSERT INTO events (at, kind) VALUES (1, 'authn_login_fail');
     INSERT INTO one_time_links VALUES (x'00ff27', 'l', 'invitation', 'w', 'editor', 'n', 'u', 'by', 'f', 1, 2, 3);

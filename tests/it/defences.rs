@@ -69,11 +69,15 @@ impl Story {
                 (form(&[("grace", "24h"), ("form_key", "0123456789abcdefABCDEF")]), 201)
             }
             "/w/{slug}/settings/tokens/{uuid}/retire" => (Vec::new(), 303),
+            "/w/{slug}/settings/members/{member}" => (form(&[("role", "administrator")]), 303),
             "/logout"
             | "/account/sessions/end"
             | "/account/sessions/{uuid}/end"
+            | "/w/{slug}/settings/tokens/{uuid}/delete"
             | "/w/{slug}/settings/members/invitations/{uuid}/revoke"
-            | "/w/{slug}/settings/tokens/{uuid}/delete" => (Vec::new(), 303),
+            | "/w/{slug}/settings/members/tokens/{uuid}/revoke"
+            | "/w/{slug}/settings/members/{member}/remove"
+            | "/w/{slug}/settings/members/{member}/revoke" => (Vec::new(), 303),
             other => panic!("{other} has no form here: say which it takes"),
         }
     }
@@ -271,19 +275,26 @@ fn db_a_head_may_be_sixteen_kib_long() {
 }
 
 #[test]
-fn db_the_fullest_page_weighs_less_than_30_kb_with_all_it_needs() {
+fn db_the_fullest_pages_weigh_less_than_30_kb_with_all_they_need() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     for name in ["Reporting", "Partner system", "Survey import"] {
         server.create_token(&alice, "acme", name);
     }
-    let page = alice.get("/w/acme/settings/tokens");
-    let mut weight = page.body.len();
-    for asset in page.body.split('"').filter(|it| it.starts_with("/static/")).collect::<std::collections::BTreeSet<_>>()
-    {
-        let head = format!("GET {asset} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
-        weight += http::raw_bytes(server.address, head.as_bytes()).len();
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "");
+    for nth in 0..50 {
+        server.clock.advance(std::time::Duration::from_secs(1));
+        alice.post(&path, &[("name", &format!("Warehouse report {nth}"))]);
     }
-    assert!(weight < 30_000, "{weight} bytes");
-    assert!(page.header("content-encoding").is_empty(), "a page may show a secret");
+    for path in ["/w/acme/settings/tokens", "/w/acme/settings/activity"] {
+        let page = alice.get(path);
+        let mut weight = page.body.len();
+        let assets = page.body.split('"').filter(|it| it.starts_with("/static/"));
+        for asset in assets.collect::<std::collections::BTreeSet<_>>() {
+            let head = format!("GET {asset} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+            weight += http::raw_bytes(server.address, head.as_bytes()).len();
+        }
+        assert!(weight < 30_000, "{path}: {weight} bytes");
+        assert!(page.header("content-encoding").is_empty(), "a page may show a secret");
+    }
 }

@@ -46,7 +46,7 @@ fn db_a_new_person_joins_by_a_link_and_is_signed_in() {
     assert_dead(&server.browser().post(&path, &KIM));
     assert!(open(&alice).contains("There are none."));
     let events = server.db_rows(&["events"]);
-    for kind in ["privilege_invitation_created", "privilege_invitation_used", "user_created", "joins as editor"] {
+    for kind in ["privilege_invitation_created", "privilege_invitation_used", "user_created", "member_added"] {
         assert!(events.contains(kind), "{kind}: {events}");
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod account;
+mod activity;
 mod api;
 mod api_docs;
 mod api_users;
@@ -35,9 +36,11 @@ mod instances;
 mod introspect;
 mod invitations;
 mod links;
+mod members;
 mod model;
 mod new_workspace;
 mod outage;
+mod oversight;
 mod pages;
 mod proxies;
 mod rate;

@@ -183,7 +183,7 @@ impl World<'_> {
         for (member, owner) in self.owners.iter().enumerate() {
             let live = self.tokens.iter().filter(|it| it.member == member && !it.is_deleted).count();
             let listed = db.read_blocking(|conn| store::of_workspace(conn, self.workspaces[member])).unwrap();
-            let theirs = listed.iter().filter(|(_, email)| email.as_str() == owner.email).count();
+            let theirs = listed.iter().filter(|(_, user)| user.email.as_str() == owner.email).count();
             prop_assert_eq!(theirs, live);
             prop_assert!(live <= 3);
         }

@@ -32,7 +32,7 @@ fn db_an_administrator_makes_a_workspace_and_lands_in_it() {
     server.create_token(&alice, "leaves", "Reporting");
     assert_eq!(server.signed_in("bob").get("/w/leaves").status, 404, "nobody else is in it");
     let events = server.db_rows(&["events"]);
-    assert!(events.contains("'workspace_created'") && events.contains("joins as administrator"), "{events}");
+    assert!(events.contains("'workspace_created'") && events.contains("'member_added'"), "{events}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::{TestServer, plain_settings};
 const PEOPLE: [&str; 5] = ["nobody", "charlie", "dave", "bob", "alice"];
 
 /// What each of [`PEOPLE`] is answered, in this order: a row for every method of every route. `{uuid}` is a token, an
-/// invitation or another session of Alice's, `{code}` a link that works; forms are sent empty.
+/// invitation or another session of Alice's, `{member}` is Bob, `{code}` a link that works; forms are sent empty.
 const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/", [303, 303, 303, 303, 303]),
     ("GET", "/setup", [404, 404, 404, 404, 404]),
@@ -56,6 +56,17 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/w/{slug}/settings/tokens/{uuid}/retire", [303, 404, 403, 404, 303]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 303]),
+    ("GET", "/w/{slug}/settings/activity", [303, 404, 200, 200, 200]),
+    ("GET", "/w/{slug}/settings/members", [303, 404, 403, 403, 200]),
+    ("GET", "/w/{slug}/settings/members/tokens", [303, 404, 403, 403, 200]),
+    ("GET", "/w/{slug}/settings/members/tokens/{uuid}/revoke", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/tokens/{uuid}/revoke", [303, 404, 403, 403, 303]),
+    ("GET", "/w/{slug}/settings/members/{member}", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/{member}", [303, 404, 403, 403, 422]),
+    ("GET", "/w/{slug}/settings/members/{member}/remove", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/{member}/remove", [303, 404, 403, 403, 303]),
+    ("GET", "/w/{slug}/settings/members/{member}/revoke", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/{member}/revoke", [303, 404, 403, 403, 303]),
 ];
 
 fn person(server: &TestServer, name: &str) -> Browser {
@@ -75,6 +86,8 @@ fn places(page: &Answer) -> Vec<&str> {
 
 #[test]
 fn db_every_page_is_for_whom_it_is_for() {
+    let members = "SELECT CAST(count(*) AS TEXT) AS text FROM memberships WHERE removed_at IS NULL AND role = CASE \
+                   WHEN user_id IN (SELECT id FROM users WHERE name = 'Bob') THEN 'editor' ELSE role END";
     let mut rows: BTreeMap<_, _> = ROWS.iter().map(|(method, path, statuses)| ((*method, *path), statuses)).collect();
     for (path, method) in PAGES.iter().flat_map(|(path, methods)| methods.iter().map(move |method| (path, method))) {
         let statuses = rows.remove(&(*method, *path)).unwrap_or_else(|| panic!("{method} {path} has no row"));
@@ -90,6 +103,7 @@ fn db_every_page_is_for_whom_it_is_for() {
                 assert!(answer.header("location").starts_with("/login?next=%2Fw%2Facme"), "{method} {path}");
             }
             if *name != "alice" {
+                assert_eq!(server.rows(members), ["6"], "{name}: {method} {path}");
                 assert_eq!(server.call(&value).status, 200, "{name} did Alice no harm by {method} {path}");
             }
         }
@@ -164,6 +178,10 @@ fn db_every_signed_in_page_says_which_workspace_and_kind_it_is_of() {
             (format!("/w/{slug}/settings"), "General · "),
             (format!("/w/{slug}/settings/tokens"), "API Token · "),
             (format!("/w/{slug}/settings/tokens/new"), "Create token · "),
+            (format!("/w/{slug}/settings/members"), "Members · "),
+            (format!("/w/{slug}/settings/members/tokens"), "Everybody’s tokens · "),
+            (format!("/w/{slug}/settings/members/{}", server.uuid_of("bob")), "Bob · "),
+            (format!("/w/{slug}/settings/activity"), "Activity · "),
             (delete, "Delete token Reporting · "),
         ] {
             let page = alice.get(&path);
@@ -195,6 +213,9 @@ fn db_the_switcher_stays_on_the_page_where_the_role_allows_it() {
         (&alice, "/w/acme-demo/settings/tokens", ["/w/acme/settings/tokens", "/w/acme-demo/settings/tokens"]),
         (&alice, "/w/acme/settings/tokens/new", ["/w/acme/settings/tokens", "/w/acme-demo/settings/tokens"]),
         (&alice, &one_token, ["/w/acme/settings/tokens", "/w/acme-demo/settings/tokens"]),
+        (&alice, "/w/acme/settings/members", ["/w/acme/settings/members", "/w/acme-demo/settings/members"]),
+        (&alice, "/w/acme/settings/members/tokens", ["/w/acme/settings/members", "/w/acme-demo/settings/members"]),
+        (&dave, "/w/daves/settings/activity", ["/w/acme/settings/activity", "/w/daves/settings/activity"]),
         (&dave, "/w/daves/settings", ["/w/acme/settings", "/w/daves/settings"]),
         (&dave, "/w/daves/settings/tokens", ["/w/acme", "/w/daves/settings/tokens"]),
         (&dave, "/w/acme", ["/w/acme", "/w/daves"]),
@@ -203,7 +224,22 @@ fn db_the_switcher_stays_on_the_page_where_the_role_allows_it() {
         let mut places = places(&page);
         places.sort_by_key(|place| !place.starts_with("/w/acme/") && *place != "/w/acme");
         assert_eq!(places, expected, "from {path}");
-        assert_eq!(page.body.matches("aria-current=\"true\"").count(), 1, "{path}");
+        let places = page.between("<div class=\"places\">", "</div>").unwrap();
+        assert_eq!(places.matches("aria-current=\"true\"").count(), 1, "{path}");
+    }
+}
+
+#[test]
+fn db_the_menu_has_what_the_role_allows() {
+    let server = TestServer::start();
+    for (name, items) in [
+        ("alice", "General API Token Members Activity"),
+        ("bob", "General API Token Activity"),
+        ("dave", "General Activity"),
+    ] {
+        let page = server.signed_in(name).get("/w/acme");
+        let menu = page.between("<div class=\"menu\"", "</div>").unwrap();
+        assert_eq!(crate::support::http::read(menu).split_once("\"settings\" ").unwrap().1, items, "{name}");
     }
 }
 
@@ -263,7 +299,8 @@ fn db_a_method_that_a_page_does_not_take_is_refused_with_those_it_does() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     for (path, methods) in PAGES {
-        let real = path.replace("{slug}", "acme").replace("{uuid}", "0199c2b4-0000-7000-8000-000000000000");
+        let nobody_s = "0199c2b4-0000-7000-8000-000000000000";
+        let real = path.replace("{slug}", "acme").replace("{uuid}", nobody_s).replace("{member}", nobody_s);
         let allow: Vec<_> = methods.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { method }).collect();
         for method in ["GET", "POST", "PUT", "DELETE"].iter().filter(|method| !methods.contains(method)) {
             let answer = alice.send(method, &real, &[("Sec-Fetch-Site", "same-origin")], &[], Vec::new());

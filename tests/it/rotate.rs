@@ -211,8 +211,11 @@ fn db_an_exposed_token_gets_a_new_value_in_one_step() {
     assert_eq!((answer.status, server.call(&leaked).status, server.call(answer.value()).status), (201, 401, 200));
     assert_eq!(server.rows("SELECT end_reason AS text FROM token_values WHERE end_reason IS NOT NULL"), ["exposed"]);
     assert_eq!(
-        server.rows("SELECT detail AS text FROM events WHERE kind = 'authn_token_created' ORDER BY id"),
-        ["Reporting", "Reporting (rotated, grace none, exposed)"]
+        server.rows(
+            "SELECT token_name || coalesce(': ' || detail, '') AS text FROM events \
+             WHERE kind = 'authn_token_created' ORDER BY id"
+        ),
+        ["Reporting", "Reporting: grace none, exposed"]
     );
 }
 

@@ -332,5 +332,12 @@ tables! {
         ip: Option<String>,
         agent: Option<String>,
         detail: Option<String>,
+        action: String,
+        actor_name: Option<String>,
+        actor_email: Option<String>,
+        subject: Option<String>,
+        subject_name: Option<String>,
+        subject_email: Option<String>,
+        token_name: Option<String>,
     }
 }

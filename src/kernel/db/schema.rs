@@ -137,6 +137,13 @@ diesel::table! {
         ip -> Nullable<Text>,
         agent -> Nullable<Text>,
         detail -> Nullable<Text>,
+        action -> Text,
+        actor_name -> Nullable<Text>,
+        actor_email -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        subject_name -> Nullable<Text>,
+        subject_email -> Nullable<Text>,
+        token_name -> Nullable<Text>,
     }
 }
 

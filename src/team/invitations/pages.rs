@@ -72,11 +72,10 @@ impl InvitationsPage {
     async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
         let (workspace, now) = (member.workspace.clone(), app.clock.now());
         let open = app.db.read(move |conn| store::open(conn, workspace.key(), &workspace.uuid, now)).await?;
-        let path = Section::Invitations.path(&member.workspace.slug);
         Ok(Self {
-            shell: Shell::around(member, Section::Invitations),
-            members_path: path.trim_end_matches("/invitations").to_owned(),
-            path,
+            shell: Shell::around(member, Section::Members),
+            members_path: Section::Members.path(&member.workspace.slug),
+            path: path_of(member),
             rows: open.iter().map(Row::of).collect(),
             role: Field::of(Role::Editor.as_str()),
             note: Field::default(),
@@ -94,6 +93,10 @@ impl InvitationsPage {
             (Role::Agent, "Works, without tokens."),
         ]
     }
+}
+
+fn path_of(member: &Member) -> String {
+    format!("{}/invitations", Section::Members.path(&member.workspace.slug))
 }
 
 /// `GET /w/{slug}/settings/members/invitations`
@@ -146,7 +149,7 @@ pub async fn submit(
 
 /// `GET …/invitations/{uuid}/revoke`, where signing in leads: the list with its buttons.
 pub async fn back(Administrator(member): Administrator) -> HttpResponse {
-    page::see_other(&Section::Invitations.path(&member.workspace.slug))
+    page::see_other(&path_of(&member))
 }
 
 /// `POST …/invitations/{uuid}/revoke`
@@ -159,7 +162,7 @@ pub async fn submit_revoke(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let uuid: Id = path.1.parse().map_err(|_| PageError::NotFound)?;
-    let list = Section::Invitations.path(&member.workspace.slug);
+    let list = path_of(&member);
     let host = Host { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
     match app.db.write(move |conn| revoke(conn, &host, &uuid)).await {
         Ok(true) => {

@@ -162,6 +162,8 @@ pub struct DeletedRow {
     pub name: String,
     /// The last characters of its last value.
     pub hint: String,
+    /// What was done to it: `Deleted`, `Revoked`.
+    pub verb: &'static str,
     /// When it was deleted.
     pub at: Moment,
     /// Who deleted it, and by what.
@@ -181,10 +183,13 @@ impl DeletedRow {
             Via::CommandLine => " from the command line",
             Via::Api => " through the API, with the token itself",
             Via::Removal => " with its owner’s membership",
+            Via::Demotion => " when its owner became an agent",
+            Via::Administrator => ", an administrator of this workspace",
         };
         Some(Self {
             name: token.name.as_str().to_owned(),
             hint: token.current.hint.clone(),
+            verb: if *via == Via::Administrator { "Revoked" } else { "Deleted" },
             at: Moment::of(*at),
             how: format!("{by}{through}"),
             tried: token.values().filter_map(|value| TriedLine::of(value, value.ends_at.unwrap_or(*at))).collect(),

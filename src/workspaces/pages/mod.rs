@@ -208,18 +208,18 @@ pub async fn submit_general(
     let profile = Profile { name, kind, country, languages, timezone, date_style };
     if profile != member.workspace.profile {
         let now = app.clock.now();
-        let Workspace { key, uuid, profile: before, slug } = member.workspace.clone();
+        let Workspace { key, uuid, profile: before, .. } = member.workspace.clone();
         let said = profile.clone();
         app.db
             .write(move |conn| {
                 store::lock_workspace(conn, key)?;
                 store::update_profile(conn, key, &said)?;
-                let detail = (before.kind != said.kind).then(|| format!("{slug}: {} to {}", before.kind, said.kind));
+                let detail = said.differences(&before);
                 Event {
                     actor: Some(member.user.uuid.as_str()),
                     workspace: Some(uuid.as_str()),
                     client: Some(&client),
-                    detail: detail.as_deref(),
+                    detail: Some(&detail),
                     ..Event::new(now, EventKind::WorkspaceChanged)
                 }
                 .record(conn)?;

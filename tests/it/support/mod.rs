@@ -71,6 +71,7 @@ pub fn plain_settings() -> ServerSettings {
         trusted_proxies: Vec::new(),
         allow_insecure_http: false,
         api_rate: None,
+        keep_events: 400,
         introspection_clients: Vec::new(),
     }
 }
@@ -204,6 +205,26 @@ impl TestServer {
         browser
     }
 
+    /// The identifier of somebody.
+    pub fn uuid_of(&self, name: &str) -> String {
+        self.rows(&format!("SELECT uuid AS text FROM users WHERE email_key = '{name}@example.org'")).remove(0)
+    }
+
+    /// Makes `bob` or another a member of `acme` as the command line does.
+    pub fn add_to_acme(&self, name: &str, role: Role) {
+        let email = format!("{name}@example.org").parse().unwrap();
+        let (user, workspace) = self
+            .db
+            .read_blocking(|conn| {
+                let user = latchkey::accounts::store::user_by_email(conn, &email)?.unwrap().0;
+                let workspace =
+                    latchkey::workspaces::store::workspace_by_slug(conn, &"acme".parse().unwrap())?.unwrap();
+                Ok::<_, DbError>((user, workspace))
+            })
+            .unwrap();
+        self.add_member(&user, &workspace, role);
+    }
+
     /// Lets what was collected of tokens' use be written now.
     pub fn flush(&self) {
         self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
@@ -243,7 +264,8 @@ impl TestServer {
         format!("/reset/{}", code.reveal())
     }
 
-    /// The route with real things in it: the workspace `acme`; a token, an invitation, and another session of Alice's;
+    /// The route with real things in it: the workspace `acme`; a token, an invitation, and another session of Alice's; Bob
+    /// as a member;
     /// the code of an invitation, or of a link to reset Bob's password.
     pub fn real_path(&self, route: &str, alice: &Browser) -> String {
         let path = route.replace("{slug}", "acme");
@@ -259,6 +281,9 @@ impl TestServer {
             self.invite(alice, "editor");
             let page = alice.get("/w/acme/settings/members/invitations");
             path.replace("{uuid}", page.between("members/invitations/", "/revoke\"").unwrap())
+        } else if path.contains("{member}") {
+            self.create_token(&self.signed_in("bob"), "acme", "Reporting");
+            path.replace("{member}", &self.uuid_of("bob"))
         } else if path.contains("{uuid}") {
             self.create_token(alice, "acme", "Reporting");
             path.replace("{uuid}", alice.delete_path("acme", "Reporting").split('/').nth(5).unwrap())

@@ -1,0 +1,10 @@
+DROP INDEX events_subject;
+DROP INDEX events_workspace;
+CREATE INDEX events_workspace ON events (workspace, id);
+ALTER TABLE events DROP COLUMN token_name;
+ALTER TABLE events DROP COLUMN subject_email;
+ALTER TABLE events DROP COLUMN subject_name;
+ALTER TABLE events DROP COLUMN subject;
+ALTER TABLE events DROP COLUMN actor_email;
+ALTER TABLE events DROP COLUMN actor_name;
+ALTER TABLE events DROP COLUMN action;

@@ -1,0 +1,66 @@
+//! Removing a member.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::member::refuse;
+use super::{Person, TeamPath, count, find, id};
+use crate::accounts::session::BrowserSession;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::Form;
+use crate::kernel::web::page;
+use crate::team::{Act, MemberError, remove_member};
+use crate::tokens::pages::row::ExpiryLine;
+use crate::workspaces::extract::Administrator;
+use crate::workspaces::shell::{Section, Shell};
+
+#[derive(Template)]
+#[template(path = "team/remove.html")]
+struct RemovePage {
+    shell: Shell,
+    members_path: String,
+    person: Person,
+}
+
+/// `GET /w/{slug}/settings/members/{member}/remove`: asks, where a dialog can't.
+pub async fn show(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+) -> Result<HttpResponse, PageError> {
+    let found = find(&app, &reader, &path).await?;
+    if found.is_last {
+        return refuse(&app, &reader, &path).await;
+    }
+    Ok(page::ok(&RemovePage {
+        shell: Shell::around(&reader, Section::Members),
+        members_path: Section::Members.path(&reader.workspace.slug),
+        person: found.person,
+    }))
+}
+
+/// `POST /w/{slug}/settings/members/{member}/remove`
+pub async fn submit(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let (workspace, user) = (reader.workspace.clone(), id(&path)?);
+    let act = Act::of(&reader.user, client, app.clock.now());
+    let (removed, stopped) = match app.db.write(move |conn| remove_member(conn, &workspace, &user, &act)).await {
+        Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
+        done => done?,
+    };
+    let tokens = if stopped == 0 { String::new() } else { format!(" {} stopped.", count(stopped)) };
+    let workspace = reader.workspace.profile.name.as_str();
+    session.flash(&format!("{} is no member of {workspace} any more.{tokens}", removed.name.as_str()))?;
+    // Who left has another workspace to go to, or none.
+    let is_self = removed.uuid == reader.user.uuid;
+    let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };
+    Ok(page::see_other(&next))
+}

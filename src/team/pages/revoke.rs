@@ -1,0 +1,114 @@
+//! Revoking a token of anybody's, or all that a member has.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::{Person, TeamPath, count, find, id, tokens_path};
+use crate::accounts::session::BrowserSession;
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::Form;
+use crate::kernel::web::page;
+use crate::team::{Act, revoke, revoke_all};
+use crate::tokens::pages::row::{ExpiryLine, Row};
+use crate::tokens::{Deleted, store as tokens};
+use crate::workspaces::extract::Administrator;
+use crate::workspaces::shell::{Section, Shell};
+
+#[derive(Template)]
+#[template(path = "team/revoke.html")]
+struct RevokePage {
+    shell: Shell,
+    members_path: String,
+    tokens_path: String,
+    row: Row,
+    /// Whose it is.
+    owner: String,
+    email: String,
+}
+
+/// `GET /w/{slug}/settings/members/tokens/{uuid}/revoke`: asks, and says what breaks.
+pub async fn show(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+) -> Result<HttpResponse, PageError> {
+    let (workspace, uuid) = (reader.workspace.key, id(&path)?);
+    let found = app.db.read(move |conn| tokens::find_in(conn, workspace, &uuid)).await?;
+    let (token, owner) = found.ok_or(PageError::NotFound)?;
+    let members_path = Section::Members.path(&reader.workspace.slug);
+    let tokens_path = tokens_path(&members_path);
+    Ok(page::ok(&RevokePage {
+        shell: Shell::around(&reader, Section::Members),
+        row: Row::of(&token, &tokens_path, app.clock.now()),
+        owner: owner.name.as_str().to_owned(),
+        email: owner.email.as_str().to_owned(),
+        members_path,
+        tokens_path,
+    }))
+}
+
+/// `POST /w/{slug}/settings/members/tokens/{uuid}/revoke`
+pub async fn submit(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let (workspace, uuid) = (reader.workspace.clone(), id(&path)?);
+    let act = Act::of(&reader.user, client, app.clock.now());
+    let said = match app.db.write(move |conn| revoke(conn, &workspace, &uuid, &act)).await? {
+        Deleted::Now(name) => format!("Token {} revoked.", name.as_str()),
+        // A second click, another administrator, or its owner: what was asked is done.
+        Deleted::Before(name) => format!("Token {} was deleted before.", name.as_str()),
+        Deleted::Missing => return Err(PageError::NotFound),
+    };
+    session.flash(&said)?;
+    Ok(page::see_other(&tokens_path(&Section::Members.path(&reader.workspace.slug))))
+}
+
+#[derive(Template)]
+#[template(path = "team/revoke_all.html")]
+struct RevokeAllPage {
+    shell: Shell,
+    members_path: String,
+    person: Person,
+}
+
+/// `GET /w/{slug}/settings/members/{member}/revoke`: asks, where a dialog can't.
+pub async fn show_all(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+) -> Result<HttpResponse, PageError> {
+    let person = find(&app, &reader, &path).await?.person;
+    Ok(page::ok(&RevokeAllPage {
+        shell: Shell::around(&reader, Section::Members),
+        members_path: Section::Members.path(&reader.workspace.slug),
+        person,
+    }))
+}
+
+/// `POST /w/{slug}/settings/members/{member}/revoke`
+pub async fn submit_all(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let (workspace, user) = (reader.workspace.clone(), id(&path)?);
+    let act = Act::of(&reader.user, client, app.clock.now());
+    let (owner, stopped) = app.db.write(move |conn| revoke_all(conn, &workspace, &user, &act)).await?;
+    let name = owner.name.as_str();
+    session.flash(&match stopped {
+        0 => format!("{name} has no tokens here."),
+        _ => format!("{} of {name} revoked.", count(stopped)),
+    })?;
+    let members_path = Section::Members.path(&reader.workspace.slug);
+    Ok(page::see_other(&format!("{members_path}/{}", owner.uuid)))
+}

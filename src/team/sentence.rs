@@ -1,0 +1,295 @@
+//! What happened, told in a sentence.
+
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::events::EventKind;
+use crate::tokens::Via;
+use crate::tokens::expiry::Grace;
+use crate::workspaces::Role;
+
+/// A person as an event knows them, by what they were called then.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The user's identifier.
+    pub uuid: String,
+    /// Their name; what was recorded first has none.
+    pub name: Option<String>,
+    /// Their address.
+    pub email: Option<String>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// When.
+    pub at: Timestamp,
+    /// What; `None` for what was recorded in the vocabulary's words alone.
+    pub kind: Option<EventKind>,
+    /// What, in the words of the OWASP Logging Vocabulary.
+    pub word: String,
+    /// Who did it.
+    pub actor: Option<Named>,
+    /// To whom, or to whose token.
+    pub subject: Option<Named>,
+    /// The name of the token.
+    pub token: Option<String>,
+    /// What else.
+    pub detail: Option<String>,
+    /// From which address.
+    pub ip: Option<String>,
+    /// By which browser or program.
+    pub agent: Option<String>,
+}
+
+/// A piece of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The words.
+    pub text: String,
+    /// Are they a name?
+    pub is_name: bool,
+}
+
+/// Puts a sentence together of plain words and names.
+struct Sentence(Vec<Part>);
+
+impl Sentence {
+    fn of(name: &str) -> Self {
+        Self(Vec::new()).name(name)
+    }
+
+    fn opening(text: &str) -> Self {
+        Self(Vec::new()).plain(text)
+    }
+
+    fn name(mut self, name: &str) -> Self {
+        self.0.push(Part { text: name.to_owned(), is_name: true });
+        self
+    }
+
+    fn plain(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Part { text: text.into(), is_name: false });
+        self
+    }
+}
+
+/// Who has the command line.
+const OPERATOR: &str = "The operator";
+
+impl Happening {
+    /// What happened, as a sentence without its full stop.
+    #[must_use]
+    pub fn sentence(&self) -> Vec<Part> {
+        // What concerns an account names it as the one who did it, whoever did.
+        let actor = self.who();
+        let detail = self.detail.as_deref().unwrap_or_default();
+        let did = |words: String| Sentence::of(actor).plain(words);
+        let happened = match self.kind {
+            None => did(format!(": {} {detail}", self.word)),
+            Some(EventKind::TokenCreated) => self.to_token("created token"),
+            Some(EventKind::TokenRotated) => self.rotated(detail),
+            Some(EventKind::TokenRetired) => self.to_token("stopped the old value of token"),
+            Some(EventKind::TokenRenamed) => self.to_token("renamed token").plain(" to ").name(detail),
+            Some(EventKind::TokenRevoked) => self.to_token("revoked token"),
+            Some(EventKind::TokenDeleted) => self.deleted(detail),
+            Some(EventKind::MemberAdded) if self.is_own() => did(format!(" joined as {}", role(detail))),
+            Some(EventKind::MemberAdded) => self.to_member("added").plain(format!(" as {}", role(detail))),
+            Some(EventKind::MemberRoleChanged) if self.is_own() => {
+                did(format!(" changed their own role{}", roles(detail)))
+            }
+            Some(EventKind::MemberRoleChanged) => self.to_member("changed the role of").plain(roles(detail)),
+            Some(EventKind::MemberRemoved) if self.is_own() => did(" left the workspace".to_owned()),
+            Some(EventKind::MemberRemoved) => self.to_member("removed"),
+            Some(EventKind::InvitationMade) => {
+                let word = detail.rsplit(" as ").next().unwrap_or_default();
+                did(format!(" made an invitation as {}", role(word)))
+            }
+            Some(EventKind::InvitationUsed) => did(" used an invitation".to_owned()),
+            Some(EventKind::InvitationRevoked) => did(" revoked an invitation".to_owned()),
+            Some(EventKind::WorkspaceCreated) => did(format!(" made this {detail} workspace")),
+            Some(EventKind::WorkspaceChanged) => did(format!(" changed the settings: {detail}")),
+            Some(EventKind::SignInSucceeded) => did(" signed in".to_owned()),
+            Some(EventKind::SignInFailed) => Sentence::opening("A sign-in as ").name(actor).plain(" failed"),
+            Some(EventKind::SignInLocked) => {
+                Sentence::opening("A sign-in as ").name(actor).plain(" was refused, after too many that failed")
+            }
+            Some(EventKind::SignedOut) if detail.is_empty() => did(" signed out".to_owned()),
+            Some(EventKind::SignedOut) => did(format!(" signed out {detail}")),
+            Some(EventKind::PasswordChanged) if detail == "command line" => {
+                Sentence::of(OPERATOR).plain(" gave ").name(actor).plain(" a new password")
+            }
+            Some(EventKind::PasswordChanged) if detail == "reset link" => {
+                did(" set a new password by a link".to_owned())
+            }
+            Some(EventKind::ResetLinkMade) => {
+                Sentence::of(OPERATOR).plain(" made a link for ").name(actor).plain(" to set a new password")
+            }
+            Some(EventKind::UserChanged) => did(format!(" changed their {detail}")),
+            Some(EventKind::PasswordChanged) => did(" changed their password".to_owned()),
+            Some(EventKind::UserCreated) => did(" got an account on this server".to_owned()),
+            Some(EventKind::UserDeactivated) => Sentence::of(OPERATOR).plain(" deactivated ").name(actor),
+            Some(EventKind::UserActivated) => Sentence::of(OPERATOR).plain(" activated ").name(actor).plain(" again"),
+        };
+        happened.0
+    }
+
+    fn who(&self) -> &str {
+        self.actor.as_ref().map_or(OPERATOR, Named::shown)
+    }
+
+    /// Did somebody do it to themselves, or to what is theirs?
+    fn is_own(&self) -> bool {
+        matches!((&self.actor, &self.subject), (Some(actor), Some(subject)) if actor.uuid == subject.uuid)
+    }
+
+    fn to_token(&self, verb: &str) -> Sentence {
+        let actor = self.who();
+        let token = self.token.as_deref().unwrap_or_default();
+        let sentence = Sentence::of(actor).plain(format!(" {verb} ")).name(token);
+        match &self.subject {
+            Some(owner) if !self.is_own() => sentence.plain(" of ").name(owner.shown()),
+            Some(_) | None => sentence,
+        }
+    }
+
+    fn to_member(&self, verb: &str) -> Sentence {
+        let actor = self.who();
+        Sentence::of(actor).plain(format!(" {verb} ")).name(self.subject.as_ref().map_or("somebody", Named::shown))
+    }
+
+    fn rotated(&self, detail: &str) -> Sentence {
+        if detail.ends_with("exposed") {
+            return self.to_token("replaced the exposed value of token");
+        }
+        let grace = detail.strip_prefix("grace ").and_then(|word| word.parse::<Grace>().ok());
+        self.to_token("rotated token").plain(match grace {
+            None => "",
+            Some(Grace::None) => ", and stopped its old value at once",
+            Some(Grace::Hour) => ", with 1 hour for the old value",
+            Some(Grace::Day) => ", with 24 hours for the old value",
+            Some(Grace::Week) => ", with 7 days for the old value",
+            Some(Grace::Month) => ", with 30 days for the old value",
+        })
+    }
+
+    fn deleted(&self, detail: &str) -> Sentence {
+        match detail.parse::<Via>() {
+            Ok(Via::Api) => self.to_token("deleted token").plain(" through the API, with the token itself"),
+            Ok(Via::Removal) => self.to_token("ended token").plain(" with the membership"),
+            Ok(Via::Demotion) => self.to_token("ended token").plain(" with the role: agents have none"),
+            Ok(Via::Page | Via::CommandLine | Via::Administrator) | Err(_) => self.to_token("deleted token"),
+        }
+    }
+}
+
+fn role(word: &str) -> String {
+    word.parse::<Role>().map_or_else(|_| word.to_owned(), |role| role.label().to_owned())
+}
+
+/// `editor to agent`, for people.
+fn roles(detail: &str) -> String {
+    detail.split_once(" to ").map_or_else(String::new, |(from, to)| format!(" from {} to {}", role(from), role(to)))
+}
+
+impl Named {
+    fn shown(&self) -> &str {
+        self.name.as_deref().unwrap_or("Somebody")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Named {
+        Named { uuid: name.to_owned(), name: Some(name.to_owned()), email: None }
+    }
+
+    fn told(kind: EventKind, actor: Option<Named>, detail: &str) -> String {
+        let happening = Happening {
+            at: Timestamp::from_micros(0),
+            kind: Some(kind),
+            word: kind.as_str().to_owned(),
+            actor,
+            subject: Some(named("Bob")),
+            token: Some("Reporting".to_owned()),
+            detail: Some(detail.to_owned()),
+            ip: None,
+            agent: None,
+        };
+        happening.sentence().into_iter().map(|part| part.text).collect()
+    }
+
+    #[test]
+    fn every_kind_of_event_is_told_in_a_sentence_of_its_own() {
+        use EventKind::*;
+        for (kind, actor, detail, sentence) in [
+            (TokenCreated, "Bob", "", "Bob created token Reporting"),
+            (TokenCreated, "", "", "The operator created token Reporting of Bob"),
+            (TokenRotated, "Bob", "grace 24h", "Bob rotated token Reporting, with 24 hours for the old value"),
+            (TokenRotated, "Bob", "grace none", "Bob rotated token Reporting, and stopped its old value at once"),
+            (TokenRotated, "Bob", "grace none, exposed", "Bob replaced the exposed value of token Reporting"),
+            (TokenRetired, "Bob", "", "Bob stopped the old value of token Reporting"),
+            (TokenRenamed, "Bob", "Monthly", "Bob renamed token Reporting to Monthly"),
+            (TokenDeleted, "Bob", "page", "Bob deleted token Reporting"),
+            (TokenDeleted, "Bob", "api", "Bob deleted token Reporting through the API, with the token itself"),
+            (TokenDeleted, "", "command line", "The operator deleted token Reporting of Bob"),
+            (TokenDeleted, "Alice", "removal", "Alice ended token Reporting of Bob with the membership"),
+            (TokenDeleted, "Alice", "demotion", "Alice ended token Reporting of Bob with the role: agents have none"),
+            (TokenRevoked, "Alice", "administrator", "Alice revoked token Reporting of Bob"),
+            (MemberAdded, "Alice", "editor", "Alice added Bob as Editor"),
+            (MemberAdded, "Bob", "administrator", "Bob joined as Administrator"),
+            (MemberRoleChanged, "Alice", "editor to agent", "Alice changed the role of Bob from Editor to Agent"),
+            (
+                MemberRoleChanged,
+                "Bob",
+                "administrator to editor",
+                "Bob changed their own role from Administrator to Editor",
+            ),
+            (MemberRemoved, "", "", "The operator removed Bob"),
+            (MemberRemoved, "Bob", "", "Bob left the workspace"),
+            (InvitationMade, "Alice", "invitation 019ab as editor", "Alice made an invitation as Editor"),
+            (InvitationUsed, "Bob", "invitation 019ab", "Bob used an invitation"),
+            (InvitationRevoked, "Alice", "invitation 019ab", "Alice revoked an invitation"),
+            (WorkspaceCreated, "Alice", "demo", "Alice made this demo workspace"),
+            (
+                WorkspaceChanged,
+                "Alice",
+                "kind (demo to production)",
+                "Alice changed the settings: kind (demo to production)",
+            ),
+            (SignInSucceeded, "Bob", "127.0.0.1", "Bob signed in"),
+            (SignInFailed, "Bob", "127.0.0.1", "A sign-in as Bob failed"),
+            (SignInLocked, "Bob", "", "A sign-in as Bob was refused, after too many that failed"),
+            (SignedOut, "Bob", "", "Bob signed out"),
+            (SignedOut, "Bob", "3 other browsers", "Bob signed out 3 other browsers"),
+            (UserChanged, "Bob", "name", "Bob changed their name"),
+            (ResetLinkMade, "Bob", "command line", "The operator made a link for Bob to set a new password"),
+            (PasswordChanged, "Bob", "reset link", "Bob set a new password by a link"),
+            (PasswordChanged, "Bob", "", "Bob changed their password"),
+            (PasswordChanged, "Bob", "command line", "The operator gave Bob a new password"),
+            (UserCreated, "Bob", "set-up", "Bob got an account on this server"),
+            (UserDeactivated, "Bob", "command line", "The operator deactivated Bob"),
+            (UserActivated, "Bob", "command line", "The operator activated Bob again"),
+        ] {
+            let actor = (!actor.is_empty()).then(|| named(actor));
+            assert_eq!(told(kind, actor, detail), sentence, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_in_the_vocabulary_s_words_alone_is_told_in_them() {
+        let old = Happening {
+            at: Timestamp::from_micros(0),
+            kind: None,
+            word: "authn_token_delete".to_owned(),
+            actor: Some(named("Bob")),
+            subject: None,
+            token: None,
+            detail: Some("Reporting (by page)".to_owned()),
+            ip: None,
+            agent: None,
+        };
+        let told: String = old.sentence().into_iter().map(|part| part.text).collect();
+        assert_eq!(told, "Bob: authn_token_delete Reporting (by page)");
+    }
+}
