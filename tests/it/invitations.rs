@@ -189,6 +189,21 @@ fn db_an_invitation_is_worth_what_its_maker_is_now() {
 }
 
 #[test]
+fn db_an_invitation_ends_with_the_role_of_who_made_it() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let bob = format!("/w/acme/settings/members/{}", server.uuid_of("bob"));
+    let give = |role: &str| assert_eq!(alice.post(&bob, &[("role", role)]).status, 303);
+    give("administrator");
+    let (bobs, alices) = (server.invite(&server.signed_in("bob"), "editor"), server.invite(&alice, "editor"));
+    give("editor");
+    assert_dead(&server.browser().get(&bobs));
+    give("administrator");
+    assert_dead(&server.browser().get(&bobs));
+    assert_eq!(server.browser().get(&alices).status, 200, "others' stay");
+}
+
+#[test]
 fn db_the_list_tells_open_invitations_apart() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -51,6 +51,17 @@ pub(super) fn open(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id, now: Tim
     Ok(rows.into_iter().map(Link::from).filter_map(|link| host_of(&link).map(|host| Open { link, host })).collect())
 }
 
+/// Deletes the open invitations into a workspace that this user made.
+pub(in crate::team) fn delete_of(conn: &mut Conn, workspace: &Id, host: &Id) -> Result<(), DbError> {
+    let theirs = links::table
+        .filter(links::workspace.eq(workspace.as_str()))
+        .filter(links::created_by.eq(host.as_str()))
+        .filter(links::purpose.eq(Purpose::Invitation.as_str()))
+        .filter(links::used_at.is_null());
+    diesel::delete(theirs).execute(conn)?;
+    Ok(())
+}
+
 /// Deletes an open invitation into a workspace; `false` if there is none of this name.
 pub(super) fn delete_open(conn: &mut Conn, workspace: &Id, uuid: &Id) -> Result<bool, DbError> {
     let open = links::table
