@@ -19,8 +19,8 @@ use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, headers, target};
 use crate::routes;
 use crate::tokens;
-use crate::tokens::door::{Door, Memory};
-use crate::tokens::uses::{FLUSH_EVERY, Uses};
+use crate::tokens::door::{Door, Passes};
+use crate::tokens::uses::Uses;
 use crate::workspaces::setup;
 
 /// How long a request's head may take to arrive.
@@ -112,13 +112,13 @@ impl Server {
         };
         let uses = Uses::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let memory = Memory::default();
+        let passes = Passes::default();
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
                 .app_data(uses_data.clone())
-                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), memory.clone())))
+                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), passes.clone())))
                 .app_data(accounts_data.clone())
                 .app_data(clients.clone())
                 .configure(|config| {
@@ -168,7 +168,7 @@ impl Server {
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
-                rt::time::sleep(FLUSH_EVERY).await;
+                collected.are_due().await;
                 collected.flush(&target).await;
             }
         });

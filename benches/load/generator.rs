@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,33 +14,44 @@ use crate::seed::Seed;
 /// How many threads ask.
 const THREADS: usize = 2;
 
-/// The values that are presented, drawn uniformly.
+/// The values that are presented.
 #[derive(Clone)]
 pub struct Asked {
     known: Arc<Vec<u8>>,
     /// Well-formed values that no database has; every second request presents one.
     unknown: Option<Arc<Vec<u8>>>,
+    /// Each known value once, this one next, instead of any at any time.
+    in_turn: Option<Arc<AtomicUsize>>,
 }
 
 impl Asked {
     pub fn known(seed: &Seed) -> Self {
-        Self { known: seed.values(), unknown: None }
+        Self { known: seed.values(), unknown: None, in_turn: None }
     }
 
     pub fn half_unknown(seed: &Seed) -> Self {
-        Self { known: seed.values(), unknown: Some(Seed::strangers(100_000)) }
+        Self { known: seed.values(), unknown: Some(Seed::strangers(100_000)), in_turn: None }
     }
 
-    /// A value, and the status that the answer must have.
-    fn draw(&self, random: &mut Random) -> (&[u8], u16) {
+    /// The known values, each once.
+    pub fn each_once(&self) -> Self {
+        Self { known: Arc::clone(&self.known), unknown: None, in_turn: Some(Arc::default()) }
+    }
+
+    /// A value, and the status that the answer must have; none when every value had its turn.
+    fn draw(&self, random: &mut Random) -> Option<(&[u8], u16)> {
         const LENGTH: usize = latchkey::tokens::value::LENGTH;
+        if let Some(next) = &self.in_turn {
+            let value = self.known.chunks_exact(LENGTH).nth(next.fetch_add(1, Ordering::Relaxed))?;
+            return Some((value, 200));
+        }
         let number = random.next();
         let (values, status) = match &self.unknown {
             Some(unknown) if number & 1 == 1 => (unknown, 401),
             Some(_) | None => (&self.known, 200),
         };
         let at = usize::try_from(number >> 1).unwrap() % (values.len() / LENGTH) * LENGTH;
-        (&values[at..at + LENGTH], status)
+        Some((&values[at..at + LENGTH], status))
     }
 }
 
@@ -124,7 +136,7 @@ async fn ask(address: SocketAddr, path: &str, asked: &Asked, mut random: Random,
         if begun >= end {
             return Ok(times);
         }
-        let (value, status) = asked.draw(&mut random);
+        let Some((value, status)) = asked.draw(&mut random) else { return Ok(times) };
         request.clear();
         request.extend_from_slice(head.as_bytes());
         request.extend_from_slice(value);

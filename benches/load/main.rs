@@ -65,6 +65,8 @@ struct Options {
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 const VERIFY: &str = "/auth/verify";
+/// How long it may take at most to ask for each token once, before anything is measured.
+const WARM_UP: Duration = Duration::from_mins(2);
 /// Commits a second by another process, in the scenario that has them.
 const FOREIGN_COMMITS: u32 = 1000;
 
@@ -136,24 +138,25 @@ fn main() {
     let mut report = Report::new(&scenarios);
     for round in 0..=options.rounds {
         for (line, scenario) in scenarios.iter().enumerate() {
-            let noise = scenario.noise.as_ref().map(|database| noise::Noise::start(database, FOREIGN_COMMITS));
-            let load = Load {
+            let load = |asked, time| Load {
                 address: scenario.server.address,
                 path: scenario.path,
-                asked: &scenario.asked,
+                asked,
                 connections: options.connections,
-                time: Duration::from_secs(options.seconds),
+                time,
             };
+            if round == 0 {
+                load(&scenario.asked.each_once(), WARM_UP).run();
+                continue;
+            }
+            let noise = scenario.noise.as_ref().map(|database| noise::Noise::start(database, FOREIGN_COMMITS));
             let cpu = scenario.server.cpu();
-            let result = load.run();
+            let result = load(&scenario.asked, Duration::from_secs(options.seconds)).run();
             let cpu = scenario.server.cpu().saturating_sub(cpu);
             if let Some(noise) = noise {
                 noise.stop();
             }
-            // The first round warms up.
-            if round > 0 {
-                report.add(line, &result, cpu);
-            }
+            report.add(line, &result, cpu);
         }
     }
     report.print(&options);

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Ready, ready};
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -170,14 +169,14 @@ pub async fn introspect(
     // In the form of a user agent, whose first word is what pages show.
     let client = Client { agent: Some(format!("introspection/{introspector}")), ..client };
     Ok(match find(&app, &uses, form.text("token"), client, now).await? {
-        Some((caller, made_at, ends_at)) => answer(
+        Some((caller, made_at)) => answer(
             StatusCode::OK,
             &LiveToken {
                 active: true,
                 token_type: "Bearer",
                 sub: &caller.user.uuid,
                 username: caller.user.email.as_str(),
-                exp: ends_at.map(seconds),
+                exp: caller.ends_at.map(seconds),
                 iat: seconds(made_at),
                 iss: &app.site.public_url.origin(),
                 jti: &caller.uuid,
@@ -194,14 +193,14 @@ fn seconds(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)
 }
 
-/// Who holds this value, when it was made, and when it ends; and the evidence that it was shown.
+/// Who holds this value, and when it was made; and the evidence that it was shown.
 async fn find(
     app: &App,
     uses: &Uses,
     text: &str,
     client: Client,
     now: Timestamp,
-) -> Result<Option<(Arc<Caller>, Timestamp, Option<Timestamp>)>, DbError> {
+) -> Result<Option<(Caller, Timestamp)>, DbError> {
     // A header's reader forgives blanks around a value; here the parameter is the value.
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(None);
@@ -220,7 +219,7 @@ async fn find(
     match found.await? {
         Ok((caller, Some(value))) => {
             uses.record(caller.value(), client, now);
-            Ok(Some((caller, value.created_at, value.ends_at)))
+            Ok(Some((caller, value.created_at)))
         }
         Err(Refusal { reason: Reason::Ended(_, _, value), .. }) => {
             uses.record_try(value, client, now);

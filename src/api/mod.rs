@@ -21,15 +21,15 @@ use crate::kernel::id::Id;
 use crate::kernel::web::api;
 use crate::kernel::web::client::Client;
 use crate::tokens::extract::ApiError;
-use crate::tokens::verify::Caller;
 use crate::tokens::{Deletion, Owner, Via, delete, store};
+use crate::workspaces::Workspace;
 use rate::Admitted;
 
 /// An answer to somebody who was let in.
-fn answer(caller: &Caller, status: StatusCode, body: Option<&impl Serialize>) -> HttpResponse {
+fn answer(workspace: &Workspace, status: StatusCode, body: Option<&impl Serialize>) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
     answer
-        .insert_header(("X-Temba-Workspace", caller.workspace.uuid.as_str()))
+        .insert_header(("X-Temba-Workspace", workspace.uuid.as_str()))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((VARY, "Authorization"));
     match body {
@@ -59,10 +59,10 @@ struct Credits {
 }
 
 /// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
-pub async fn workspace(Admitted(caller): Admitted) -> HttpResponse {
-    let profile = &caller.workspace.profile;
+pub async fn workspace(Admitted(workspace): Admitted<Workspace>) -> HttpResponse {
+    let profile = &workspace.profile;
     let body = WorkspaceBody {
-        uuid: &caller.workspace.uuid,
+        uuid: &workspace.uuid,
         name: profile.name.as_str(),
         country: profile.country.as_str(),
         languages: profile.languages.codes().collect(),
@@ -72,7 +72,7 @@ pub async fn workspace(Admitted(caller): Admitted) -> HttpResponse {
         credits: Credits { used: -1, remaining: -1 },
         primary_language: profile.languages.codes().next(),
     };
-    answer(&caller, StatusCode::OK, Some(&body))
+    answer(&workspace, StatusCode::OK, Some(&body))
 }
 
 #[derive(Serialize)]
@@ -130,7 +130,7 @@ pub async fn token(app: web::Data<App>, Admitted(caller): Admitted) -> Result<Ht
         rotating: retiring.is_some(),
         retires_on: retiring.and_then(|value| value.ends_at),
     };
-    Ok(answer(&caller, StatusCode::OK, Some(&body)))
+    Ok(answer(&caller.workspace, StatusCode::OK, Some(&body)))
 }
 
 /// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
@@ -148,7 +148,7 @@ pub async fn delete_token(
     };
     let uuid = caller.uuid;
     app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await?;
-    Ok(answer(&caller, StatusCode::NO_CONTENT, None::<&()>))
+    Ok(answer(&caller.workspace, StatusCode::NO_CONTENT, None::<&()>))
 }
 
 /// Any other path under `/api`.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -17,7 +17,8 @@ use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
-use crate::tokens::extract::{ApiError, Bearer};
+use crate::tokens::door::Behind;
+use crate::tokens::extract::{ApiError, Arriving, Bearer};
 use crate::tokens::verify::Caller;
 
 /// A period is counted in so many slices. That bounds what is kept of a workspace, whatever the rate, and makes the
@@ -117,8 +118,8 @@ impl Rate {
     }
 }
 
-/// A caller of the API who was let in and did not call too often.
-pub struct Admitted(pub Arc<Caller>);
+/// A [`Bearer`] whose workspace did not call too often.
+pub struct Admitted<T = Caller>(pub Arc<T>);
 
 /// Why a caller of the API is not served.
 #[derive(Debug)]
@@ -129,31 +130,31 @@ pub enum Turned {
     Throttled(u64),
 }
 
-impl FromRequest for Admitted {
+impl<T: Behind> FromRequest for Admitted<T> {
     type Error = Turned;
-    type Future = Admission;
+    type Future = Admission<T>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let rate = request.app_data::<web::Data<Rate>>();
         let rate = rate.and_then(|rate| Some((rate.clone(), request.app_data::<web::Data<App>>()?.clone())));
-        Admission { caller: Bearer::from_request(request, payload), rate }
+        Admission { arriving: Bearer::from_request(request, payload), rate }
     }
 }
 
 /// The future of an [`Admitted`]: a [`Bearer`]'s, and nothing more while there is no rate.
-pub struct Admission {
-    caller: <Bearer as FromRequest>::Future,
+pub struct Admission<T> {
+    arriving: Arriving<T>,
     rate: Option<(web::Data<Rate>, web::Data<App>)>,
 }
 
-impl Future for Admission {
-    type Output = Result<Admitted, Turned>;
+impl<T: Behind> Future for Admission<T> {
+    type Output = Result<Admitted<T>, Turned>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(caller) = Pin::new(&mut self.caller).poll(context) else { return Poll::Pending };
-        Poll::Ready(caller.map_err(Turned::Away).and_then(|Bearer(caller)| {
+        let arrived = ready!(Pin::new(&mut self.arriving).poll(context));
+        Poll::Ready(arrived.map_err(Turned::Away).and_then(|Bearer(caller)| {
             if let Some((rate, app)) = &self.rate {
-                rate.take(&caller.workspace.uuid, app.clock.now()).map_err(Turned::Throttled)?;
+                rate.take(&caller.workspace().uuid, app.clock.now()).map_err(Turned::Throttled)?;
             }
             Ok(Admitted(caller))
         }))

@@ -182,7 +182,7 @@ impl Story<'_> {
         Ok(evidence.flush_blocking(self.db)?)
     }
 
-    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<std::sync::Arc<Caller>, Refusal>, Failure> {
+    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Refusal>, Failure> {
         let header = format!("Bearer {}", value.reveal());
         let presented = verify::read(std::iter::once(header.as_bytes()));
         let presented = presented.map_err(|_| Failure::new("a demo token is malformed"))?;

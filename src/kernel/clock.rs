@@ -12,6 +12,9 @@ use time::OffsetDateTime;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than any other.
+    pub const NEVER: Self = Self(i64::MAX);
+
     /// The moment `micros` microseconds after 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {

@@ -1,40 +1,49 @@
 //! The door of the API, one a worker: from what is presented to the caller, as things stand at this moment.
 //!
-//! On `SQLite` the lookup is made right here, on a connection of the worker's own, and what it found is remembered. A
-//! memory is worth nothing without a look at the database, because any process may have deleted the token since: so
-//! each request first asks for the epoch, which costs less than the lookup, and believes only what was found in it.
+//! On `SQLite` the lookup is made right here, on a connection of the worker's own, and what it found is remembered: for
+//! many values where they lead, which is all that most requests need, and for few who their callers are. Each request
+//! first asks for the epoch, which costs less than the lookup, and believes only what was found in it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 
+use super::memory::{Memory, Pass};
 use super::store;
 use super::uses::Uses;
-use super::value::ValueDigest;
-use super::verify::{self, Caller, Found, Presented, Reason, Refusal};
+use super::verify::{self, Caller, Presented, Reason, Refusal};
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::{DbError, Epoch, Near};
+use crate::kernel::db::{DbError, Near};
 use crate::kernel::web::client::Client;
+use crate::workspaces::Workspace;
+use crate::workspaces::store::WorkspaceKey;
 
 /// What a worker needs to let callers in. To be let in is what counts as a use of a value.
 pub struct Door {
     app: App,
     uses: Uses,
-    memory: Memory,
+    passes: Passes,
     near: RefCell<Option<Near>>,
 }
 
+/// Let in, refused, or nobody can say.
+type Verdict<T> = Result<Result<Arc<T>, Refusal>, DbError>;
+
 impl Door {
-    /// A worker's door. The memory is shared with those of the other workers.
+    /// A worker's door. The passes are shared with the doors of the other workers.
     #[must_use]
-    pub fn new(app: &App, uses: Uses, memory: Memory) -> Self {
+    pub fn new(app: &App, uses: Uses, passes: Passes) -> Self {
         let near = app.db.near().unwrap_or_else(|error| {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
-        Self { app: app.clone(), uses, memory, near: RefCell::new(near) }
+        Self { app: app.clone(), uses, passes, near: RefCell::new(near) }
     }
 
     /// Who sends a request.
@@ -43,73 +52,162 @@ impl Door {
         Client::of(request, &self.app.site.trusted_proxies)
     }
 
-    /// Finds the caller behind what was presented, and notes the use, or the try of a value that has ended.
-    pub async fn enter(&self, presented: Presented, client: Client) -> Result<Result<Arc<Caller>, Refusal>, DbError> {
-        let now = self.app.clock.now();
-        let here = self.near.borrow_mut().as_mut().map(|near| self.find_here(near, &presented, now));
-        let found = if let Some(found) = here {
-            found?
-        } else {
+    /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
+    #[must_use]
+    pub fn enter<T: Behind>(door: &web::Data<Self>, presented: Presented, client: Client) -> Entering<T> {
+        let now = door.app.clock.now();
+        if let Some(near) = door.near.borrow_mut().as_mut() {
+            let pass = door.find_here(near, &presented, now);
+            return Entering::Answered(Some(pass.map(|pass| door.note(pass, client, now))));
+        }
+        let door = web::Data::clone(door);
+        Entering::Asking(Box::pin(async move {
             let digest = *presented.digest();
-            self.app.db.look_up(move |conn| store::find_by_digest(conn, &digest)).await?.map(Arc::new)
-        };
-        let verdict = verify::judge(found.as_deref(), &presented, now);
-        match &verdict {
-            Ok(caller) => self.uses.record(caller.value, client, now),
+            let found = door.app.db.look_up(move |conn| store::find_by_digest(conn, &digest)).await?;
+            let caller = verify::judge(found, &presented, now);
+            Ok(door.note(caller.map(|caller| pass(&Arc::new(caller))), client, now))
+        }))
+    }
+
+    fn find_here<T: Behind>(
+        &self,
+        near: &mut Near,
+        presented: &Presented,
+        now: Timestamp,
+    ) -> Result<Result<Pass<T>, Refusal>, DbError> {
+        // Before the lookup: a commit between the two makes the memory older than it is, never younger.
+        let epoch = near.epoch()?;
+        let memory = T::memory(&self.passes);
+        if let Some(pass) = memory.recall(presented.digest(), epoch)
+            && now < pass.until
+            && pass.to.is_for(presented)
+        {
+            return Ok(Ok(pass));
+        }
+        let found = near.read(|conn| store::find_by_digest(conn, presented.digest()))?;
+        Ok(verify::judge(found, presented, now).map(|mut caller| {
+            caller.workspace = self.passes.only_copy(caller.workspace);
+            let pass = pass(&Arc::new(caller));
+            memory.keep(presented.digest(), epoch, &pass);
+            pass
+        }))
+    }
+
+    fn note<T>(&self, pass: Result<Pass<T>, Refusal>, client: Client, now: Timestamp) -> Result<Arc<T>, Refusal> {
+        match &pass {
+            Ok(pass) => self.uses.record(pass.value, client, now),
             Err(Refusal { reason: Reason::Ended(_, _, value), .. }) => self.uses.record_try(*value, client, now),
             Err(_) => {}
         }
-        Ok(verdict)
-    }
-
-    fn find_here(&self, near: &mut Near, presented: &Presented, now: Timestamp) -> Result<Option<Arc<Found>>, DbError> {
-        // Before the lookup: a commit between the two makes the memory older than it is, never younger.
-        let epoch = near.epoch()?;
-        if let Some(found) = self.memory.recall(presented.digest(), epoch).filter(|found| !found.has_ended(now)) {
-            return Ok(Some(found));
-        }
-        let found = near.read(|conn| store::find_by_digest(conn, presented.digest()))?.map(Arc::new);
-        if let Some(found) = &found {
-            self.memory.keep(presented.digest(), epoch, found);
-        }
-        Ok(found)
+        pass.map(|pass| pass.to)
     }
 }
 
-/// How many values are remembered at most.
-const LINES: usize = 1 << 15;
+fn pass<T: Behind>(caller: &Arc<Caller>) -> Pass<T> {
+    Pass { value: caller.value, until: caller.ends_at.unwrap_or(Timestamp::NEVER), to: T::of(caller) }
+}
 
-/// What was found behind the digests that were presented last. Each digest has one line, which it shares with others:
-/// the last one stands there. Digests are spread evenly, so there is nothing to balance and nothing to tidy up.
+/// Somebody at the door: answered at once, or after a query that others make.
+pub enum Entering<T> {
+    /// The answer, until it is taken.
+    Answered(Option<Verdict<T>>),
+    /// The query.
+    Asking(Pin<Box<dyn Future<Output = Verdict<T>>>>),
+}
+
+impl<T> Future for Entering<T> {
+    type Output = Verdict<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Answered(verdict) => {
+                Poll::Ready(verdict.take().unwrap_or_else(|| Err(DbError::Failed("asked twice".to_owned()))))
+            }
+            Self::Asking(query) => query.as_mut().poll(context),
+        }
+    }
+}
+
+/// What a request may ask for behind a value, and what is remembered for it.
+pub trait Behind: Sized + 'static {
+    /// Where it is remembered.
+    fn memory(passes: &Passes) -> &Memory<Self>;
+    /// What a lookup brings of it.
+    fn of(caller: &Arc<Caller>) -> Arc<Self>;
+    /// The workspace that the value opens.
+    fn workspace(&self) -> &Workspace;
+    /// May what is remembered answer what was presented? If not, a lookup says why.
+    fn is_for(&self, presented: &Presented) -> bool;
+}
+
+/// Who calls.
+impl Behind for Caller {
+    fn memory(passes: &Passes) -> &Memory<Self> {
+        &passes.callers
+    }
+    fn of(caller: &Arc<Caller>) -> Arc<Self> {
+        Arc::clone(caller)
+    }
+    fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+    fn is_for(&self, presented: &Presented) -> bool {
+        presented.is_of(&self.user.email)
+    }
+}
+
+/// Where it leads. Says nothing of the owner, so that whoever names one is looked up.
+impl Behind for Workspace {
+    fn memory(passes: &Passes) -> &Memory<Self> {
+        &passes.workspaces
+    }
+    fn of(caller: &Arc<Caller>) -> Arc<Self> {
+        Arc::clone(&caller.workspace)
+    }
+    fn workspace(&self) -> &Workspace {
+        self
+    }
+    fn is_for(&self, presented: &Presented) -> bool {
+        presented.is_anonymous()
+    }
+}
+
+/// What the doors of all workers remember. Clones are handles to the same.
 #[derive(Clone)]
-pub struct Memory(Arc<[Mutex<Option<Line>>]>);
-
-struct Line {
-    digest: ValueDigest,
-    epoch: Epoch,
-    found: Arc<Found>,
+pub struct Passes {
+    callers: Memory<Caller>,
+    workspaces: Memory<Workspace>,
+    copies: Arc<Mutex<HashMap<WorkspaceKey, Arc<Workspace>>>>,
 }
 
-impl Default for Memory {
+/// A caller takes some 500 bytes: 2 MB at most.
+const CALLERS: (usize, usize) = (1 << 9, 8);
+/// A pass to a workspace takes 32 bytes with its place in the rack: 31 MB at most, for nearly a million of them.
+const WORKSPACES: (usize, usize) = (1 << 16, 15);
+/// How many workspaces are kept as one copy each; with more, all are forgotten and collected again.
+const COPIES: usize = 10_000;
+
+impl Default for Passes {
     fn default() -> Self {
-        Self((0..LINES).map(|_| Mutex::new(None)).collect())
+        Self {
+            callers: Memory::new(CALLERS.0, CALLERS.1),
+            workspaces: Memory::new(WORKSPACES.0, WORKSPACES.1),
+            copies: Arc::default(),
+        }
     }
 }
 
-impl Memory {
-    fn recall(&self, digest: &ValueDigest, epoch: Epoch) -> Option<Arc<Found>> {
-        let line = self.line(digest).lock().unwrap_or_else(PoisonError::into_inner);
-        line.as_ref().filter(|line| line.epoch == epoch && line.digest == *digest).map(|line| Arc::clone(&line.found))
-    }
-
-    fn keep(&self, digest: &ValueDigest, epoch: Epoch, found: &Arc<Found>) {
-        let line = Line { digest: *digest, epoch, found: Arc::clone(found) };
-        // The line before is dropped after the lock.
-        let _ = self.line(digest).lock().unwrap_or_else(PoisonError::into_inner).replace(line);
-    }
-
-    fn line(&self, digest: &ValueDigest) -> &Mutex<Option<Line>> {
-        let [first, second, ..] = *digest.as_bytes();
-        &self.0[usize::from(u16::from_le_bytes([first, second])) % LINES]
+impl Passes {
+    /// The copy of this workspace that all passes share.
+    fn only_copy(&self, workspace: Arc<Workspace>) -> Arc<Workspace> {
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(copy) = copies.get(&workspace.key).filter(|copy| ***copy == *workspace) {
+            return Arc::clone(copy);
+        }
+        if copies.len() >= COPIES {
+            copies.clear();
+        }
+        copies.insert(workspace.key, Arc::clone(&workspace));
+        workspace
     }
 }

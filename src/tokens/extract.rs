@@ -4,13 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
-use super::door::Door;
+use super::door::{Behind, Door, Entering};
 use super::verify::{self, Caller, Reason, Refusal, Style};
 use crate::kernel::db::{DbError, FromDb};
 use crate::kernel::error::PageError;
@@ -41,8 +42,9 @@ impl FromRequest for Holder {
     }
 }
 
-/// A caller of the API with a live value. To be let in is what counts as a use of it.
-pub struct Bearer(pub Arc<Caller>);
+/// A caller of the API with a live value, and what the handler asks for of it: who they are, or only the workspace that
+/// the value opens, which is quicker told. To be let in is what counts as a use of the value.
+pub struct Bearer<T = Caller>(pub Arc<T>);
 
 /// Why a caller of the API is turned away.
 #[derive(Debug)]
@@ -68,20 +70,40 @@ impl FromDb for ApiError {
     }
 }
 
-impl FromRequest for Bearer {
+impl<T: Behind> FromRequest for Bearer<T> {
     type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+    type Future = Arriving<T>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let presented = verify::read(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes));
-        let door = request.app_data::<web::Data<Door>>().cloned();
-        let client = door.as_ref().map(|door| door.client(request));
-        Box::pin(async move {
-            let presented = presented.map_err(ApiError::Refused)?;
-            let (Some(door), Some(client)) = (door, client) else {
-                return Err(DbError::Failed("no door".to_owned()).into());
-            };
-            door.enter(presented, client).await?.map(Self).map_err(ApiError::Refused)
+        match verify::read(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)) {
+            Err(refusal) => Arriving::TurnedAway(Some(ApiError::Refused(refusal))),
+            Ok(presented) => match request.app_data::<web::Data<Door>>() {
+                Some(door) => Arriving::Entering(Door::enter(door, presented, door.client(request))),
+                None => Arriving::TurnedAway(Some(DbError::Failed("no door".to_owned()).into())),
+            },
+        }
+    }
+}
+
+/// The future of a [`Bearer`].
+pub enum Arriving<T> {
+    /// Refused for what was presented, until that is told.
+    TurnedAway(Option<ApiError>),
+    /// At the door.
+    Entering(Entering<T>),
+}
+
+impl<T> Future for Arriving<T> {
+    type Output = Result<Bearer<T>, ApiError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match &mut *self {
+            Self::TurnedAway(error) => {
+                Err(error.take().unwrap_or_else(|| DbError::Failed("asked twice".to_owned()).into()))
+            }
+            Self::Entering(entering) => {
+                ready!(Pin::new(entering).poll(context))?.map(Bearer).map_err(ApiError::Refused)
+            }
         })
     }
 }

@@ -4,10 +4,12 @@ pub mod door;
 pub mod expiry;
 pub mod extract;
 pub mod life;
+pub mod memory;
 pub mod overview;
 pub mod pages;
 pub mod store;
 pub mod uses;
+mod uses_store;
 pub mod value;
 pub mod verify;
 

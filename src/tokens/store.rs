@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use diesel::dsl::case_when;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable};
 
 use super::life::Rotation;
-use super::uses::{Tries, Use};
 use super::value::ValueDigest;
 use super::verify::{Caller, End, Found};
 use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Tombstone, Value, Via};
@@ -28,7 +25,7 @@ pub struct TokenKey(i64);
 
 /// A value's key within the database; never leaves the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ValueKey(i64);
+pub struct ValueKey(pub(super) i64);
 
 crate::columns! {
     /// The columns of a token and one of its values, in the order of [`TokenRow`].
@@ -344,7 +341,7 @@ type CallerRow =
 /// Whoever holds the value with this digest: one query, whatever it finds. `.get_result()` on the unique column, not
 /// `.first()`, whose LIMIT would make `SQLite` prepare the statement anew each time.
 pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Option<Found>, DbError> {
-    let row = token_values::table
+    let query = token_values::table
         .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
         .filter(token_values::digest.eq(digest.as_bytes().as_slice()))
         .select((
@@ -353,53 +350,22 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
             (memberships::id, memberships::role, memberships::removed_at),
             USER,
             WORKSPACE,
-        ))
-        .get_result::<CallerRow>(conn)
-        .optional()?;
+        ));
+    let row = crate::on_its_own!(conn, conn => query.get_result::<CallerRow>(conn)).optional()?;
     Ok(row.map(|((value, ends_at, end), (uuid, name), (membership, role, removed_at), user, workspace)| Found {
-        ends_at,
         end,
         is_member: removed_at.is_none(),
-        caller: Arc::new(Caller {
+        caller: Caller {
             value: ValueKey(value),
             uuid,
             name,
             membership: MembershipKey(membership),
             role,
             user: user.into(),
-            workspace: workspace.into(),
-        }),
+            workspace: Arc::new(workspace.into()),
+            ends_at,
+        },
     }))
-}
-
-/// Writes down that a value was used: one write, however often. A later use that another process wrote stays.
-pub(super) fn mark_used(conn: &mut Conn, value: ValueKey, used: &Use) -> Result<(), DbError> {
-    let at = used.last.micros();
-    let first = Some(used.first.micros()).into_sql::<Nullable<BigInt>>();
-    let is_later = token_values::last_used_at.is_null().or(token_values::last_used_at.lt(at));
-    diesel::update(token_values::table.filter(token_values::id.eq(value.0)).filter(is_later))
-        .set((
-            token_values::first_used_at
-                .eq(case_when(token_values::first_used_at.is_null(), first).otherwise(token_values::first_used_at)),
-            token_values::last_used_at.eq(at),
-            token_values::last_used_ip.eq(used.client.ip_text()),
-            token_values::last_used_agent.eq(&used.client.agent),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Writes down that a value was tried after it had stopped.
-pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Result<(), DbError> {
-    diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
-        .set((
-            token_values::tries_after_end.eq(token_values::tries_after_end + tried.count),
-            token_values::last_try_at.eq(tried.last.micros()),
-            token_values::last_try_ip.eq(tried.client.ip_text()),
-            token_values::last_try_agent.eq(&tried.client.agent),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// The owner of what a user makes in the workspace with this slug: for the command line.

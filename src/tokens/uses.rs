@@ -4,15 +4,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::store::{self, ValueKey};
+use tokio::sync::Notify;
+
+use super::store::ValueKey;
+use super::uses_store as store;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::{Conn, Db, DbError};
 use crate::kernel::web::client::Client;
 
 /// How often what was collected is written. Pages say that evidence is at most 10 s old.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
-/// How many values are written in one transaction, which others who want to write have to wait for.
-const AT_ONCE: usize = 2000;
+/// How many values are written in one transaction, which others who want to write have to wait for: some 20 ms. Each
+/// commit costs those who look values up the pages that they have at hand.
+const AT_ONCE: usize = 5_000;
+/// When so many values wait, they are written at once: this bounds the memory for them.
+const MOST: usize = 100_000;
 
 /// The uses of one value since the last flush.
 #[derive(Debug, Clone)]
@@ -41,7 +47,10 @@ struct Batch {
 
 /// The evidence that is not written yet, one entry a value; clones are handles to the same.
 #[derive(Debug, Clone, Default)]
-pub struct Uses(Arc<Mutex<Batch>>);
+pub struct Uses {
+    waiting: Arc<Mutex<Batch>>,
+    is_full: Arc<Notify>,
+}
 
 impl Uses {
     /// Notes that a value opened the API.
@@ -53,6 +62,9 @@ impl Uses {
             _ => {
                 let client = batch.known(client);
                 batch.add_use(value, Use { first: now, last: now, client });
+                if batch.used.len() == MOST {
+                    self.is_full.notify_one();
+                }
             }
         }
     }
@@ -62,6 +74,12 @@ impl Uses {
         let mut batch = self.batch();
         let client = batch.known(client);
         batch.add_tries(value, Tries { count: 1, last: now, client });
+    }
+
+    /// Waits until it is time for a [`Uses::flush`].
+    pub async fn are_due(&self) {
+        // Whichever comes first.
+        let _ = tokio::time::timeout(FLUSH_EVERY, self.is_full.notified()).await;
     }
 
     /// Writes what was collected, in transactions of a bounded length. What can't be written now is kept for the next
@@ -99,7 +117,7 @@ impl Uses {
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,9 +164,7 @@ impl Batch {
 }
 
 fn write(conn: &mut Conn, used: &[(ValueKey, Use)], tried: &[(ValueKey, Tries)]) -> Result<(), DbError> {
-    for (value, used) in used {
-        store::mark_used(conn, *value, used)?;
-    }
+    store::mark_used(conn, used)?;
     for (value, tried) in tried {
         store::mark_tried(conn, *value, tried)?;
     }

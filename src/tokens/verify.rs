@@ -29,7 +29,9 @@ pub struct Caller {
     /// The member.
     pub user: User,
     /// The workspace that the token opens.
-    pub workspace: Workspace,
+    pub workspace: Arc<Workspace>,
+    /// When the value presented stops, if that is known.
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -75,17 +77,9 @@ impl std::str::FromStr for End {
 
 /// What the database knows of a value.
 pub(super) struct Found {
-    pub caller: Arc<Caller>,
-    pub ends_at: Option<Timestamp>,
+    pub caller: Caller,
     pub end: Option<End>,
     pub is_member: bool,
-}
-
-impl Found {
-    /// Has the value stopped at this moment?
-    pub fn has_ended(&self, now: Timestamp) -> bool {
-        self.ends_at.is_some_and(|at| at <= now)
-    }
 }
 
 /// The style in which a caller asks, and wants to be answered.
@@ -147,6 +141,16 @@ impl Presented {
     pub fn digest(&self) -> &ValueDigest {
         &self.digest
     }
+
+    /// Is no owner named with the value?
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.email.is_none()
+    }
+
+    /// Is this the owner that was named, if one was?
+    pub(super) fn is_of(&self, owner: &EmailAddress) -> bool {
+        self.email.as_ref().is_none_or(|email| email.parse::<EmailAddress>().is_ok_and(|it| it.key() == owner.key()))
+    }
 }
 
 /// Reads the Authorization headers of a request. Refuses without asking the database whatever can't be a value.
@@ -185,25 +189,23 @@ pub fn read<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Presented
 }
 
 /// Finds the caller behind what was presented by a lookup of its own, for whoever has no door.
-pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Arc<Caller>, Refusal>, DbError> {
+pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Caller, Refusal>, DbError> {
     let found = store::find_by_digest(conn, &presented.digest)?;
-    Ok(judge(found.as_ref(), presented, now))
+    Ok(judge(found, presented, now))
 }
 
 /// Decides whether whoever presented this may come in, by what was found behind it.
-pub(super) fn judge(found: Option<&Found>, presented: &Presented, now: Timestamp) -> Result<Arc<Caller>, Refusal> {
+pub(super) fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<Caller, Refusal> {
     decide(found, presented, now).map_err(|reason| Refusal { style: presented.style, reason })
 }
 
-fn decide(found: Option<&Found>, presented: &Presented, now: Timestamp) -> Result<Arc<Caller>, Reason> {
-    let Found { caller, ends_at, end, is_member } = found.ok_or(Reason::Unknown)?;
-    if let Some(email) = &presented.email
-        && email.parse::<EmailAddress>().map(|email| email.key()) != Ok(caller.user.email.key())
-    {
+fn decide(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<Caller, Reason> {
+    let Found { caller, end, is_member } = found.ok_or(Reason::Unknown)?;
+    if !presented.is_of(&caller.user.email) {
         return Err(Reason::OtherEmail);
     }
-    if let Some(at) = ends_at.filter(|at| *at <= now) {
-        return Err(Reason::Ended(*end, at, caller.value));
+    if let Some(at) = caller.ends_at.filter(|at| *at <= now) {
+        return Err(Reason::Ended(end, at, caller.value));
     }
     if !is_member || !caller.user.is_active {
         return Err(Reason::Unknown);
@@ -211,7 +213,7 @@ fn decide(found: Option<&Found>, presented: &Presented, now: Timestamp) -> Resul
     if !caller.role.has_tokens() {
         return Err(Reason::Role);
     }
-    Ok(Arc::clone(caller))
+    Ok(caller)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use profile::{Country, DateStyle, Kind, Languages, Profile, Role, Slug, Time
 use store::{Membership, WorkspaceKey};
 
 /// What a token gives access to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
     pub(crate) key: WorkspaceKey,
     /// The public identifier.

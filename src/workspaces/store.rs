@@ -14,7 +14,7 @@ use crate::kernel::text::Label;
 crate::text_column!(Country, DateStyle, Kind, Languages, Role, Slug, Timezone);
 
 /// A workspace's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WorkspaceKey(pub(crate) i64);
 
 /// A membership's key within the database; never leaves the program.

@@ -145,16 +145,6 @@ fn move_sequence_on(conn: &mut Conn, table: &str) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The same query for whichever database it is: what takes a whole `Vec` of rows does not compile on both at once.
-macro_rules! on {
-    ($either:expr, $conn:ident => $query:expr) => {
-        match $either {
-            Conn::Postgres($conn) => $query,
-            Conn::Sqlite($conn) => $query,
-        }
-    };
-}
-
 /// The copied tables, those before that others refer to, with the columns of `schema.rs` in its order: the compiler
 /// sees to their number and kinds, `tests/it/copy.rs` to the rest.
 macro_rules! tables {
@@ -212,27 +202,27 @@ macro_rules! tables {
             }
 
             pub(super) fn count(conn: &mut Conn) -> Result<i64, DbError> {
-                Ok(on!(conn, conn => table.count().get_result(conn))?)
+                Ok(crate::on_its_own!(conn, conn => table.count().get_result(conn))?)
             }
 
             pub(super) fn clear(conn: &mut Conn) -> Result<usize, DbError> {
-                Ok(on!(conn, conn => diesel::delete(table).execute(conn))?)
+                Ok(crate::on_its_own!(conn, conn => diesel::delete(table).execute(conn))?)
             }
 
             pub(super) fn copy(from: &mut Conn, to: &mut Conn, mut wrote: impl FnMut(i64)) -> Result<(), DbError> {
                 let mut last: Option<$kind> = None;
                 loop {
                     let rows: Vec<Row> = match &last {
-                        None => on!(from, conn => table.order($table::$key).limit(BATCH).load(conn))?,
+                        None => crate::on_its_own!(from, conn => table.order($table::$key).limit(BATCH).load(conn))?,
                         Some(last) => {
                             let rest = table.filter($table::$key.gt(last)).order($table::$key).limit(BATCH);
-                            on!(from, conn => rest.load(conn))?
+                            crate::on_its_own!(from, conn => rest.load(conn))?
                         }
                     };
                     if rows.is_empty() {
                         return Ok(());
                     }
-                    let written = on!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
+                    let written = crate::on_its_own!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
                     wrote(i64::try_from(written).unwrap_or(i64::MAX));
                     last = rows.into_iter().next_back().map(|row| row.$key);
                 }

@@ -15,6 +15,19 @@ macro_rules! columns {
     };
 }
 
+/// The same query for whichever database it is, each on a connection of its own kind. For what does not compile on both
+/// at once (a `Vec` of rows), and for the few queries that are asked so often that it counts: on both at once diesel
+/// writes the text of a query anew each time, on one it knows a prepared statement by its type.
+#[macro_export]
+macro_rules! on_its_own {
+    ($either:expr, $conn:ident => $query:expr) => {
+        match $either {
+            $crate::kernel::db::Conn::Postgres($conn) => $query,
+            $crate::kernel::db::Conn::Sqlite($conn) => $query,
+        }
+    };
+}
+
 /// Lets a type that is `FromStr` be read from a text column.
 #[macro_export]
 macro_rules! text_column {

@@ -1,0 +1,130 @@
+//! The writes of the evidence of use. There are many of them, so each is a statement that the database keeps prepared:
+//! diesel's own updates are prepared anew each time.
+
+use diesel::backend::Backend;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+
+use super::store::ValueKey;
+use super::uses::{Tries, Use};
+use crate::kernel::db::{Conn, DbError};
+use crate::kernel::web::client::Client;
+
+/// Writes down that values were used: one write a value, however often. A later use that another process wrote stays.
+/// A server is told of all at once, because each word with it takes longer than the writing.
+pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            for (value, used) in used {
+                let (first, last) = (used.first.micros(), used.last.micros());
+                MarkUsed { value: value.0, first, last, origin: Origin::of(&used.client) }.execute(conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            let origins: Vec<Origin> = used.iter().map(|(_, used)| Origin::of(&used.client)).collect();
+            diesel::sql_query(MARK_ALL_USED)
+                .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last.micros()).collect::<Vec<_>>())
+                .bind::<Array<Text>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
+                .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.agent).collect::<Vec<_>>())
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Locks the rows in their order first: two instances that write of the same values wait for each other in turn.
+const MARK_ALL_USED: &str = "
+    WITH used AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS used (id, first, last, ip, agent)),
+    locked AS (SELECT id FROM token_values WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
+    UPDATE token_values SET first_used_at = COALESCE(first_used_at, used.first), last_used_at = used.last,
+        last_used_ip = used.ip, last_used_agent = used.agent
+    FROM used JOIN locked ON locked.id = used.id
+    WHERE token_values.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
+
+/// Writes down that a value was tried after it had stopped.
+pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Result<(), DbError> {
+    let (count, last) = (tried.count, tried.last.micros());
+    let marked = MarkTried { value: value.0, count, last, origin: Origin::of(&tried.client) };
+    crate::on_its_own!(conn, conn => marked.execute(conn))?;
+    Ok(())
+}
+
+#[derive(QueryId)]
+struct MarkUsed {
+    value: i64,
+    first: i64,
+    last: i64,
+    origin: Origin,
+}
+
+#[derive(QueryId)]
+struct MarkTried {
+    value: i64,
+    count: i64,
+    last: i64,
+    origin: Origin,
+}
+
+/// The client, as it is written.
+struct Origin {
+    ip: String,
+    agent: Option<String>,
+}
+
+impl Origin {
+    fn of(client: &Client) -> Self {
+        Self { ip: client.ip_text(), agent: client.agent.clone() }
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for MarkUsed
+where
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE token_values SET first_used_at = COALESCE(first_used_at, ");
+        out.push_bind_param::<BigInt, _>(&self.first)?;
+        out.push_sql("), last_used_at = ");
+        out.push_bind_param::<BigInt, _>(&self.last)?;
+        out.push_sql(", last_used_ip = ");
+        out.push_bind_param::<Text, _>(&self.origin.ip)?;
+        out.push_sql(", last_used_agent = ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<BigInt, _>(&self.value)?;
+        out.push_sql(" AND (last_used_at IS NULL OR last_used_at < ");
+        out.push_bind_param::<BigInt, _>(&self.last)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for MarkTried
+where
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE token_values SET tries_after_end = tries_after_end + ");
+        out.push_bind_param::<BigInt, _>(&self.count)?;
+        out.push_sql(", last_try_at = ");
+        out.push_bind_param::<BigInt, _>(&self.last)?;
+        out.push_sql(", last_try_ip = ");
+        out.push_bind_param::<Text, _>(&self.origin.ip)?;
+        out.push_sql(", last_try_agent = ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<BigInt, _>(&self.value)?;
+        Ok(())
+    }
+}
+
+impl<C> RunQueryDsl<C> for MarkUsed {}
+impl<C> RunQueryDsl<C> for MarkTried {}
