@@ -3,10 +3,10 @@
 //! | module | what it is for | what it may import |
 //! | --- | --- | --- |
 //! | [`kernel`] | time, randomness, ids, the database, the web | nothing of ours |
-//! | [`accounts`] | who you are: users, passwords, sessions, sign-in | `kernel` |
+//! | [`accounts`] | who you are: users, passwords, sessions, sign-in, links that work once | `kernel` |
 //! | [`workspaces`] | where you are: workspaces, memberships, the shell around pages, set-up | and `accounts` |
 //! | [`tokens`] | what opens the API: tokens, their pages, their check | and `workspaces` |
-//! | [`team`] | who else is here: members, everybody's tokens, what happened | and `tokens` |
+//! | [`team`] | who else is here: members, invitations, everybody's tokens, what happened | and `tokens` |
 //! | [`api`] | what tokens open: the HTTP API | and `tokens` |
 //! | [`routes`] | every URL of the program | every feature |
 //! | [`config`], [`server`] | settings, checked; the HTTP server, built from them | `routes` |

@@ -4,15 +4,17 @@ use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
 
-use crate::accounts::{pages as account_pages, session_layer};
+use crate::accounts::pages::{self as account_pages, reset};
+use crate::accounts::session_layer;
 use crate::api::{self, gateway, introspect, pages as api_pages, users};
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
+use crate::team::invitations::{accept, pages as invitation_pages};
 use crate::team::pages::{self as team_pages, activity, member, oversight, remove, revoke};
 use crate::tokens::overview;
 use crate::tokens::pages::{self as token_pages, create, delete, rename, rotate};
-use crate::workspaces::pages as workspace_pages;
+use crate::workspaces::pages::{self as workspace_pages, account, found};
 
 /// A path and the methods it takes.
 pub type Line = (&'static str, &'static [&'static str]);
@@ -58,8 +60,21 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/setup" { GET workspace_pages::show_setup, POST workspace_pages::submit_setup }
     "/login" { GET account_pages::show, POST account_pages::submit }
     "/logout" { POST account_pages::sign_out }
+    "/invitations/{code}" { GET accept::show, POST accept::submit }
+    "/reset/{code}" { GET reset::show, POST reset::submit }
+    "/account" { GET account::show }
+    "/account/name" { GET account::back, POST account::rename }
+    "/account/email" { GET account::back, POST account::change_email }
+    "/account/password" { GET account::back, POST account::change_password }
+    "/account/sessions/end" { GET account::back, POST account::end_other_sessions }
+    "/account/sessions/{uuid}/end" { GET account::back, POST account::end_session }
+    "/workspaces/new" { GET found::show, POST found::submit }
     "/w/{slug}" { GET overview::show }
     "/w/{slug}/settings" { GET workspace_pages::show_general, POST workspace_pages::submit_general }
+    "/w/{slug}/settings/members/invitations" { GET invitation_pages::list, POST invitation_pages::submit }
+    "/w/{slug}/settings/members/invitations/{uuid}/revoke" {
+        GET invitation_pages::back, POST invitation_pages::submit_revoke
+    }
     "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
     "/w/{slug}/settings/tokens/new" { GET create::show }
     "/w/{slug}/settings/tokens/{uuid}" { GET rename::show, POST rename::submit }

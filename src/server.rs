@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::{App as Actix, HttpServer, middleware, rt, web};
 
 use crate::accounts::password::Passwords;
-use crate::accounts::{Accounts, store as accounts};
+use crate::accounts::{Accounts, links::store as links, store as accounts};
 use crate::api::introspect::Clients;
 use crate::api::rate::Rate;
 use crate::config::{ConfigError, ServerSettings};
@@ -16,7 +16,7 @@ use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
 use crate::kernel::db::{Db, DbError, events};
 use crate::kernel::rng;
-use crate::kernel::web::{answers, assets, headers};
+use crate::kernel::web::{answers, assets, headers, target};
 use crate::routes;
 use crate::tokens;
 use crate::tokens::door::{Door, Passes};
@@ -27,7 +27,7 @@ use crate::workspaces::setup;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How often tombstones and events that are old enough are forgotten.
+/// How often tombstones and events that are old enough, and links that have expired, are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// The name of the access log, by which it is turned off.
 const ACCESS_LOG: &str = "latchkey::access";
@@ -97,7 +97,11 @@ impl Server {
         let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
         let events_kept = settings.events_kept();
         let static_folder = unpack(&data_dir)?;
-        let site_key = db.write_blocking(|conn| accounts::site_key(conn, &mut rng::secure()))?;
+        let site_key = db.write_blocking(|conn| {
+            let site_key = accounts::site_key(conn, &mut rng::secure())?;
+            accounts::remember_public_url(conn, &public_url)?;
+            Ok::<_, DbError>(site_key)
+        })?;
         let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
 
         let server_clock = clock.clone();
@@ -174,6 +178,9 @@ impl Server {
                 if let Err(error) = tombs.write(move |conn| tokens::purge(conn, now - tokens::REMEMBERED)).await {
                     log::warn!("tombstones are not purged yet: {error}");
                 }
+                if let Err(error) = tombs.write(move |conn| links::purge(conn, now)).await {
+                    log::warn!("links that have expired are not purged yet: {error}");
+                }
                 if let Err(error) = tombs.write(move |conn| events::purge(conn, now - events_kept)).await {
                     log::warn!("old events are not purged yet: {error}");
                 }
@@ -192,9 +199,10 @@ fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
     assets::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
 }
 
-/// One line a request: id, peer, method and path without its query, status, bytes, milliseconds.
+/// One line a request: id, peer, method and path without its query and without codes, status, bytes, milliseconds.
 fn access_log() -> middleware::Logger {
-    middleware::Logger::new("%{x-request-id}o %a %{method}xi %U %s %b %D ms")
+    middleware::Logger::new("%{x-request-id}o %a %{method}xi %{path}xi %s %b %D ms")
+        .custom_request_replace("path", |request| target::without_secrets(request.path()).into_owned())
         .custom_request_replace("method", |request| request.method().to_string())
         .log_target(ACCESS_LOG)
 }

@@ -1,21 +1,23 @@
-//! Who you are: users, their passwords, their sessions. Knows nothing of workspaces.
+//! Who you are: users, their passwords, their sessions, links that work once. Knows nothing of workspaces.
 
+pub mod account;
 pub mod agent;
 pub mod extract;
+pub mod links;
 pub mod pages;
 pub mod password;
+pub mod reset;
 pub mod session;
-mod session_store;
+pub mod session_store;
+pub mod sign_in;
 pub mod store;
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::db::{Conn, Db, DbError, FromDb};
@@ -23,8 +25,9 @@ use crate::kernel::id::Id;
 use crate::kernel::rng::CryptoRng;
 use crate::kernel::text::{Label, Refused, fold};
 use crate::kernel::web::client::Client;
-use password::{PasswordHash, Passwords, Verdict};
+use password::{PasswordHash, Passwords};
 pub use session_store::{Sessions, session_layer};
+pub use sign_in::{SignInError, sign_in};
 use store::UserKey;
 
 /// An e-mail address: something before an `@`, something after it, nothing invisible. Whether mail arrives there
@@ -85,6 +88,14 @@ pub struct User {
     pub is_active: bool,
 }
 
+impl User {
+    /// The key under which the database knows them.
+    #[must_use]
+    pub fn key(&self) -> UserKey {
+        self.key
+    }
+}
+
 /// What accounts need of the process: the password hasher and its queue, and a key of the site's.
 #[derive(Clone)]
 pub struct Accounts {
@@ -120,97 +131,6 @@ impl Accounts {
         sha.update(email.key());
         sha.finalize().into()
     }
-}
-
-/// Why somebody is not signed in.
-#[derive(Debug, thiserror::Error)]
-pub enum SignInError {
-    /// Unknown address, wrong password, deactivated user: one answer for all.
-    #[error("refused")]
-    Refused,
-    /// Too many failures; one may try again after this long.
-    #[error("too many failures")]
-    TooMany(Duration),
-    /// Too many are signing in at this moment.
-    #[error("too many are signing in at once")]
-    Busy,
-    /// A query failed.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-impl FromDb for SignInError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::Refused | Self::TooMany(_) | Self::Busy => None,
-        }
-    }
-}
-
-/// Checks an e-mail address and a password as typed. The work done and the time it takes are the same for an
-/// unknown address, a wrong password and a deactivated user.
-pub async fn sign_in(
-    app: &App,
-    accounts: &Accounts,
-    email: &str,
-    password: &str,
-    client: &Client,
-) -> Result<User, SignInError> {
-    let now = app.clock.now();
-    let email = email.parse::<EmailAddress>().ok();
-    let account = email.as_ref().map(|email| accounts.account_digest(email));
-    let network = client.network();
-
-    let (found, who) = (email.clone(), client.clone());
-    let (attempt, user) = app
-        .db
-        .write(move |conn| {
-            let user = match &found {
-                Some(email) => store::user_by_email(conn, email)?,
-                None => None,
-            };
-            let uuid = user.as_ref().map(|(user, _)| user.uuid.as_str());
-            match store::begin_attempt(conn, account.as_ref(), &network, uuid, now)? {
-                Ok(attempt) => Ok::<_, SignInError>(Ok((attempt, user))),
-                Err(wait) => {
-                    Event { actor: uuid, client: Some(&who), ..Event::new(now, EventKind::SignInLocked) }
-                        .record(conn)?;
-                    Ok(Err(SignInError::TooMany(wait)))
-                }
-            }
-        })
-        .await??;
-
-    let hash = user.as_ref().map(|(_, hash)| hash.clone());
-    let verdict = accounts.passwords.verify(password, hash).await;
-    let user = user.map(|(user, _)| user);
-    let (signed_in, outcome) = match (verdict, user) {
-        (Verdict::Busy, _) => {
-            app.db.write(move |conn| store::forget_attempt(conn, attempt)).await?;
-            return Err(SignInError::Busy);
-        }
-        (Verdict::Right, Some(user)) if user.is_active => (Some(user.uuid), Ok(user)),
-        (Verdict::Right | Verdict::Wrong, user) => (user.map(|user| user.uuid), Err(SignInError::Refused)),
-    };
-    let (who, is_right) = (client.clone(), outcome.is_ok());
-    let network = client.network();
-    app.db
-        .write(move |conn| {
-            let kind = if is_right { EventKind::SignInSucceeded } else { EventKind::SignInFailed };
-            if let (true, Some(account)) = (is_right, &account) {
-                store::forgive_attempts(conn, account, &network)?;
-            }
-            Event {
-                actor: signed_in.as_ref().map(Id::as_str),
-                client: Some(&who),
-                detail: Some(&network),
-                ..Event::new(now, kind)
-            }
-            .record(conn)
-        })
-        .await?;
-    outcome
 }
 
 /// Why there is no new user.
@@ -264,10 +184,15 @@ impl NewUser {
 
 /// Adds a user inside the caller's transaction. `detail` says how it came about.
 pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail: &str) -> Result<User, AddUserError> {
+    let taken = || AddUserError::EmailTaken(new.email.as_str().to_owned());
     if store::user_by_email(conn, &new.email)?.is_some() {
-        return Err(AddUserError::EmailTaken(new.email.as_str().to_owned()));
+        return Err(taken());
     }
-    let key = store::insert_user(conn, new)?;
+    let key = store::insert_user(conn, new).map_err(|error| match error {
+        // Somebody else took it since: the index is the judge.
+        DbError::Taken(_) => taken(),
+        other => other.into(),
+    })?;
     Event {
         actor: Some(new.uuid.as_str()),
         client,
@@ -278,7 +203,7 @@ pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail:
     Ok(User { key, uuid: new.uuid, email: new.email.clone(), name: new.name.clone(), is_active: true })
 }
 
-/// Gives the user with this address a new password and ends their sessions. `None` if there is no such user.
+/// Gives the user with this address a new password and ends their sessions and reset links. `None` if there is no such user.
 /// Tokens stay: a forgotten password must not break an integration.
 pub fn set_password(
     db: &Db,
@@ -289,7 +214,7 @@ pub fn set_password(
     db.write_blocking(|conn| {
         let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
         store::set_password(conn, user.key, hash)?;
-        store::end_sessions(conn, user.key)?;
+        end_ways_in(conn, &user)?;
         Event {
             actor: Some(user.uuid.as_str()),
             detail: Some("command line"),
@@ -300,6 +225,12 @@ pub fn set_password(
     })
 }
 
+/// Ends a user's sessions, and the links by which they could have set a new password.
+fn end_ways_in(conn: &mut Conn, user: &User) -> Result<(), DbError> {
+    session_store::end_all(conn, user.key)?;
+    links::store::drop_resets(conn, &user.uuid)
+}
+
 /// Lets the user with this address in or keeps them out. Keeping out ends their sessions, and their tokens are
 /// refused until they are let in again. `None` if there is no such user.
 pub fn set_active(db: &Db, email: &EmailAddress, is_active: bool, now: Timestamp) -> Result<Option<User>, DbError> {
@@ -307,7 +238,7 @@ pub fn set_active(db: &Db, email: &EmailAddress, is_active: bool, now: Timestamp
         let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
         store::set_active(conn, user.key, is_active)?;
         if !is_active {
-            store::end_sessions(conn, user.key)?;
+            end_ways_in(conn, &user)?;
         }
         let kind = if is_active { EventKind::UserActivated } else { EventKind::UserDeactivated };
         Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, kind) }

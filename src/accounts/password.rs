@@ -8,8 +8,10 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::EmailAddress;
+use crate::kernel::error::PageError;
 use crate::kernel::rng::{self, CryptoRng};
 use crate::kernel::text::{Refused, fold};
+use crate::kernel::web::form::{Field, Form};
 
 /// The least and the most characters of a password.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
@@ -46,6 +48,15 @@ impl NewPassword {
             return Err(Refused::because("This password is among the first that an attacker tries. Choose another."));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Reads the field `name` of a form. What was typed is never shown again; what is wrong with it is.
+    #[must_use]
+    pub fn read(form: &Form, name: &str, owner: Option<&EmailAddress>) -> (Field, Option<Self>) {
+        match Self::choose(form.text(name), owner) {
+            Ok(password) => (Field::default(), Some(password)),
+            Err(refused) => (Field::default().refused(refused.0), None),
+        }
     }
 }
 
@@ -117,14 +128,15 @@ impl Passwords {
         let hash = self
             .argon2
             .hash_password_with_salt(password.0.as_bytes(), &salt)
-            .map_err(|error| HashError(error.to_string()))?;
+            .map_err(|error| HashError::Refused(error.to_string()))?;
         Ok(PasswordHash(hash.to_string()))
     }
 
-    /// Hashes off the async threads, in turn. `None` if no turn came.
-    pub async fn hash(&self, password: NewPassword) -> Option<Result<PasswordHash, HashError>> {
+    /// Hashes off the async threads, in turn.
+    pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError> {
         let this = self.clone();
-        self.in_turn(move || this.hash_blocking(&password, &mut rng::secure())).await
+        let hashed = self.in_turn(move || this.hash_blocking(&password, &mut rng::secure())).await;
+        hashed.unwrap_or(Err(HashError::Busy))
     }
 
     /// Checks a password as typed, off the async threads, in turn. Without a hash it does the same work and says wrong.
@@ -156,10 +168,25 @@ impl Passwords {
     }
 }
 
-/// argon2 refused its parameters or its input.
+/// Why there is no hash.
 #[derive(Debug, thiserror::Error)]
-#[error("the password can't be hashed: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// argon2 refused its parameters or its input.
+    #[error("the password can't be hashed: {0}")]
+    Refused(String),
+    /// No turn came: too many were being hashed.
+    #[error("no turn for a password")]
+    Busy,
+}
+
+impl From<HashError> for PageError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Refused(_) => Self::Internal(error.to_string()),
+            HashError::Busy => Self::Unavailable(error.to_string()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -206,8 +233,7 @@ mod tests {
     #[actix_web::test]
     async fn a_password_is_checked_against_its_hash() {
         let passwords = Passwords::weak();
-        let hash =
-            passwords.hash(NewPassword::choose("correct horse battery staple", None).unwrap()).await.unwrap().unwrap();
+        let hash = passwords.hash(NewPassword::choose("correct horse battery staple", None).unwrap()).await.unwrap();
         assert_eq!(passwords.verify("correct horse battery staple", Some(hash.clone())).await, Verdict::Right);
         assert_eq!(passwords.verify("correct horse battery stable", Some(hash)).await, Verdict::Wrong);
         assert_eq!(passwords.verify("correct horse battery staple", None).await, Verdict::Wrong);

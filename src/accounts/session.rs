@@ -12,6 +12,8 @@ use crate::kernel::id::Id;
 use crate::kernel::web::client::Client;
 
 pub(super) const USER: &str = "user";
+/// The public identifier of the row; not kept in it but told by it.
+pub(super) const ID: &str = "id";
 pub(super) const IP: &str = "ip";
 pub(super) const AGENT: &str = "agent";
 pub(super) const UNAVAILABLE: &str = "unavailable";
@@ -29,13 +31,29 @@ impl BrowserSession {
         Ok(self.0.get::<String>(USER).ok().flatten().and_then(|uuid| uuid.parse().ok()))
     }
 
+    /// The session's public identifier; `None` before it is kept for the first time.
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        self.0.get::<String>(ID).ok().flatten().and_then(|uuid| uuid.parse().ok())
+    }
+
     /// Signs `user` in under a new key: a key from before, which somebody else may know, is worth nothing.
     pub fn sign_in(&self, user: &User, client: &Client) -> Result<(), PageError> {
-        self.0.clear();
-        self.0.renew();
+        self.forget();
         self.set(USER, user.uuid.as_str())?;
         self.set(IP, &client.ip_text())?;
         client.agent.as_deref().map_or(Ok(()), |agent| self.set(AGENT, agent))
+    }
+
+    /// Goes on under a new key, after the person proved once more who they are: a copy of the old one is worth nothing.
+    pub fn renew(&self) {
+        self.0.renew();
+    }
+
+    /// Forgets who was signed in, and goes on as nobody's under a new key.
+    pub fn forget(&self) {
+        self.0.clear();
+        self.0.renew();
     }
 
     /// Deletes the session here and in the browser.

@@ -10,11 +10,12 @@ use actix_web::cookie::{Key, SameSite, time::Duration as CookieDuration};
 use diesel::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::session::{AGENT, IP, UNAVAILABLE, USER};
+use super::session::{AGENT, ID, IP, UNAVAILABLE, USER};
+use super::store::UserKey;
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::DbError;
 use crate::kernel::db::schema::{sessions, users};
+use crate::kernel::db::{Conn, DbError};
 use crate::kernel::id::Id;
 use crate::kernel::rng;
 
@@ -68,13 +69,13 @@ impl SessionStore for Sessions {
                     .filter(sessions::digest.eq(wanted))
                     .filter(sessions::expires_at.gt(now.micros()))
                     .filter(sessions::last_seen_at.gt((now - IDLE).micros()))
-                    .select((sessions::state, sessions::last_seen_at))
-                    .get_result::<(String, Timestamp)>(conn)
+                    .select((sessions::uuid, sessions::state, sessions::last_seen_at))
+                    .get_result::<(Id, String, Timestamp)>(conn)
                     .optional()?;
                 Ok::<_, DbError>(row)
             })
             .await;
-        let (state, last_seen_at) = match found {
+        let (uuid, state, last_seen_at) = match found {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(None),
             // actix-session would make a bare 500 of an error. A session that says so makes the 503 that it is.
@@ -94,7 +95,11 @@ impl SessionStore for Sessions {
                 log::warn!("a session's last use was not written: {error}");
             }
         }
-        serde_json::from_str(&state).map(Some).map_err(|error| LoadError::Deserialization(error.into()))
+        let mut state: State =
+            serde_json::from_str(&state).map_err(|error| LoadError::Deserialization(error.into()))?;
+        // Which row it is, told by the row itself: a session that goes on under a new key is a new row.
+        state.insert(ID.to_owned(), format!("\"{uuid}\""));
+        Ok(Some(state))
     }
 
     async fn save(&self, state: State, _: &CookieDuration) -> Result<SessionKey, SaveError> {
@@ -168,4 +173,54 @@ impl SessionStore for Sessions {
             .await?;
         Ok(())
     }
+}
+
+/// A session as its owner's list shows it.
+#[derive(Debug, Clone)]
+pub struct SessionRecord {
+    /// The public identifier.
+    pub uuid: Id,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last seen in use, to the hour.
+    pub last_seen_at: Timestamp,
+    /// The address that signed in.
+    pub ip: Option<String>,
+    /// The browser that did.
+    pub agent: Option<String>,
+}
+
+/// A [`SessionRecord`] as it comes from the database.
+type SessionRow = (Id, Timestamp, Timestamp, Option<String>, Option<String>);
+
+/// A user's sessions that are not over, the one seen last first.
+pub fn of_user(conn: &mut Conn, user: UserKey, now: Timestamp) -> Result<Vec<SessionRecord>, DbError> {
+    let rows = sessions::table
+        .filter(sessions::user_id.eq(user.0))
+        .filter(sessions::expires_at.gt(now.micros()))
+        .filter(sessions::last_seen_at.gt((now - IDLE).micros()))
+        .order((sessions::last_seen_at.desc(), sessions::created_at.desc()))
+        .select((sessions::uuid, sessions::created_at, sessions::last_seen_at, sessions::ip, sessions::agent))
+        .load::<SessionRow>(conn)?;
+    let record =
+        |(uuid, created_at, last_seen_at, ip, agent)| SessionRecord { uuid, created_at, last_seen_at, ip, agent };
+    Ok(rows.into_iter().map(record).collect())
+}
+
+/// Ends one of a user's sessions; `false` if there is none of this name.
+pub(super) fn end(conn: &mut Conn, user: UserKey, session: &Id) -> Result<bool, DbError> {
+    let one = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.eq(session.as_str()));
+    Ok(diesel::delete(one).execute(conn)? > 0)
+}
+
+/// Ends a user's sessions but this one. Returns how many.
+pub(super) fn end_others(conn: &mut Conn, user: UserKey, this: &Id) -> Result<usize, DbError> {
+    let others = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.ne(this.as_str()));
+    Ok(diesel::delete(others).execute(conn)?)
+}
+
+/// Ends all of a user's sessions.
+pub(super) fn end_all(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user.0))).execute(conn)?;
+    Ok(())
 }

@@ -7,9 +7,10 @@ use sha2::Digest as _;
 
 use super::password::PasswordHash;
 use super::{EmailAddress, NewUser, User};
+use crate::kernel::app::PublicUrl;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::events::EventKind;
-use crate::kernel::db::schema::{events, one_time_links, sessions, settings, sign_in_attempts, users};
+use crate::kernel::db::schema::{events, settings, sign_in_attempts, users};
 use crate::kernel::db::{Conn, DbError, take_turns};
 use crate::kernel::id::Id;
 use crate::kernel::rng::{self, CryptoRng};
@@ -83,13 +84,31 @@ pub(super) fn set_password(conn: &mut Conn, user: UserKey, hash: &PasswordHash) 
     Ok(())
 }
 
-pub(super) fn set_active(conn: &mut Conn, user: UserKey, is_active: bool) -> Result<(), DbError> {
-    diesel::update(users::table.filter(users::id.eq(user.0))).set(users::is_active.eq(is_active)).execute(conn)?;
+/// Locks a user's row, which everything about the person locks, and says what it holds now. `None` if there is no such
+/// user.
+pub(super) fn lock_user(conn: &mut Conn, user: UserKey) -> Result<Option<(User, PasswordHash)>, DbError> {
+    let row = diesel::update(users::table.filter(users::id.eq(user.0)))
+        .set(users::password_hash.eq(users::password_hash))
+        .returning((USER, users::password_hash))
+        .get_result::<(UserRow, String)>(conn)
+        .optional()?;
+    Ok(row.map(|(user, hash)| (user.into(), PasswordHash(hash))))
+}
+
+pub(super) fn set_name(conn: &mut Conn, user: UserKey, name: &Label) -> Result<(), DbError> {
+    diesel::update(users::table.filter(users::id.eq(user.0))).set(users::name.eq(name.as_str())).execute(conn)?;
     Ok(())
 }
 
-pub(super) fn end_sessions(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
-    diesel::delete(sessions::table.filter(sessions::user_id.eq(user.0))).execute(conn)?;
+pub(super) fn set_email(conn: &mut Conn, user: UserKey, email: &EmailAddress) -> Result<(), DbError> {
+    diesel::update(users::table.filter(users::id.eq(user.0)))
+        .set((users::email.eq(email.as_str()), users::email_key.eq(email.key())))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_active(conn: &mut Conn, user: UserKey, is_active: bool) -> Result<(), DbError> {
+    diesel::update(users::table.filter(users::id.eq(user.0))).set(users::is_active.eq(is_active)).execute(conn)?;
     Ok(())
 }
 
@@ -183,39 +202,6 @@ pub(super) fn forgive_attempts(conn: &mut Conn, account: &[u8; 32], address: &st
     Ok(())
 }
 
-/// Makes a link with this code good for the set-up of the first administrator.
-pub fn insert_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp, expires_at: Timestamp) -> Result<(), DbError> {
-    diesel::insert_into(one_time_links::table)
-        .values((
-            one_time_links::digest.eq(digest),
-            one_time_links::purpose.eq("setup"),
-            one_time_links::created_at.eq(now.micros()),
-            one_time_links::expires_at.eq(expires_at.micros()),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Is the set-up link with this digest unused and not expired?
-pub fn is_setup_link_good(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
-    let good = one_time_links::table
-        .filter(one_time_links::digest.eq(digest))
-        .filter(one_time_links::purpose.eq("setup"))
-        .filter(one_time_links::used_at.is_null())
-        .filter(one_time_links::expires_at.gt(now.micros()));
-    Ok(diesel::select(diesel::dsl::exists(good)).get_result(conn)?)
-}
-
-/// Uses up the set-up link with this digest; `false` if it was not good any more.
-pub fn use_setup_link(conn: &mut Conn, digest: &[u8], now: Timestamp) -> Result<bool, DbError> {
-    let good = one_time_links::table
-        .filter(one_time_links::digest.eq(digest))
-        .filter(one_time_links::purpose.eq("setup"))
-        .filter(one_time_links::used_at.is_null())
-        .filter(one_time_links::expires_at.gt(now.micros()));
-    Ok(diesel::update(good).set(one_time_links::used_at.eq(now.micros())).execute(conn)? == 1)
-}
-
 /// Holds the site's one row that everything about first users locks, until the end of the transaction.
 pub fn lock_site(conn: &mut Conn) -> Result<(), DbError> {
     diesel::update(settings::table.filter(settings::key.eq(SITE_KEY))).set(settings::key.eq(SITE_KEY)).execute(conn)?;
@@ -223,6 +209,24 @@ pub fn lock_site(conn: &mut Conn) -> Result<(), DbError> {
 }
 
 const SITE_KEY: &str = "site_key";
+const PUBLIC_URL: &str = "public_url";
+
+/// Writes down where people reach this site, so that a command on the machine can print links that lead there.
+pub fn remember_public_url(conn: &mut Conn, url: &PublicUrl) -> Result<(), DbError> {
+    lock_site(conn)?;
+    let there = settings::table.filter(settings::key.eq(PUBLIC_URL));
+    if diesel::update(there).set(settings::value.eq(url.origin())).execute(conn)? == 0 {
+        let row = (settings::key.eq(PUBLIC_URL), settings::value.eq(url.origin()));
+        diesel::insert_into(settings::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Where people reach this site, as the server that was started last says.
+pub fn public_url(conn: &mut Conn) -> Result<Option<PublicUrl>, DbError> {
+    let there = settings::table.filter(settings::key.eq(PUBLIC_URL)).select(settings::value);
+    Ok(there.get_result::<String>(conn).optional()?.and_then(|url| url.parse().ok()))
+}
 
 /// "site key" as a number: of several instances that start on an empty database, one makes it.
 const SITE_KEY_TURN: i64 = 0x7369_7465_206b_6579;

@@ -36,8 +36,8 @@ const EXAMPLES: &str = "Examples:
   latchkey demo                              look around with sample people and tokens
   latchkey --public-url https://tokens.example --trusted-proxies 127.0.0.1
                                              serve behind a proxy with TLS on this machine
-  latchkey user set-password --email ada@example.org
-                                             let somebody in who forgot their password
+  latchkey user reset-password --email ada@example.org
+                                             a link for somebody who forgot their password
   latchkey token delete 019ab3f0-…           stop a token now, while the server runs
   latchkey backup latchkey-monday.db         a consistent copy of the SQLite database, while the server runs
   latchkey copy --from data/latchkey.db --to postgres://latchkey@db.example/latchkey
@@ -64,7 +64,7 @@ enum Command {
     /// The backup holds everything that was committed when it began, can be read by its owner alone, and is a database
     /// like any other: to restore it, stop the server and put it in the database's place. For PostgreSQL use `pg_dump`.
     Backup(data::BackupArgs),
-    /// Users: add, list, set a password, deactivate, activate
+    /// Users: add, list, set or reset a password, deactivate, activate
     #[command(subcommand)]
     User(people::UserCommand),
     /// Workspaces: add, list
@@ -165,6 +165,11 @@ fn print(text: &str) -> Done {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Says something to the person, beside what a script reads. Who does not listen misses nothing.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn start_failure(error: StartError) -> Failure {

@@ -6,7 +6,9 @@ use clap::Subcommand;
 use zeroize::Zeroizing;
 
 use latchkey::accounts::password::{NewPassword, PasswordHash, Passwords};
+use latchkey::accounts::reset::{self, ResetError};
 use latchkey::accounts::{EmailAddress, NewUser, User, add_user, set_active, set_password, store as accounts};
+use latchkey::kernel::app::PublicUrl;
 use latchkey::kernel::clock::Clock;
 use latchkey::kernel::db::Db;
 use latchkey::kernel::rng;
@@ -14,7 +16,7 @@ use latchkey::kernel::text::Label;
 use latchkey::team::{Act, MemberError, change_role, remove_member};
 use latchkey::workspaces::{Kind, NewWorkspace, Role, Slug, Workspace, add_member, add_workspace, store as workspaces};
 
-use super::{Done, Failure, print};
+use super::{Done, Failure, note, print};
 
 #[derive(Subcommand)]
 pub enum UserCommand {
@@ -40,6 +42,18 @@ pub enum UserCommand {
         /// Read the password from the first line of standard input instead of asking
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Print a link by which a person sets a new password: it works once, for 24 hours
+    ///
+    /// The link stands alone on standard output. Give it to the person in a way that only they read. Nothing changes
+    /// until they use it; then their sessions end, and their tokens go on working.
+    ResetPassword {
+        /// Their e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// Where people reach the server [default: where the server that was started last is reached]
+        #[arg(long, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
+        public_url: Option<PublicUrl>,
     },
     /// Keep a person out: ends their sessions, and their tokens are refused until they are activated again
     Deactivate {
@@ -95,6 +109,21 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
                 "{} has a new password. Their sessions are over; their tokens go on working.",
                 email.as_str()
             ))
+        }
+        UserCommand::ResetPassword { email, public_url } => {
+            let known = db.read_blocking(accounts::public_url)?;
+            let url = public_url.or(known).ok_or_else(|| {
+                Failure::usage(
+                    "no server was started on this database yet; say --public-url, like https://tokens.example",
+                )
+            })?;
+            let code = reset::new_link(db, &email, now, &mut rng::secure()).map_err(|error| match error {
+                ResetError::Nobody => no_user(&email),
+                other => Failure::new(format!("{}: {other}", email.as_str())),
+            })?;
+            print(&url.join(&format!("/reset/{}", code.reveal())))?;
+            note(&format!("The link lets {} set a new password, once, for 24 hours.", email.as_str()));
+            Ok(())
         }
         UserCommand::Deactivate { email } => {
             set_active(db, &email, false, now)?.ok_or_else(|| no_user(&email))?;

@@ -63,13 +63,20 @@ impl Group {
             | EventKind::TokenRotated
             | EventKind::TokenRetired
             | EventKind::TokenRenamed => Self::Tokens,
-            EventKind::MemberAdded | EventKind::MemberRoleChanged | EventKind::MemberRemoved => Self::Members,
+            EventKind::MemberAdded
+            | EventKind::MemberRoleChanged
+            | EventKind::MemberRemoved
+            | EventKind::InvitationMade
+            | EventKind::InvitationUsed
+            | EventKind::InvitationRevoked => Self::Members,
             EventKind::WorkspaceCreated | EventKind::WorkspaceChanged => Self::Settings,
             EventKind::SignInSucceeded
             | EventKind::SignInFailed
             | EventKind::SignInLocked
             | EventKind::SignedOut
             | EventKind::PasswordChanged
+            | EventKind::ResetLinkMade
+            | EventKind::UserChanged
             | EventKind::UserCreated
             | EventKind::UserDeactivated
             | EventKind::UserActivated => Self::SignIns,

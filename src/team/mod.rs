@@ -2,6 +2,7 @@
 //! and what happened.
 
 pub mod activity;
+pub mod invitations;
 pub mod oversight;
 pub mod pages;
 pub mod sentence;
@@ -106,6 +107,7 @@ pub fn remove_member(
     keep_an_administrator(conn, workspace, &member)?;
     let stopped = tokens::delete_all(conn, &owner(&member, workspace), &act.deletion(Via::Removal))?;
     end_membership(conn, member.membership, act.at)?;
+    invitations::store::delete_of(conn, &workspace.uuid, &member.user.uuid)?;
     act.event(workspace, &member, EventKind::MemberRemoved).record(conn)?;
     Ok((member.user, stopped))
 }
@@ -137,6 +139,8 @@ pub fn change_role(
     }
     keep_an_administrator(conn, workspace, &member)?;
     store::set_role(conn, member.membership, role)?;
+    // Who may invite no more has left no door open either, whatever they become later.
+    invitations::store::delete_of(conn, &workspace.uuid, &member.user.uuid)?;
     let stopped = if role.has_tokens() {
         0
     } else {

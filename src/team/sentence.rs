@@ -99,6 +99,12 @@ impl Happening {
             Some(EventKind::MemberRoleChanged) => self.to_member("changed the role of").plain(roles(detail)),
             Some(EventKind::MemberRemoved) if self.is_own() => did(" left the workspace".to_owned()),
             Some(EventKind::MemberRemoved) => self.to_member("removed"),
+            Some(EventKind::InvitationMade) => {
+                let word = detail.rsplit(" as ").next().unwrap_or_default();
+                did(format!(" made an invitation as {}", role(word)))
+            }
+            Some(EventKind::InvitationUsed) => did(" used an invitation".to_owned()),
+            Some(EventKind::InvitationRevoked) => did(" revoked an invitation".to_owned()),
             Some(EventKind::WorkspaceCreated) => did(format!(" made this {detail} workspace")),
             Some(EventKind::WorkspaceChanged) => did(format!(" changed the settings: {detail}")),
             Some(EventKind::SignInSucceeded) => did(" signed in".to_owned()),
@@ -106,10 +112,18 @@ impl Happening {
             Some(EventKind::SignInLocked) => {
                 Sentence::opening("A sign-in as ").name(actor).plain(" was refused, after too many that failed")
             }
-            Some(EventKind::SignedOut) => did(" signed out".to_owned()),
+            Some(EventKind::SignedOut) if detail.is_empty() => did(" signed out".to_owned()),
+            Some(EventKind::SignedOut) => did(format!(" signed out {detail}")),
             Some(EventKind::PasswordChanged) if detail == "command line" => {
                 Sentence::of(OPERATOR).plain(" gave ").name(actor).plain(" a new password")
             }
+            Some(EventKind::PasswordChanged) if detail == "reset link" => {
+                did(" set a new password by a link".to_owned())
+            }
+            Some(EventKind::ResetLinkMade) => {
+                Sentence::of(OPERATOR).plain(" made a link for ").name(actor).plain(" to set a new password")
+            }
+            Some(EventKind::UserChanged) => did(format!(" changed their {detail}")),
             Some(EventKind::PasswordChanged) => did(" changed their password".to_owned()),
             Some(EventKind::UserCreated) => did(" got an account on this server".to_owned()),
             Some(EventKind::UserDeactivated) => Sentence::of(OPERATOR).plain(" deactivated ").name(actor),
@@ -233,6 +247,9 @@ mod tests {
             ),
             (MemberRemoved, "", "", "The operator removed Bob"),
             (MemberRemoved, "Bob", "", "Bob left the workspace"),
+            (InvitationMade, "Alice", "invitation 019ab as editor", "Alice made an invitation as Editor"),
+            (InvitationUsed, "Bob", "invitation 019ab", "Bob used an invitation"),
+            (InvitationRevoked, "Alice", "invitation 019ab", "Alice revoked an invitation"),
             (WorkspaceCreated, "Alice", "demo", "Alice made this demo workspace"),
             (
                 WorkspaceChanged,
@@ -244,6 +261,10 @@ mod tests {
             (SignInFailed, "Bob", "127.0.0.1", "A sign-in as Bob failed"),
             (SignInLocked, "Bob", "", "A sign-in as Bob was refused, after too many that failed"),
             (SignedOut, "Bob", "", "Bob signed out"),
+            (SignedOut, "Bob", "3 other browsers", "Bob signed out 3 other browsers"),
+            (UserChanged, "Bob", "name", "Bob changed their name"),
+            (ResetLinkMade, "Bob", "command line", "The operator made a link for Bob to set a new password"),
+            (PasswordChanged, "Bob", "reset link", "Bob set a new password by a link"),
             (PasswordChanged, "Bob", "", "Bob changed their password"),
             (PasswordChanged, "Bob", "command line", "The operator gave Bob a new password"),
             (UserCreated, "Bob", "set-up", "Bob got an account on this server"),

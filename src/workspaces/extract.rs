@@ -1,4 +1,4 @@
-//! The caller of a workspace's page: [`Member`].
+//! The caller of a page that knows workspaces: [`Person`], and the [`Member`] of the one in the URL.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,12 +8,75 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::store::{self, Membership, MembershipKey};
-use super::{Role, Workspace};
+use super::{Role, Workspace, may_found};
 use crate::accounts::User;
 use crate::accounts::extract::SignedIn;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::page::Notice;
+
+/// Somebody who is signed in, and the workspaces they belong to.
+pub struct Person {
+    /// Who.
+    pub user: User,
+    /// Every workspace that this person may switch to, by name.
+    pub memberships: Vec<Membership>,
+}
+
+impl Person {
+    /// May this person make another workspace? Whoever has the care of one may.
+    #[must_use]
+    pub fn may_found(&self) -> bool {
+        may_found(&self.memberships)
+    }
+
+    /// The membership whose workspace this person was in last.
+    #[must_use]
+    pub fn last(&self) -> Option<&Membership> {
+        self.memberships.iter().max_by_key(|membership| membership.last_opened_at)
+    }
+}
+
+impl FromRequest for Person {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let person = SignedIn::from_request(request, payload);
+        let app = request.app_data::<web::Data<App>>().cloned();
+        Box::pin(async move {
+            let SignedIn(user) = person.await?;
+            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
+            let key = user.key;
+            let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
+            Ok(Self { user, memberships })
+        })
+    }
+}
+
+/// A person who may make another workspace.
+pub struct Founder(pub Person);
+
+impl FromRequest for Founder {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let person = Person::from_request(request, payload);
+        Box::pin(async move {
+            let person = person.await?;
+            if person.may_found() { Ok(Self(person)) } else { Err(PageError::Forbidden(no_founder())) }
+        })
+    }
+}
+
+/// Why somebody may not make a workspace, and what to do.
+pub(super) fn no_founder() -> Notice {
+    Notice::new(
+        "Only administrators can make a workspace",
+        "You are not an administrator of any workspace. Ask one to make it and to invite you, or the person who runs this server.",
+    )
+}
 
 /// A signed-in member of the workspace in the URL, with the role they have now. To anybody else the workspace is
 /// not there.
@@ -34,14 +97,12 @@ impl FromRequest for Member {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let person = SignedIn::from_request(request, payload);
+        let person = Person::from_request(request, payload);
         let slug = request.match_info().get("slug").unwrap_or_default().to_owned();
         let app = request.app_data::<web::Data<App>>().cloned();
         Box::pin(async move {
-            let SignedIn(user) = person.await?;
+            let Person { user, memberships } = person.await?;
             let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
-            let key = user.key;
-            let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
             let here = memberships
                 .iter()
                 .find(|membership| membership.workspace.slug.as_str() == slug)

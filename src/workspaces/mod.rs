@@ -15,7 +15,7 @@ use crate::kernel::id::Id;
 use crate::kernel::rng::CryptoRng;
 use crate::kernel::text::Label;
 pub use profile::{Country, DateStyle, Kind, Languages, Profile, Role, Slug, Timezone};
-use store::WorkspaceKey;
+use store::{Membership, WorkspaceKey};
 
 /// What a token gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,11 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) ->
             }
         }
     };
-    let key = store::insert_workspace(conn, new, &slug)?;
+    let key = store::insert_workspace(conn, new, &slug).map_err(|error| match error {
+        // Somebody else took it since: the index is the judge.
+        DbError::Taken(_) => AddWorkspaceError::SlugTaken(slug.clone()),
+        other => other.into(),
+    })?;
     Event {
         actor: actor.map(Id::as_str),
         workspace: Some(new.uuid.as_str()),
@@ -104,6 +108,53 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) ->
     }
     .record(conn)?;
     Ok(Workspace { key, uuid: new.uuid, slug, profile: new.profile.clone() })
+}
+
+/// Who has the care of a workspace may make another.
+#[must_use]
+pub fn may_found(memberships: &[Membership]) -> bool {
+    memberships.iter().any(|membership| membership.role.administrates())
+}
+
+/// Why somebody made no workspace of their own.
+#[derive(Debug, thiserror::Error)]
+pub enum FoundError {
+    /// They administrate none.
+    #[error("only administrators can make a workspace")]
+    NotAllowed,
+    /// The slug is another's.
+    #[error("there is a workspace with the slug {0} already")]
+    SlugTaken(Slug),
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for FoundError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::NotAllowed | Self::SlugTaken(_) => None,
+        }
+    }
+}
+
+/// Adds a workspace inside the caller's transaction, and makes `founder` its administrator.
+pub fn found(conn: &mut Conn, new: &NewWorkspace, founder: &User) -> Result<Workspace, FoundError> {
+    // As it is now: whoever was demoted since the request began founds nothing.
+    if !may_found(&store::memberships_of(conn, founder.key)?) {
+        return Err(FoundError::NotAllowed);
+    }
+    let workspace = add_workspace(conn, new, Some(&founder.uuid)).map_err(|error| match error {
+        AddWorkspaceError::SlugTaken(slug) => FoundError::SlugTaken(slug),
+        AddWorkspaceError::Db(error) => error.into(),
+    })?;
+    let joined = add_member(conn, &workspace, founder, Role::Administrator, Some(&founder.uuid), new.at);
+    joined.map_err(|error| match error {
+        AddMemberError::Db(error) => FoundError::Db(error),
+        AddMemberError::IsMember(_) => DbError::Failed("a new workspace has a member".to_owned()).into(),
+    })?;
+    Ok(workspace)
 }
 
 /// Why somebody did not become a member.

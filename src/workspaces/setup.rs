@@ -1,36 +1,24 @@
 //! First start: a one-time link makes the first administrator and their workspaces. Once there is a user, none of
 //! this is there any more.
 
-use std::time::Duration;
-
-use sha2::{Digest as _, Sha256};
-
 use super::{AddMemberError, AddWorkspaceError, NewWorkspace, Role, Slug, add_member, add_workspace};
+use crate::accounts::links::{self, About, Code, NewLink, Purpose};
 use crate::accounts::{AddUserError, NewUser, User, add_user, store as accounts};
 use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::{Db, DbError, FromDb};
-use crate::kernel::rng::{self, CryptoRng};
+use crate::kernel::rng::CryptoRng;
 use crate::kernel::web::client::Client;
-
-/// How long a set-up link is good; a restart prints a new one.
-const GOOD_FOR: Duration = Duration::from_hours(24);
-/// 32 base62 characters: 190 bits.
-const CODE_LENGTH: usize = 32;
 
 /// The path of a new set-up link, while there is no user. To be shown once, to whoever started the program.
 pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Option<String>, DbError> {
     if db.read_blocking(accounts::has_users)? {
         return Ok(None);
     }
-    let code = rng::base62(rng, CODE_LENGTH);
-    let hash = digest(&code);
-    db.write_blocking(|conn| accounts::insert_setup_link(conn, &hash, now, now + GOOD_FOR))?;
-    Ok(Some(format!("/setup?code={code}")))
-}
-
-fn digest(code: &str) -> [u8; 32] {
-    Sha256::digest(code.as_bytes()).into()
+    let code = Code::generate(rng);
+    let link = NewLink::new(&code, Purpose::Setup, About::default(), now, rng);
+    db.write_blocking(|conn| links::store::insert(conn, &link))?;
+    Ok(Some(format!("/setup?code={}", code.reveal())))
 }
 
 /// Why there is no set-up page, or it changed nothing.
@@ -58,16 +46,19 @@ impl FromDb for SetupError {
 
 /// May the holder of this code set the site up?
 pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
-    let (hash, now) = (digest(code), app.clock.now());
+    let (code, now) = (code.parse::<Code>().ok().map(|code| code.digest()), app.clock.now());
     app.db
         .read(move |conn| {
             // In this order: whoever uses a link up makes a user in the same transaction, so that a link found used
             // always comes with one.
-            let is_good = accounts::is_setup_link_good(conn, &hash, now)?;
+            let link = match &code {
+                Some(code) => links::store::find(conn, Purpose::Setup, code, now)?,
+                None => None,
+            };
             if accounts::has_users(conn)? {
                 return Err(SetupError::Done);
             }
-            if is_good { Ok(()) } else { Err(SetupError::BadCode) }
+            link.map(|_| ()).ok_or(SetupError::BadCode)
         })
         .await
 }
@@ -81,14 +72,15 @@ pub async fn run(
     workspaces: Vec<NewWorkspace>,
     client: Client,
 ) -> Result<(User, Slug), SetupError> {
-    let (hash, now) = (digest(code), app.clock.now());
+    let code = code.parse::<Code>().map_err(|_| SetupError::BadCode)?.digest();
+    let now = app.clock.now();
     app.db
         .write(move |conn| {
             accounts::lock_site(conn)?;
             if accounts::has_users(conn)? {
                 return Err(SetupError::Done);
             }
-            if !accounts::use_setup_link(conn, &hash, now)? {
+            if !links::store::use_up(conn, Purpose::Setup, &code, now)? {
                 return Err(SetupError::BadCode);
             }
             let administrator = add_user(conn, &user, Some(&client), "set-up").map_err(|error| match error {

@@ -1,9 +1,9 @@
 //! What every signed-in page shows around itself: the workspace, the switcher, the menu, the person. Prepared here,
 //! so that the layout fetches nothing.
 
-use super::extract::Member;
+use super::extract::{Member, Person};
 use super::store::Membership;
-use super::{Kind, Role, Slug};
+use super::{Kind, Role, Slug, Workspace, may_found};
 
 /// A place in the menu that every workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,19 @@ pub struct Place {
     pub is_here: bool,
 }
 
+impl Place {
+    fn of(to: &Membership) -> Self {
+        let Workspace { slug, profile, .. } = &to.workspace;
+        Self {
+            name: profile.name.as_str().to_owned(),
+            mark: mark(profile.name.as_str()),
+            kind: profile.kind,
+            path: Section::Overview.path(slug),
+            is_here: false,
+        }
+    }
+}
+
 /// A line of the menu.
 #[derive(Debug)]
 pub struct Item {
@@ -79,6 +92,8 @@ pub struct Shell {
     pub mark: String,
     /// The workspaces to switch to, this one among them.
     pub places: Vec<Place>,
+    /// May the person make another?
+    pub may_found: bool,
     /// The first line of the menu.
     pub overview: Item,
     /// The lines under Settings.
@@ -103,17 +118,16 @@ impl Shell {
         ];
         let settings = settings.into_iter().filter(|(_, it)| it.is_for(member.role));
         let place = |to: &Membership| Place {
-            name: to.workspace.profile.name.as_str().to_owned(),
-            mark: mark(to.workspace.profile.name.as_str()),
-            kind: to.workspace.profile.kind,
             path: if section.is_for(to.role) { section } else { Section::Overview }.path(&to.workspace.slug),
             is_here: to.key == member.membership,
+            ..Place::of(to)
         };
         Self {
             workspace: member.workspace.profile.name.as_str().to_owned(),
             kind: member.workspace.profile.kind,
             mark: mark(member.workspace.profile.name.as_str()),
             places: member.memberships.iter().map(place).collect(),
+            may_found: may_found(&member.memberships),
             overview: item("Overview", Section::Overview),
             settings: settings.map(|(label, it)| item(label, it)).collect(),
             email: member.user.email.as_str().to_owned(),
@@ -125,6 +139,44 @@ impl Shell {
     #[must_use]
     pub fn saying(self, flash: Option<String>) -> Self {
         Self { flash, ..self }
+    }
+}
+
+/// What stands around a page that belongs to a person and to no workspace. Nothing of it has a workspace's colour.
+#[derive(Debug)]
+pub struct PersonShell {
+    /// What the person is called.
+    pub name: String,
+    /// The letter that stands for them.
+    pub mark: String,
+    /// The workspaces to go to.
+    pub places: Vec<Place>,
+    /// May the person make another?
+    pub may_found: bool,
+    /// The workspace last used, to go back to.
+    pub back: Option<Place>,
+    /// Is it the account's own page?
+    pub is_account: bool,
+    /// The person's address.
+    pub email: String,
+    /// What the page before left to say.
+    pub flash: Option<String>,
+}
+
+impl PersonShell {
+    /// The shell around a page of a person's own.
+    #[must_use]
+    pub fn around(person: &Person, is_account: bool) -> Self {
+        Self {
+            name: person.user.name.as_str().to_owned(),
+            mark: mark(person.user.name.as_str()),
+            places: person.memberships.iter().map(Place::of).collect(),
+            may_found: person.may_found(),
+            back: person.last().map(Place::of),
+            is_account,
+            email: person.user.email.as_str().to_owned(),
+            flash: None,
+        }
     }
 }
 

@@ -98,6 +98,16 @@ pub fn workspace_by_slug(conn: &mut Conn, slug: &Slug) -> Result<Option<Workspac
     Ok(row.map(Workspace::from))
 }
 
+/// The workspace with this identifier.
+pub fn workspace_by_uuid(conn: &mut Conn, uuid: &Id) -> Result<Option<Workspace>, DbError> {
+    let row = workspaces::table
+        .filter(workspaces::uuid.eq(uuid.as_str()))
+        .select(WORKSPACE)
+        .get_result::<WorkspaceRow>(conn)
+        .optional()?;
+    Ok(row.map(Workspace::from))
+}
+
 /// Every workspace, by slug, and how many members it has.
 pub fn workspaces(conn: &mut Conn) -> Result<Vec<(Workspace, i64)>, DbError> {
     let rows = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<WorkspaceRow>(conn)?;

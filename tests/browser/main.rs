@@ -18,6 +18,7 @@ mod database;
 #[path = "../it/support/http.rs"]
 mod http;
 mod life;
+mod people;
 #[path = "../it/support/process.rs"]
 mod process;
 mod team;
@@ -61,11 +62,15 @@ impl House {
     }
 
     fn sign_in(&self, window: &Window, email: &str) {
+        self.sign_in_with(window, email, PASSWORD);
+    }
+
+    fn sign_in_with(&self, window: &Window, email: &str, password: &str) {
         window.goto(&self.url("/login"));
         window.forget();
         window.goto(&self.url("/login"));
         window.fill("email", email);
-        window.fill("password", PASSWORD);
+        window.fill("password", password);
         window.click_button("Sign in");
     }
 

@@ -63,10 +63,11 @@ fn the_help_of_every_command_names_its_options() {
         ("migrate", "--data-dir --database-url"),
         ("copy", "--from --to"),
         ("backup", "<FILE> --data-dir --database-url"),
-        ("user", "add list set-password deactivate activate"),
+        ("user", "add list set-password reset-password deactivate activate"),
         ("user add", "--email --name --password-stdin"),
         ("user list", "--data-dir"),
         ("user set-password", "--email --password-stdin"),
+        ("user reset-password", "--email --public-url"),
         ("user deactivate", "--email"),
         ("user activate", "--email"),
         ("workspace", "add list"),
@@ -159,6 +160,37 @@ fn a_new_password_ends_sessions_and_leaves_tokens_alone() {
     assert_eq!(call(&server, &value).status, 200);
     assert_eq!(sign_in(&server, ALICE, PASSWORD).1.status, 422);
     assert_eq!(sign_in(&server, ALICE, "a wholly different one").1.status, 303);
+}
+
+#[test]
+fn a_link_lets_a_person_set_a_new_password_on_a_running_server() {
+    let home = home();
+    let early = home.run(&["user", "reset-password", "--email", ALICE]);
+    assert_eq!((early.status, early.stdout.as_str()), (2, ""), "where it is reached is not known yet: {early:?}");
+    assert!(early.stderr.contains("--public-url"), "{early:?}");
+    let said = home.done(&["user", "reset-password", "--email", ALICE, "--public-url", "https://tokens.example"]);
+    assert!(said.starts_with("https://tokens.example/reset/"), "{said}");
+
+    let server = home.serve();
+    let value = create(&home, ALICE, "Reporting");
+    let (browser, _) = sign_in(&server, ALICE, PASSWORD);
+    let ran = home.run(&["user", "reset-password", "--email", ALICE]);
+    assert_eq!((ran.status, ran.stdout.lines().count()), (0, 1), "the link alone: {ran:?}");
+    assert!(ran.stderr.contains("once, for 24 hours"), "{ran:?}");
+    let path = ran.stdout.trim_end().strip_prefix(&server.url("")).expect("the running server's address").to_owned();
+    assert!(is_signed_in(&browser), "nothing changes until it is used");
+    let done = Browser::new(server.address).post(&path, &[("password", "a wholly different one")]);
+    assert_eq!(done.status, 303, "{}", done.body);
+    assert!(!is_signed_in(&browser));
+    assert_eq!(call(&server, &value).status, 200);
+    assert_eq!(sign_in(&server, ALICE, "a wholly different one").1.status, 303);
+
+    assert!(home.fails(&["user", "reset-password", "--email", "nobody@example.org"]).contains("no user"));
+    let bobs = home.done(&["user", "reset-password", "--email", BOB]);
+    home.done(&["user", "deactivate", "--email", BOB]);
+    let bobs = bobs.trim_end().strip_prefix(&server.url("")).unwrap().to_owned();
+    assert_eq!(Browser::new(server.address).get(&bobs).status, 404);
+    assert!(home.fails(&["user", "reset-password", "--email", BOB]).contains("deactivated; activate them first"));
 }
 
 #[test]

@@ -43,8 +43,8 @@ const PEOPLE: &str = "
         'action', 'actor name', 'actor email', 'subject ' || id, 'subject name', 'subject email', name
     FROM tokens;
     INSERT INTO events (at, kind) VALUES (1, 'authn_login_fail');
-    INSERT INTO one_time_links VALUES (x'00ff27', 'invitation', 'w', 'editor', 'u', 'by', 1, 2, 3);
-    INSERT INTO one_time_links VALUES (x'', 'reset', NULL, NULL, NULL, NULL, 4, 5, NULL);
+    INSERT INTO one_time_links VALUES (x'00ff27', 'l', 'invitation', 'w', 'editor', 'n', 'u', 'by', 'f', 1, 2, 3);
+    INSERT INTO one_time_links VALUES (x'', 'm', 'reset', NULL, NULL, NULL, NULL, NULL, NULL, 4, 5, NULL);
     INSERT INTO settings VALUES ('odd', ''), ('even', 'ü');
     INSERT INTO sessions VALUES ('s', x'01', NULL, '{}', 1, 2, 3, NULL, NULL);
     INSERT INTO sign_in_attempts (account, address, at) VALUES (x'02', '192.0.2.1', 1);";

@@ -279,13 +279,37 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
     let in_the_query = Call::new(server.address, "GET", &format!("/api/v2/workspace.json?token={value}")).send();
     assert_eq!(in_the_query.status, 401);
 
+    // An invitation and a reset, each opened and used, and each tried once more.
+    let invitations = "/w/acme/settings/members/invitations";
+    let form_key = browser.get(invitations).hidden("form_key").to_owned();
+    let invited = browser.post(invitations, &[("role", "editor"), ("form_key", &form_key)]);
+    let invitation = invited.link().strip_prefix(&server.url("")).unwrap().to_owned();
+    let reset = home.done(&["user", "reset-password", "--email", "alice@example.org"]);
+    let reset = reset.trim().strip_prefix(&server.url("")).unwrap().to_owned();
+    let kim = [("name", "Kim"), ("email", "kim@example.org"), ("password", "her very own password")];
+    for (path, fields) in [(&invitation, &kim[..]), (&reset, &[("password", "his new and better password")])] {
+        let somebody = Browser::new(server.address);
+        assert_eq!(somebody.get(&format!("/login?next={}", path.replace('/', "%2F"))).status, 200);
+        assert_eq!(somebody.get(path).status, 200, "{path}");
+        assert_eq!(somebody.post(path, fields).status, 303, "{path}");
+        assert_eq!(somebody.get(path).status, 404, "{path}");
+        assert_eq!(somebody.send("PUT", &format!("{path}."), &[], &[], Vec::new()).status, 403, "{path}");
+    }
+    let [invitation, reset] = [invitation, reset].map(|path| path.rsplit('/').next().unwrap().to_owned());
+    assert_eq!((invitation.len(), reset.len()), (32, 32));
+    let browser = Browser::new(server.address);
+    let again = [("email", "alice@example.org"), ("password", "his new and better password")];
+    assert_eq!(browser.post("/login", &again).status, 303);
+
     // The cookie is a signature of 44 characters and the session's key.
     let cookie = browser.cookie_header();
     let cookie = cookie.strip_prefix("latchkey=").unwrap();
     let cookie = percent_encoding::percent_decode_str(cookie).decode_utf8().unwrap().into_owned();
     let session_key = &cookie[44..];
     assert!(session_key.len() >= 32, "{cookie}");
-    let secrets = [&value, &value[4..40], &basic, PASSWORD, "this is not her password", &cookie, session_key, &code];
+    let passwords = [PASSWORD, "this is not her password", "her very own password", "his new and better password"];
+    let codes = [code.as_str(), &invitation, &reset];
+    let secrets = [&passwords[..], &codes, &[&value, &value[4..40], &basic, &cookie, session_key]].concat();
     let found = |text: &str| {
         let mut places = found(&home.data(), text);
         if IS_POSTGRES {
@@ -295,13 +319,14 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
     };
     let is_clean = |said: &str| {
         let said = said.replace(&setup_url, "");
-        for secret in secrets {
+        for secret in &secrets {
             assert_eq!(found(secret), Vec::<String>::new(), "{secret} is kept");
-            assert!(!said.contains(secret), "{secret} is in the log: {said}");
+            assert!(!said.contains(*secret), "{secret} is in the log: {said}");
         }
         // The search would find what is there.
         assert!(said.contains(" GET /api/v2/workspace.json 200 "), "{said}");
         assert!(said.contains(" POST /login "), "{said}");
+        assert!(said.contains(" POST /invitations/… 303 ") && said.contains(" GET /reset/… 404 "), "{said}");
     };
     let holds = |name: &str, place: &str| found(name).iter().any(|it| it == place);
     let (now, at_rest) = if IS_POSTGRES { ("tokens", "tokens") } else { ("latchkey.db-wal", "latchkey.db") };

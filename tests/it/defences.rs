@@ -19,22 +19,19 @@ impl Story {
     /// A server where the form of the route would do something.
     fn of(route: &str) -> Self {
         let server = if route == "/setup" { TestServer::empty(plain_settings()) } else { TestServer::start() };
-        let mut path = route.replace("{slug}", "acme");
-        if path.contains("{uuid}") {
-            let alice = server.signed_in("alice");
-            server.create_token(&alice, "acme", "Reporting");
-            let delete = alice.delete_path("acme", "Reporting");
-            path = path.replace("{uuid}", delete.split('/').nth(5).unwrap());
-        }
-        if path.contains("{member}") {
-            server.create_token(&server.signed_in("bob"), "acme", "Reporting");
-            path = path.replace("{member}", &server.uuid_of("bob"));
-        }
+        let path = match route {
+            "/setup" | "/login" => route.to_owned(),
+            _ => server.real_path(route, &server.signed_in("alice")),
+        };
         Self { server, path }
     }
 
     fn browser(&self, route: &str) -> Browser {
-        if matches!(route, "/setup" | "/login") { self.server.browser() } else { self.server.signed_in("alice") }
+        if matches!(route, "/setup" | "/login" | "/reset/{code}" | "/invitations/{code}") {
+            self.server.browser()
+        } else {
+            self.server.signed_in("alice")
+        }
     }
 
     /// A form that this route takes, and the status that it answers to it.
@@ -45,6 +42,19 @@ impl Story {
                 let code = self.server.setup_url.as_ref().unwrap().split("code=").nth(1).unwrap().to_owned();
                 let person = [("name", "Ada"), ("email", "ada@example.org"), ("password", "seven blue kettles")];
                 (form(&[&person[..], &[("workspace", "Tea"), ("code", &code)]].concat()), 303)
+            }
+            "/reset/{code}" => (form(&[("password", "seven blue kettles")]), 303),
+            "/invitations/{code}" => {
+                (form(&[("name", "Kim"), ("email", "kim@example.org"), ("password", "seven blue kettles")]), 303)
+            }
+            "/account/name" => (form(&[("name", "Alicia")]), 303),
+            "/account/email" => (form(&[("email", "alicia@example.org"), ("password", PASSWORD)]), 303),
+            "/account/password" => {
+                (form(&[("present_password", PASSWORD), ("new_password", "seven blue kettles")]), 303)
+            }
+            "/workspaces/new" => (form(&[("name", "Tea"), ("kind", "demo"), ("slug", "")]), 303),
+            "/w/{slug}/settings/members/invitations" => {
+                (form(&[("role", "editor"), ("form_key", "0123456789abcdefABCDEF")]), 201)
             }
             "/w/{slug}/settings" => {
                 let words = [("name", "Ours"), ("kind", "production"), ("timezone", "UTC")];
@@ -61,7 +71,10 @@ impl Story {
             "/w/{slug}/settings/tokens/{uuid}/retire" => (Vec::new(), 303),
             "/w/{slug}/settings/members/{member}" => (form(&[("role", "administrator")]), 303),
             "/logout"
+            | "/account/sessions/end"
+            | "/account/sessions/{uuid}/end"
             | "/w/{slug}/settings/tokens/{uuid}/delete"
+            | "/w/{slug}/settings/members/invitations/{uuid}/revoke"
             | "/w/{slug}/settings/members/tokens/{uuid}/revoke"
             | "/w/{slug}/settings/members/{member}/remove"
             | "/w/{slug}/settings/members/{member}/revoke" => (Vec::new(), 303),

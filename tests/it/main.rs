@@ -13,6 +13,7 @@
     reason = "a test that can't go on should say where"
 )]
 
+mod account;
 mod activity;
 mod api;
 mod api_docs;
@@ -33,8 +34,11 @@ mod gateway;
 mod general;
 mod instances;
 mod introspect;
+mod invitations;
+mod links;
 mod members;
 mod model;
+mod new_workspace;
 mod outage;
 mod oversight;
 mod pages;

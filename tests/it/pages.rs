@@ -11,8 +11,8 @@ use crate::support::{TestServer, plain_settings};
 
 const PEOPLE: [&str; 5] = ["nobody", "charlie", "dave", "bob", "alice"];
 
-/// What each of [`PEOPLE`] is answered, in this order: a row for every method of every route. `{uuid}` is a token of
-/// Alice's, `{member}` is Bob; forms are sent empty.
+/// What each of [`PEOPLE`] is answered, in this order: a row for every method of every route. `{uuid}` is a token, an
+/// invitation or another session of Alice's, `{member}` is Bob, `{code}` a link that works; forms are sent empty.
 const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/", [303, 303, 303, 303, 303]),
     ("GET", "/setup", [404, 404, 404, 404, 404]),
@@ -20,9 +20,30 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/login", [200, 303, 303, 303, 303]),
     ("POST", "/login", [422, 422, 422, 422, 422]),
     ("POST", "/logout", [303, 303, 303, 303, 303]),
+    ("GET", "/invitations/{code}", [200, 200, 200, 200, 200]),
+    ("POST", "/invitations/{code}", [422, 409, 409, 409, 409]),
+    ("GET", "/reset/{code}", [200, 200, 200, 200, 200]),
+    ("POST", "/reset/{code}", [422, 422, 422, 422, 422]),
+    ("GET", "/account", [303, 200, 200, 200, 200]),
+    ("GET", "/account/name", [303, 303, 303, 303, 303]),
+    ("POST", "/account/name", [303, 422, 422, 422, 422]),
+    ("GET", "/account/email", [303, 303, 303, 303, 303]),
+    ("POST", "/account/email", [303, 422, 422, 422, 422]),
+    ("GET", "/account/password", [303, 303, 303, 303, 303]),
+    ("POST", "/account/password", [303, 422, 422, 422, 422]),
+    ("GET", "/account/sessions/end", [303, 303, 303, 303, 303]),
+    ("POST", "/account/sessions/end", [303, 303, 303, 303, 303]),
+    ("GET", "/account/sessions/{uuid}/end", [303, 303, 303, 303, 303]),
+    ("POST", "/account/sessions/{uuid}/end", [303, 404, 404, 404, 303]),
+    ("GET", "/workspaces/new", [303, 200, 403, 403, 200]),
+    ("POST", "/workspaces/new", [303, 422, 403, 403, 422]),
     ("GET", "/w/{slug}", [303, 404, 200, 200, 200]),
     ("GET", "/w/{slug}/settings", [303, 404, 200, 200, 200]),
     ("POST", "/w/{slug}/settings", [303, 404, 403, 403, 422]),
+    ("GET", "/w/{slug}/settings/members/invitations", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/invitations", [303, 404, 403, 403, 422]),
+    ("GET", "/w/{slug}/settings/members/invitations/{uuid}/revoke", [303, 404, 403, 403, 303]),
+    ("POST", "/w/{slug}/settings/members/invitations/{uuid}/revoke", [303, 404, 403, 403, 303]),
     ("GET", "/w/{slug}/settings/tokens", [303, 404, 403, 200, 200]),
     ("POST", "/w/{slug}/settings/tokens", [303, 404, 403, 422, 422]),
     ("GET", "/w/{slug}/settings/tokens/new", [303, 404, 403, 200, 200]),
@@ -59,7 +80,8 @@ fn ask(browser: &Browser, method: &str, path: &str) -> Answer {
 /// The links of the switcher, in order.
 fn places(page: &Answer) -> Vec<&str> {
     let places = page.between("<div class=\"places\">", "</div>").unwrap();
-    places.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+    let links = places.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    links.filter(|link| link.starts_with("/w/")).collect()
 }
 
 #[test]
@@ -71,10 +93,8 @@ fn db_every_page_is_for_whom_it_is_for() {
         let statuses = rows.remove(&(*method, *path)).unwrap_or_else(|| panic!("{method} {path} has no row"));
         let server = TestServer::start();
         let alice = server.signed_in("alice");
-        let value = server.create_token(&alice, "acme", "Reporting");
-        let uuid = alice.delete_path("acme", "Reporting").split('/').nth(5).unwrap().to_owned();
-        let real = path.replace("{slug}", "acme").replace("{uuid}", &uuid);
-        let real = real.replace("{member}", &server.uuid_of("bob"));
+        let value = server.create_token(&alice, "acme", "Of Alice's");
+        let real = server.real_path(path, &alice);
         for (name, status) in PEOPLE.iter().zip(statuses) {
             let answer = ask(&person(&server, name), method, &real);
             assert_eq!(answer.status, *status, "{name}: {method} {path}: {}", answer.body);

@@ -296,11 +296,14 @@ tables! {
     }
     one_time_links by digest: Vec<u8> {
         digest: Vec<u8>,
+        uuid: String,
         purpose: String,
         workspace: Option<String>,
         role: Option<String>,
+        note: Option<String>,
         user_uuid: Option<String>,
         created_by: Option<String>,
+        form_key: Option<String>,
         created_at: i64,
         expires_at: i64,
         used_at: Option<i64>,

@@ -47,7 +47,9 @@ kinds! {
     SignInLocked = "sign_in_locked", "authn_login_lock";
     SignedOut = "signed_out", "session_expired";
     PasswordChanged = "password_changed", "authn_password_change";
+    ResetLinkMade = "reset_link_made", "authn_password_reset_link";
     UserCreated = "user_created", "user_created";
+    UserChanged = "user_changed", "user_updated";
     UserDeactivated = "user_deactivated", "user_archived";
     UserActivated = "user_activated", "user_updated";
     WorkspaceCreated = "workspace_created", "workspace_created";
@@ -55,6 +57,9 @@ kinds! {
     MemberAdded = "member_added", "privilege_permissions_changed";
     MemberRoleChanged = "member_role_changed", "privilege_permissions_changed";
     MemberRemoved = "member_removed", "privilege_permissions_changed";
+    InvitationMade = "invitation_made", "privilege_invitation_created";
+    InvitationUsed = "invitation_used", "privilege_invitation_used";
+    InvitationRevoked = "invitation_revoked", "privilege_invitation_revoked";
     TokenCreated = "token_created", "authn_token_created";
     TokenDeleted = "token_deleted", "authn_token_delete";
     TokenRevoked = "token_revoked", "authn_token_revoked";

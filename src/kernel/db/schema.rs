@@ -41,11 +41,14 @@ diesel::table! {
 diesel::table! {
     one_time_links (digest) {
         digest -> Binary,
+        uuid -> Text,
         purpose -> Text,
         workspace -> Nullable<Text>,
         role -> Nullable<Text>,
+        note -> Nullable<Text>,
         user_uuid -> Nullable<Text>,
         created_by -> Nullable<Text>,
+        form_key -> Nullable<Text>,
         created_at -> BigInt,
         expires_at -> BigInt,
         used_at -> Nullable<BigInt>,

@@ -10,7 +10,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-use super::{api, headers, page};
+use super::{api, headers, page, target};
 use crate::kernel::app::App;
 use crate::kernel::id::Id;
 use crate::kernel::rng;
@@ -37,10 +37,12 @@ pub async fn finish(
     let id = app.map(|app| Id::new(app.clock.now(), &mut rng::secure()));
     let id = id.as_ref().map_or("", Id::as_str);
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let failed =
-        |status: StatusCode, why: &dyn Display| log::error!("{id} {method} {}: {} {why}", uri.path(), status.as_u16());
+    let failed = |status: StatusCode, why: &dyn Display| {
+        log::error!("{id} {method} {}: {} {why}", target::without_secrets(uri.path()), status.as_u16());
+    };
+    let is_secret = uri.path_and_query().is_some_and(|it| target::has_secrets(it.as_str()));
     let complete = |headers: &mut HeaderMap| {
-        headers::add_security(headers, is_https);
+        headers::add_security(headers, is_https, is_secret);
         if let Ok(id) = HeaderValue::from_str(id) {
             headers.insert(REQUEST_ID, id);
         }

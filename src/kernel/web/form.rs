@@ -148,6 +148,16 @@ impl Field {
         }
     }
 
+    /// [`Field::read`] for a field that may be left empty: then the value is `None`.
+    #[must_use]
+    pub fn read_if_any<T: std::str::FromStr<Err = Refused>>(form: &Form, name: &str) -> (Self, Option<Option<T>>) {
+        if form.text(name).trim().is_empty() {
+            return (Self::default(), Some(None));
+        }
+        let (field, value) = Self::read(form, name);
+        (field, value.map(Some))
+    }
+
     /// The same field, refused.
     #[must_use]
     pub fn refused(self, why: impl Into<String>) -> Self {

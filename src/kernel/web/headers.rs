@@ -3,7 +3,7 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
@@ -15,13 +15,12 @@ const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), clip
 /// The longest head of a request, in bytes of its header names and values and its target.
 const HEAD_MAX: usize = 16 * 1024;
 
-/// Adds what every answer says to a browser. `no-referrer` would be stricter, but makes browsers send `Origin: null`
-/// with our own forms.
-pub fn add_security(headers: &mut HeaderMap, is_https: bool) {
-    const ALWAYS: [(&str, &str); 6] = [
+/// Adds what every answer says to a browser. Where the page's own address holds a code, nobody is told more of it than
+/// the site. `no-referrer` would be stricter, but makes browsers send `Origin: null` with our own forms.
+pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: bool) {
+    const ALWAYS: [(&str, &str); 5] = [
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", PERMISSIONS_POLICY),
@@ -29,6 +28,8 @@ pub fn add_security(headers: &mut HeaderMap, is_https: bool) {
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    let referrer = HeaderValue::from_static(if is_at_a_secret { "strict-origin" } else { "same-origin" });
+    headers.insert(REFERRER_POLICY, referrer);
     if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }

@@ -7,4 +7,6 @@ pub mod client;
 pub mod csrf;
 pub mod form;
 pub mod headers;
+pub mod moment;
 pub mod page;
+pub mod target;

@@ -4,33 +4,12 @@ use std::time::Duration;
 
 use crate::kernel::clock::Timestamp;
 use crate::kernel::rng;
+pub use crate::kernel::web::moment::Moment;
 use crate::tokens::expiry::SOON;
 use crate::tokens::{FormKey, LastUse, Token, Tombstone, Value, Via};
 
 /// From what age on a token that was never used is worth a hint.
 const STALE: Duration = Duration::from_hours(30 * 24);
-
-/// A moment as a page shows it: for machines, for people.
-pub struct Moment {
-    /// RFC 3339.
-    pub exact: String,
-    /// As people write it.
-    pub shown: String,
-}
-
-impl Moment {
-    /// To the minute.
-    #[must_use]
-    pub fn of(at: Timestamp) -> Self {
-        Self { exact: at.to_string(), shown: at.for_people() }
-    }
-
-    /// The day alone.
-    #[must_use]
-    pub fn day(at: Timestamp) -> Self {
-        Self { exact: at.to_string(), shown: at.day_for_people() }
-    }
-}
 
 /// A use, or a try, as a page shows it.
 pub struct UseLine {

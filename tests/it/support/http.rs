@@ -65,6 +65,12 @@ impl Answer {
         self.between("aria-label=\"Token value\" value=\"", "\"").unwrap_or_else(|| panic!("no value: {}", self.body))
     }
 
+    /// The invitation's link that the page shows.
+    pub fn link(&self) -> &str {
+        self.between("aria-label=\"Invitation link\" value=\"", "\"")
+            .unwrap_or_else(|| panic!("no link: {}", self.body))
+    }
+
     /// The text between two texts of the body.
     pub fn between(&self, start: &str, end: &str) -> Option<&str> {
         let rest = &self.body[self.body.find(start)? + start.len()..];

@@ -248,6 +248,50 @@ impl TestServer {
         answer.value().to_owned()
     }
 
+    /// Invites somebody into `acme` as Alice would, and returns the link's path.
+    pub fn invite(&self, alice: &Browser, role: &str) -> String {
+        let path = "/w/acme/settings/members/invitations";
+        let form_key = alice.get(path).hidden("form_key").to_owned();
+        let made = alice.post(path, &[("role", role), ("form_key", &form_key)]);
+        assert_eq!(made.status, 201, "{}", made.body);
+        made.link().strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned()
+    }
+
+    /// Makes a link to reset somebody's password, as the command line does, and returns its path.
+    pub fn reset_link(&self, name: &str) -> String {
+        let email = format!("{name}@example.org").parse().unwrap();
+        let code = latchkey::accounts::reset::new_link(&self.db, &email, self.now(), &mut rng::secure()).unwrap();
+        format!("/reset/{}", code.reveal())
+    }
+
+    /// The route with real things in it: the workspace `acme`; a token, an invitation, and another session of Alice's; Bob
+    /// as a member;
+    /// the code of an invitation, or of a link to reset Bob's password.
+    pub fn real_path(&self, route: &str, alice: &Browser) -> String {
+        let path = route.replace("{slug}", "acme");
+        if path.starts_with("/reset/") {
+            self.reset_link("bob")
+        } else if path.starts_with("/invitations/") {
+            self.invite(alice, "editor")
+        } else if path.starts_with("/account/sessions/{uuid}") {
+            let _ = self.signed_in("alice");
+            let page = alice.get("/account");
+            path.replace("{uuid}", page.between("action=\"/account/sessions/", "/end\"").unwrap())
+        } else if path.contains("/invitations/{uuid}") {
+            self.invite(alice, "editor");
+            let page = alice.get("/w/acme/settings/members/invitations");
+            path.replace("{uuid}", page.between("members/invitations/", "/revoke\"").unwrap())
+        } else if path.contains("{member}") {
+            self.create_token(&self.signed_in("bob"), "acme", "Reporting");
+            path.replace("{member}", &self.uuid_of("bob"))
+        } else if path.contains("{uuid}") {
+            self.create_token(alice, "acme", "Reporting");
+            path.replace("{uuid}", alice.delete_path("acme", "Reporting").split('/').nth(5).unwrap())
+        } else {
+            path
+        }
+    }
+
     /// What time it is for the server.
     pub fn now(&self) -> Timestamp {
         Clock::Manual(self.clock.clone()).now()

@@ -1,13 +1,15 @@
 //! The pages of workspaces: the start, the set-up, general settings.
 
+pub mod account;
+pub mod found;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::extract::{Administrator, Member};
+use super::extract::{Administrator, Member, Person};
 use super::shell::{Section, Shell};
 use super::{Country, DateStyle, Kind, Languages, NewWorkspace, Profile, Timezone, Workspace, setup, store};
-use crate::accounts::extract::SignedIn;
 use crate::accounts::password::NewPassword;
 use crate::accounts::session::BrowserSession;
 use crate::accounts::{Accounts, EmailAddress, NewUser};
@@ -28,13 +30,11 @@ struct NoWorkspacePage {
 }
 
 /// `GET /`: the workspace last used.
-pub async fn start(app: web::Data<App>, SignedIn(user): SignedIn) -> Result<HttpResponse, PageError> {
-    let key = user.key;
-    let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
-    Ok(match memberships.iter().max_by_key(|membership| membership.last_opened_at) {
+pub async fn start(person: Person) -> HttpResponse {
+    match person.last() {
         Some(last) => page::see_other(&Section::Overview.path(&last.workspace.slug)),
-        None => page::ok(&NoWorkspacePage { email: user.email.as_str().to_owned() }),
-    })
+        None => page::ok(&NoWorkspacePage { email: person.user.email.as_str().to_owned() }),
+    }
 }
 
 #[derive(Template)]
@@ -98,10 +98,9 @@ pub async fn submit_setup(
     let (name, good_name) = Field::read::<Label>(&form, "name");
     let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
     let (workspace, good_workspace) = Field::read::<Label>(&form, "workspace");
-    let chosen = NewPassword::choose(form.text("password"), good_email.as_ref());
+    let (password, chosen) = NewPassword::read(&form, "password", good_email.as_ref());
     let with_demo = form.is_ticked("demo");
-    let password = Field { text: String::new(), error: chosen.as_ref().err().map(|refused| refused.0.clone()) };
-    let (Some(good_name), Some(good_email), Some(good_workspace), Ok(chosen)) =
+    let (Some(good_name), Some(good_email), Some(good_workspace), Some(chosen)) =
         (good_name, good_email, good_workspace, chosen)
     else {
         return Ok(page::answer(
@@ -110,11 +109,7 @@ pub async fn submit_setup(
         ));
     };
 
-    let hash = match accounts.passwords.hash(chosen).await {
-        Some(Ok(hash)) => hash,
-        Some(Err(error)) => return Err(PageError::Internal(error.to_string())),
-        None => return Err(PageError::Unavailable("no turn for a password".to_owned())),
-    };
+    let hash = accounts.passwords.hash(chosen).await?;
     let now = app.clock.now();
     let user = NewUser::new(good_email, good_name, hash, now, &mut rng::secure());
     let mut workspaces =

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+pub mod reset;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, web};
@@ -21,6 +23,8 @@ struct SignInPage {
     email: String,
     next: String,
     error: Option<String>,
+    /// What the page before left to say.
+    flash: Option<String>,
     /// There is nobody who could sign in yet.
     is_new: bool,
 }
@@ -42,6 +46,7 @@ pub async fn show(
     app: web::Data<App>,
     accounts: web::Data<Accounts>,
     person: Result<SignedIn, PageError>,
+    session: BrowserSession,
     query: Result<web::Query<Next>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let next = query.ok().and_then(|query| query.path());
@@ -53,7 +58,7 @@ pub async fn show(
     }
     let is_new = !accounts.has_people(&app.db).await?;
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    Ok(page::ok(&SignInPage { email: String::new(), next, error: None, is_new }))
+    Ok(page::ok(&SignInPage { email: String::new(), next, error: None, flash: session.take_flash(), is_new }))
 }
 
 /// `POST /login`
@@ -67,41 +72,63 @@ pub async fn submit(
     let (email, next) = (form.text("email"), form.text("next").parse::<NextPath>().ok());
     // A session that can't be read could not be written either.
     session.user()?;
-    let (status, error, wait) = match sign_in(&app, &accounts, email, form.text("password"), &client).await {
+    let refusal = match sign_in(&app, &accounts, email, form.text("password"), &client).await {
         Ok(user) => {
             session.sign_in(&user, &client)?;
             return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str)));
         }
-        Err(SignInError::Refused) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "That e-mail address and password don't match, or the account is not active.".to_owned(),
-            None,
-        ),
-        Err(SignInError::TooMany(wait)) => {
-            // Rounded up: who waits as long as told must be let in.
-            let seconds = wait.as_micros().div_ceil(1_000_000);
-            let minutes = seconds.div_ceil(60);
-            let unit = if minutes == 1 { "minute" } else { "minutes" };
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many failed attempts. Try again in {minutes} {unit}."),
-                u64::try_from(seconds).ok(),
-            )
+        Err(error) => {
+            Refusal::of(error, "That e-mail address and password don't match, or the account is not active.")?
         }
-        Err(SignInError::Busy) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Many people are signing in at this moment. Try again.".to_owned(),
-            Some(1),
-        ),
-        Err(SignInError::Db(error)) => return Err(error.into()),
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    let mut answer =
-        page::answer(status, &SignInPage { email: email.to_owned(), next, error: Some(error), is_new: false });
-    if let Some(seconds) = wait {
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    let error = Some(refusal.sentence.clone());
+    Ok(refusal.answer(&SignInPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
+}
+
+/// What a form says, and with what status, when the password typed into it did not do.
+pub struct Refusal {
+    status: StatusCode,
+    /// For the person who typed it.
+    pub sentence: String,
+    /// How many seconds to wait.
+    wait: Option<u64>,
+}
+
+impl Refusal {
+    /// `wrong` is what is said of a wrong password. A failed query is a page of its own.
+    pub fn of(error: SignInError, wrong: &str) -> Result<Self, PageError> {
+        let (status, sentence, wait) = match error {
+            SignInError::Refused => (StatusCode::UNPROCESSABLE_ENTITY, wrong.to_owned(), None),
+            SignInError::TooMany(wait) => {
+                // Rounded up: who waits as long as told must be let in.
+                let seconds = wait.as_micros().div_ceil(1_000_000);
+                let minutes = seconds.div_ceil(60);
+                let unit = if minutes == 1 { "minute" } else { "minutes" };
+                (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    format!("Too many failed attempts. Try again in {minutes} {unit}."),
+                    u64::try_from(seconds).ok(),
+                )
+            }
+            SignInError::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Many people are signing in at this moment. Try again.".to_owned(),
+                Some(1),
+            ),
+            SignInError::Db(error) => return Err(error.into()),
+        };
+        Ok(Self { status, sentence, wait })
     }
-    Ok(answer)
+
+    /// The page with its form, answered with the refusal's status.
+    pub fn answer(&self, form: &impl Template) -> HttpResponse {
+        let mut answer = page::answer(self.status, form);
+        if let Some(seconds) = self.wait {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
 }
 
 /// `POST /logout`. Somebody who is not signed in any more has what they want.

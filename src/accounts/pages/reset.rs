@@ -1,0 +1,73 @@
+//! Setting a new password by a link.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::password::NewPassword;
+use crate::accounts::reset::{self, ResetError};
+use crate::accounts::session::BrowserSession;
+use crate::accounts::{Accounts, User};
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::{Field, Form};
+use crate::kernel::web::page::{self, Notice};
+
+#[derive(Template)]
+#[template(path = "accounts/reset.html")]
+struct ResetPage {
+    code: String,
+    email: String,
+    password: Field,
+}
+
+impl ResetPage {
+    fn of(code: &str, user: &User) -> Self {
+        Self { code: code.to_owned(), email: user.email.as_str().to_owned(), password: Field::default() }
+    }
+}
+
+fn no_reset(error: ResetError) -> PageError {
+    match error {
+        ResetError::DeadLink | ResetError::Nobody | ResetError::Deactivated => PageError::Bad(
+            StatusCode::NOT_FOUND,
+            Notice::new(
+                "This link does not work",
+                "A link to set a new password works once, for 24 hours, and a newer one replaces it. Ask the person who runs this server for another.",
+            )
+            .with_way_on("/login", "Go to sign-in"),
+        ),
+        ResetError::Db(error) => error.into(),
+    }
+}
+
+/// `GET /reset/{code}`
+pub async fn show(app: web::Data<App>, code: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let user = reset::find(&app, &code).await.map_err(no_reset)?;
+    Ok(page::ok(&ResetPage::of(&code, &user)))
+}
+
+/// `POST /reset/{code}`
+pub async fn submit(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    session: BrowserSession,
+    code: web::Path<String>,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let user = reset::find(&app, &code).await.map_err(no_reset)?;
+    let (password, chosen) = NewPassword::read(&form, "password", Some(&user.email));
+    let Some(chosen) = chosen else {
+        let refused = ResetPage { password, ..ResetPage::of(&code, &user) };
+        return Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused));
+    };
+    // A session that can't be read could not be left either.
+    session.user()?;
+    let hash = accounts.passwords.hash(chosen).await?;
+    reset::run(&app, &code, hash, client).await.map_err(no_reset)?;
+    session.forget();
+    session.flash("Your password is changed, and you are signed out everywhere. Sign in with the new one.")?;
+    Ok(page::see_other("/login"))
+}

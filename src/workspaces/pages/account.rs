@@ -1,0 +1,283 @@
+//! One's own account: name, e-mail address, password, and where one is signed in. It stands here and not with the
+//! accounts because the page leads back to workspaces.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::account::{self, Change, ChangeError};
+use crate::accounts::agent::browser_name;
+use crate::accounts::extract::SignedIn;
+use crate::accounts::pages::Refusal;
+use crate::accounts::password::{NewPassword, PasswordHash};
+use crate::accounts::session::BrowserSession;
+use crate::accounts::session_store::{self, SessionRecord};
+use crate::accounts::sign_in::{SignInError, confirm};
+use crate::accounts::{Accounts, EmailAddress};
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::id::Id;
+use crate::kernel::text::Label;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::{Field, Form};
+use crate::kernel::web::moment::Moment;
+use crate::kernel::web::page;
+use crate::workspaces::extract::Person;
+use crate::workspaces::shell::{PersonShell, Section};
+
+const PATH: &str = "/account";
+
+/// A session as the list shows it.
+struct SessionLine {
+    uuid: String,
+    /// The browser, in a few words.
+    browser: String,
+    /// From where it signed in: ` from 203.0.113.7`, or nothing.
+    source: String,
+    seen: Moment,
+    since: Moment,
+    is_this: bool,
+}
+
+impl SessionLine {
+    fn of(record: &SessionRecord, this: Option<&Id>) -> Self {
+        Self {
+            uuid: record.uuid.to_string(),
+            browser: record.agent.as_deref().map_or_else(|| "A browser without a name".to_owned(), browser_name),
+            source: record.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}")),
+            seen: Moment::of(record.last_seen_at),
+            since: Moment::day(record.created_at),
+            is_this: this == Some(&record.uuid),
+        }
+    }
+}
+
+/// A workspace where the person has tokens, or may.
+struct TokensLink {
+    workspace: String,
+    path: String,
+}
+
+#[derive(Template)]
+#[template(path = "workspaces/account.html")]
+struct AccountPage {
+    shell: PersonShell,
+    name: Field,
+    email: Field,
+    /// The present password, in the form of the e-mail address.
+    password: Field,
+    /// The present password, in the form of the password.
+    present_password: Field,
+    new_password: Field,
+    tokens: Vec<TokensLink>,
+    sessions: Vec<SessionLine>,
+}
+
+impl AccountPage {
+    async fn of(app: &App, person: &Person, session: &BrowserSession) -> Result<Self, PageError> {
+        let (key, now, this) = (person.user.key, app.clock.now(), session.id());
+        let sessions = app.db.read(move |conn| session_store::of_user(conn, key, now)).await?;
+        let with_tokens = person.memberships.iter().filter(|membership| membership.role.has_tokens());
+        Ok(Self {
+            shell: PersonShell::around(person, true),
+            name: Field::of(person.user.name.as_str()),
+            email: Field::of(person.user.email.as_str()),
+            password: Field::default(),
+            present_password: Field::default(),
+            new_password: Field::default(),
+            tokens: with_tokens
+                .map(|membership| TokensLink {
+                    workspace: membership.workspace.profile.name.as_str().to_owned(),
+                    path: Section::Tokens.path(&membership.workspace.slug),
+                })
+                .collect(),
+            sessions: sessions.iter().map(|record| SessionLine::of(record, this.as_ref())).collect(),
+        })
+    }
+
+    /// A field's attributes. One that was refused has the focus: the page is long.
+    fn attributes(field: &Field, always: &str) -> String {
+        let focus = if field.error.is_some() { " autofocus" } else { "" };
+        format!("{always}{focus}")
+    }
+
+    fn has_others(&self) -> bool {
+        self.sessions.iter().any(|session| !session.is_this)
+    }
+}
+
+fn refuse(page: &AccountPage) -> HttpResponse {
+    page::answer(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+/// `GET /account`
+pub async fn show(app: web::Data<App>, person: Person, session: BrowserSession) -> Result<HttpResponse, PageError> {
+    let mut page = AccountPage::of(&app, &person, &session).await?;
+    page.shell.flash = session.take_flash();
+    Ok(page::ok(&page))
+}
+
+/// `GET` of what only takes forms, where signing in leads: the page with the form.
+pub async fn back(_: SignedIn) -> HttpResponse {
+    page::see_other(PATH)
+}
+
+/// `POST /account/name`
+pub async fn rename(
+    app: web::Data<App>,
+    person: Person,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (name, good_name) = Field::read::<Label>(&form, "name");
+    let Some(good_name) = good_name else {
+        return Ok(refuse(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
+    };
+    let change = Change { user: person.user, client, at: app.clock.now() };
+    app.db.write(move |conn| account::rename(conn, &change, &good_name)).await?;
+    session.flash("Name saved.")?;
+    Ok(page::see_other(PATH))
+}
+
+/// The password that was typed into a field is the person's, or what is to be said of it.
+async fn confirmed(
+    app: &App,
+    accounts: &Accounts,
+    person: &Person,
+    typed: &str,
+    client: &Client,
+) -> Result<Result<PasswordHash, Refusal>, PageError> {
+    if typed.is_empty() {
+        // Nobody guesses that: it does not count.
+        return Ok(Err(Refusal::of(SignInError::Refused, "Enter your present password.")?));
+    }
+    match confirm(app, accounts, &person.user, typed, client).await {
+        Ok(hash) => Ok(Ok(hash)),
+        Err(error) => Ok(Err(Refusal::of(error, WRONG)?)),
+    }
+}
+
+const WRONG: &str = "That is not your password.";
+
+/// `POST /account/email`
+pub async fn change_email(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    person: Person,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
+    let page = AccountPage { email: email.clone(), ..AccountPage::of(&app, &person, &session).await? };
+    let Some(good_email) = good_email else { return Ok(refuse(&page)) };
+    let hash = match confirmed(&app, &accounts, &person, form.text("password"), &client).await? {
+        Ok(hash) => hash,
+        Err(refusal) => {
+            let password = Field::default().refused(refusal.sentence.clone());
+            return Ok(refusal.answer(&AccountPage { password, ..page }));
+        }
+    };
+    let said = format!("You sign in as {} from now on.", good_email.as_str());
+    let change = Change { user: person.user, client, at: app.clock.now() };
+    match app.db.write(move |conn| account::change_email(conn, &change, &hash, &good_email)).await {
+        Ok(()) => {
+            session.flash(&said)?;
+            Ok(page::see_other(PATH))
+        }
+        Err(ChangeError::EmailTaken) => {
+            Ok(refuse(&AccountPage { email: email.refused("Somebody here has this address already."), ..page }))
+        }
+        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { password: Field::default().refused(WRONG), ..page })),
+        Err(ChangeError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// `POST /account/password`
+pub async fn change_password(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    person: Person,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (new_password, chosen) = NewPassword::read(&form, "new_password", Some(&person.user.email));
+    let page = AccountPage { new_password, ..AccountPage::of(&app, &person, &session).await? };
+    let Some(chosen) = chosen else { return Ok(refuse(&page)) };
+    let hash = match confirmed(&app, &accounts, &person, form.text("present_password"), &client).await? {
+        Ok(hash) => hash,
+        Err(refusal) => {
+            let present_password = Field::default().refused(refusal.sentence.clone());
+            return Ok(refusal.answer(&AccountPage { present_password, ..page }));
+        }
+    };
+    let new = accounts.passwords.hash(chosen).await?;
+    let this = this_one(&session)?;
+    let change = Change { user: person.user, client, at: app.clock.now() };
+    match app.db.write(move |conn| account::change_password(conn, &change, &hash, &new, &this)).await {
+        Ok(ended) => {
+            session.renew();
+            session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
+            Ok(page::see_other(PATH))
+        }
+        Err(ChangeError::Stale) => {
+            Ok(refuse(&AccountPage { present_password: Field::default().refused(WRONG), ..page }))
+        }
+        Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
+        Err(ChangeError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// The session of this request, which is somebody's.
+fn this_one(session: &BrowserSession) -> Result<Id, PageError> {
+    session.id().ok_or_else(|| PageError::Internal("a session that is nobody's".to_owned()))
+}
+
+fn signed_out(ended: usize) -> String {
+    match ended {
+        0 => String::new(),
+        1 => " One other browser is signed out.".to_owned(),
+        more => format!(" {more} other browsers are signed out."),
+    }
+}
+
+/// `POST /account/sessions/{uuid}/end`
+pub async fn end_session(
+    app: web::Data<App>,
+    SignedIn(user): SignedIn,
+    session: BrowserSession,
+    uuid: web::Path<String>,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let uuid: Id = uuid.parse().map_err(|_| PageError::NotFound)?;
+    let is_this = session.id() == Some(uuid);
+    let change = Change { user, client, at: app.clock.now() };
+    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid)).await? {
+        return Err(PageError::NotFound);
+    }
+    if is_this {
+        session.sign_out();
+        return Ok(page::see_other("/login"));
+    }
+    session.flash("That browser is signed out.")?;
+    Ok(page::see_other(PATH))
+}
+
+/// `POST /account/sessions/end`
+pub async fn end_other_sessions(
+    app: web::Data<App>,
+    SignedIn(user): SignedIn,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let this = this_one(&session)?;
+    let change = Change { user, client, at: app.clock.now() };
+    let ended = app.db.write(move |conn| account::end_other_sessions(conn, &change, &this)).await?;
+    let said = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
+    session.flash(said.trim())?;
+    Ok(page::see_other(PATH))
+}
