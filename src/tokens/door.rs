@@ -5,6 +5,7 @@
 //! first asks for the epoch, which costs less than the lookup, and believes only what was found in it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpRequest;
@@ -27,7 +28,7 @@ pub struct Door {
     uses: Uses,
     passes: Passes,
     /// Where the database is so near that the lookup is made here.
-    looks: Option<Looks>,
+    looks: Option<Rc<Looks>>,
 }
 
 /// Let in, refused, or nobody can say.
@@ -61,7 +62,7 @@ impl Door {
 
     async fn find_here<T: Behind>(
         &self,
-        looks: &Looks,
+        looks: &Rc<Looks>,
         presented: &Presented,
     ) -> Result<Result<Pass<T>, Refusal>, DbError> {
         // Before the lookup: a commit between the two makes the memory older than it is, never younger.
@@ -155,10 +156,10 @@ pub struct Passes {
     copies: Arc<Mutex<HashMap<WorkspaceKey, Arc<Workspace>>>>,
 }
 
-/// A caller takes some 500 bytes: 2 MB at most.
-const CALLERS: (usize, usize) = (1 << 9, 8);
-/// A pass to a workspace takes 32 bytes with its place in the rack: 31 MB at most, for nearly a million of them.
-const WORKSPACES: (usize, usize) = (1 << 16, 15);
+/// A caller takes some 500 bytes: 1 MB at most.
+const CALLERS: (usize, usize) = (1 << 8, 8);
+/// A pass to a workspace takes 32 bytes with its place in the rack: 29 MB at most, for some 900,000 of them.
+const WORKSPACES: (usize, usize) = (1 << 16, 14);
 /// How many workspaces are kept as one copy each; with more, all are forgotten and collected again.
 const COPIES: usize = 10_000;
 

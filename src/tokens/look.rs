@@ -1,85 +1,73 @@
 //! One look at the epoch for all requests of a worker that came before it.
 //!
-//! A look is two system calls on a lock that all workers share, which is most of what a check costs. A request need not
-//! have a look of its own: one that begins after the request arrived knows of everything that was answered before it
-//! was sent. So whoever arrives lets the others who are there arrive too, and the first to go on looks for all of them.
+//! A look, or a read, takes and gives back a lock that all readers of the file share, which under load is most of what a
+//! check costs. A request need not have a look of its own: one that begins after the request arrived knows of everything that
+//! was answered before it was sent. So whoever comes first orders a look, others may come until it is made, and they read what they need as of that look.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
 
-use crate::kernel::db::{DbError, Epoch, Near};
+use crate::kernel::db::{Conn, DbError, Epoch, Near};
 
-/// A worker's looks at its own connection.
+/// A worker's looks, on its own connection.
 pub(super) struct Looks {
     near: RefCell<Near>,
-    /// How many looks there were, and what the last one saw, unless it failed.
+    /// How many looks there were.
     count: Cell<u64>,
+    /// What the last one saw, unless it failed.
     seen: Cell<Option<Epoch>>,
+    is_ordered: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Looks {
-    pub fn new(near: Near) -> Self {
-        Self { near: RefCell::new(near), count: Cell::new(0), seen: Cell::new(None), waiting: RefCell::default() }
+    pub fn new(near: Near) -> Rc<Self> {
+        Rc::new(Self {
+            near: RefCell::new(near),
+            count: Cell::new(0),
+            seen: Cell::new(None),
+            is_ordered: Cell::new(false),
+            waiting: RefCell::default(),
+        })
     }
 
     /// The epoch, as a look that begins after this call sees it.
-    pub fn epoch(&self) -> Look<'_> {
-        Look { looks: self, arrived: None }
+    pub async fn epoch(self: &Rc<Self>) -> Result<Epoch, DbError> {
+        let arrived = self.count.get();
+        if !self.is_ordered.replace(true) {
+            let looks = Rc::clone(self);
+            actix_web::rt::spawn(async move {
+                // A task of its own, that goes on behind everybody whose request is there by now.
+                tokio::task::yield_now().await;
+                looks.look();
+                // Whoever waited reads now; then the file is let go.
+                tokio::task::yield_now().await;
+                looks.near.borrow_mut().let_go();
+            });
+        }
+        poll_fn(|context| {
+            if self.count.get() > arrived {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        // A look that failed tells nobody why: each has one of their own.
+        self.seen.get().map_or_else(|| self.near.borrow_mut().epoch(), Ok)
+    }
+
+    fn look(&self) {
+        self.seen.set(self.near.borrow_mut().hold().ok());
+        self.count.set(self.count.get() + 1);
+        self.is_ordered.set(false);
+        self.waiting.take().into_iter().for_each(Waker::wake);
     }
 
     /// Runs a short read here and now.
-    pub fn read<T>(&self, work: impl FnOnce(&mut crate::kernel::db::Conn) -> Result<T, DbError>) -> Result<T, DbError> {
+    pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, DbError>) -> Result<T, DbError> {
         self.near.borrow_mut().read(work)
-    }
-
-    fn wake_all(&self) {
-        for waker in self.waiting.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// Waits for the next look, or makes it.
-pub(super) struct Look<'a> {
-    looks: &'a Looks,
-    /// How many looks there had been when this one arrived.
-    arrived: Option<u64>,
-}
-
-impl Future for Look<'_> {
-    type Output = Result<Epoch, DbError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let looks = self.looks;
-        let Some(arrived) = self.arrived else {
-            self.arrived = Some(looks.count.get());
-            let mut waiting = looks.waiting.borrow_mut();
-            waiting.push(context.waker().clone());
-            // Not at once: behind those whose requests are there already.
-            if waiting.len() == 1 {
-                context.waker().wake_by_ref();
-            }
-            return Poll::Pending;
-        };
-        if let Some(epoch) = looks.seen.get().filter(|_| looks.count.get() > arrived) {
-            return Poll::Ready(Ok(epoch));
-        }
-        let seen = looks.near.borrow_mut().epoch();
-        looks.count.set(looks.count.get() + 1);
-        looks.seen.set(seen.as_ref().ok().copied());
-        looks.wake_all();
-        Poll::Ready(seen)
-    }
-}
-
-impl Drop for Look<'_> {
-    fn drop(&mut self) {
-        // The others may be waiting for this one, whose request is gone.
-        if self.arrived == Some(self.looks.count.get()) {
-            self.looks.wake_all();
-        }
     }
 }

@@ -139,7 +139,8 @@ fn db_of_a_thousand_deletions_by_another_process_none_is_missed_under_load() {
     let call = |value: &str| Call::new(latchkey.address, "GET", WORKSPACE).bearer(value).send().status;
     let (is_over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // Enough that requests wait together for one look at the epoch.
+        for _ in 0..4 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     assert_eq!(call(&steady), 200);

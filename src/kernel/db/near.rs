@@ -25,6 +25,8 @@ pub struct Near {
     conn: Conn,
     /// The version of the file when its epoch was read last.
     seen: Option<(i64, Epoch)>,
+    /// Is the file held as it was at some moment?
+    is_held: bool,
 }
 
 /// A state of everything that decides who a value's caller is and what they may do. While it is the same, so is the
@@ -44,7 +46,7 @@ impl Near {
         let mut conn = super::lane::first_connection(manager)?;
         conn.batch_execute(&format!("PRAGMA mmap_size = {MAPPED}; PRAGMA cache_size = -{COPIED}"))
             .map_err(|error| OpenError::Connect(manager.url.clone(), first_line(&error.to_string())))?;
-        Ok(Self { conn, seen: None })
+        Ok(Self { conn, seen: None, is_held: false })
     }
 
     /// Runs a short read here and now.
@@ -52,14 +54,41 @@ impl Near {
         work(&mut self.conn)
     }
 
+    /// The epoch at this moment, whichever process moved it, and what all reads see from now on until
+    /// [`Near::let_go`]: one taking of the file's lock serves them all.
+    pub fn hold(&mut self) -> Result<Epoch, DbError> {
+        self.let_go();
+        Fixed::<BEGIN>.execute(self.sqlite()?)?;
+        self.is_held = true;
+        self.epoch()
+    }
+
+    /// Lets the next read see what is there then. Must soon follow on [`Near::hold`]: what is held can't be tidied away
+    /// from the WAL.
+    pub fn let_go(&mut self) {
+        if !std::mem::take(&mut self.is_held) {
+            return;
+        }
+        let ended = self.sqlite().and_then(|conn| Ok(Fixed::<COMMIT>.execute(conn)?));
+        if let Err(error) = ended {
+            log::debug!("a read had ended by itself: {error}");
+        }
+    }
+
+    fn sqlite(&mut self) -> Result<&mut SqliteConnection, DbError> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => Ok(conn),
+            Conn::Postgres(_) => Err(DbError::Failed("only a SQLite file is near".to_owned())),
+        }
+    }
+
     /// The epoch at this moment, whichever process moved it. Triggers on the tables move it.
     pub fn epoch(&mut self) -> Result<Epoch, DbError> {
-        let Conn::Sqlite(conn) = &mut self.conn else {
-            return Err(DbError::Failed("an epoch is of a SQLite file".to_owned()));
-        };
         // In this order: a commit between the two is noticed at the next look.
-        let version = DataVersion.get_result::<i64>(conn)?;
-        match self.seen {
+        let seen = self.seen;
+        let conn = self.sqlite()?;
+        let version = Fixed::<DATA_VERSION>.get_result::<i64>(conn)?;
+        match seen {
             Some((seen, epoch)) if seen == version => Ok(epoch),
             _ => {
                 let epoch = Epoch(identity_epoch::table.select(identity_epoch::number).get_result::<i64>(conn)?);
@@ -70,20 +99,25 @@ impl Near {
     }
 }
 
-/// `PRAGMA data_version`: moves with each commit of another connection, in this process or elsewhere. A query of its
-/// own, because `sql_query` would prepare it anew each time.
+/// A statement without parameters. A query of its own, because `sql_query` would prepare it anew each time.
 #[derive(QueryId)]
-struct DataVersion;
+struct Fixed<const STATEMENT: usize>;
 
-impl QueryFragment<Sqlite> for DataVersion {
+const STATEMENTS: [&str; 3] = ["BEGIN", "COMMIT", "PRAGMA data_version"];
+const BEGIN: usize = 0;
+const COMMIT: usize = 1;
+/// Moves with each commit of another connection, in this process or elsewhere.
+const DATA_VERSION: usize = 2;
+
+impl<const STATEMENT: usize> QueryFragment<Sqlite> for Fixed<STATEMENT> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("PRAGMA data_version");
+        out.push_sql(STATEMENTS[STATEMENT]);
         Ok(())
     }
 }
 
-impl Query for DataVersion {
+impl Query for Fixed<DATA_VERSION> {
     type SqlType = BigInt;
 }
 
-impl RunQueryDsl<SqliteConnection> for DataVersion {}
+impl<const STATEMENT: usize> RunQueryDsl<SqliteConnection> for Fixed<STATEMENT> {}
