@@ -1,0 +1,189 @@
+//! The worst day of a small server: the disk is full or read-only, the clock jumps, it is told to stop in the middle of
+//! the work. What must happen then is in `docs/operations.md`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::support::database::{IS_POSTGRES, skip};
+use crate::support::http::{Browser, Call};
+use crate::support::process::{Home, Latchkey};
+use crate::support::{PASSWORD, TestServer};
+
+/// A small disk of its own. Taken away when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` where one may not make any.
+    fn new(folder: &Path) -> Option<Self> {
+        std::fs::create_dir_all(folder).unwrap();
+        let made = mount(&["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder.to_str().unwrap()]);
+        if !made {
+            skip("the stories of a full and a read-only disk need to mount one: run the tests as root");
+        }
+        made.then(|| Self(folder.to_owned()))
+    }
+
+    fn make_read_only(&self, is_read_only: bool) {
+        let how = if is_read_only { "remount,ro" } else { "remount,rw" };
+        assert!(mount(&["-o", how, self.0.to_str().unwrap()]), "{how}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn mount(args: &[&str]) -> bool {
+    Command::new("mount").args(args).output().is_ok_and(|ran| ran.status.success())
+}
+
+fn url(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("latchkey.db").display())
+}
+
+/// A server whose database is on that disk, somebody signed in there, and a token's value.
+fn at_work(home: &Home, folder: &Path) -> (Latchkey, Browser, String) {
+    let url = url(folder);
+    let run = |args: &[&str], stdin: &str| home.done_with(&[&["--database-url", &url], args].concat(), stdin);
+    run(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
+    run(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"], "");
+    run(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"], "");
+    let server = home.serve_with(&["--database-url", &url], "warn");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    (server, alice, value)
+}
+
+fn call(server: &Latchkey, value: &str) -> u16 {
+    Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(value).send().status
+}
+
+#[test]
+fn a_full_disk_lets_nobody_write_and_everybody_read_and_heals_when_there_is_room() {
+    if IS_POSTGRES {
+        return;
+    }
+    let home = Home::new();
+    let folder = home.folder.path().join("disk");
+    let Some(_disk) = Disk::new(&folder) else { return };
+    let (server, alice, value) = at_work(&home, &folder);
+    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let token = alice.delete_path("acme", "Reporting").trim_end_matches("/delete").to_owned();
+    std::fs::write(folder.join("hog"), vec![0u8; 4 << 20]).unwrap_err();
+
+    // The WAL may have room left for some writes; then it has none.
+    let rename = |nth| alice.post(&token, &[("name", &format!("Reporting {nth} {}", "x".repeat(40)))]).status;
+    let refused = (0..200).map(rename).find(|status| *status != 303);
+    assert_eq!(refused, Some(503), "the disk is full");
+    assert_eq!((call(&server, &value), call(&server, "junk")), (200, 401), "tools go on");
+    assert_eq!(alice.get("/w/acme/settings/tokens").status, 200, "pages can be read");
+
+    std::fs::remove_file(folder.join("hog")).unwrap();
+    let made = alice.post("/w/acme/settings/tokens", &[("name", "Partner"), ("form_key", &form_key)]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(call(&server, made.value()), 200);
+    let (status, said) = server.terminate();
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("503") && said.contains("full"), "the log says why: {said}");
+}
+
+#[test]
+fn a_read_only_disk_is_said_in_one_line_at_start_and_loses_nothing() {
+    if IS_POSTGRES {
+        return;
+    }
+    let home = Home::new();
+    let folder = home.folder.path().join("disk");
+    let Some(disk) = Disk::new(&folder) else { return };
+    let (server, alice, value) = at_work(&home, &folder);
+    // A disk with files open for writing can't be made read-only.
+    let (status, said) = server.terminate();
+    assert_eq!(status, 0, "{said}");
+    disk.make_read_only(true);
+    let url = url(&folder);
+    let said = home.fails(&["--database-url", &url, "serve", "--listen", "127.0.0.1:0"]);
+    assert!(said.contains("latchkey.db"), "one line that names the file: {said}");
+    disk.make_read_only(false);
+    let server = home.serve_with(&["--database-url", &url], "warn");
+    assert_eq!(call(&server, &value), 200, "nothing was lost");
+    assert_eq!(alice.moved_to(server.address).get("/w/acme/settings/tokens").status, 200, "still signed in");
+}
+
+#[test]
+fn what_was_answered_before_a_sigterm_under_load_is_there_after_it() {
+    let home = Home::new();
+    let server = home.serve_with(&[], "warn");
+    home.done_with(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
+    home.done(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"]);
+    home.done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"]);
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let (address, is_over) = (server.address, AtomicBool::new(false));
+    let told = std::thread::scope(|scope| {
+        let mut working = Vec::new();
+        for _ in 0..4 {
+            let (alice, value, is_over) = (alice.clone(), &value, &is_over);
+            working.push(scope.spawn(move || {
+                let mut answered = None;
+                for nth in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let call = Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).try_send();
+                    assert!(call.as_ref().is_err() || call.unwrap().status == 200, "let in, or not answered at all");
+                    let name = format!("{:?} {nth}", std::thread::current().id());
+                    let form = [("name", name.as_str()), ("country", ""), ("languages", "eng"), ("timezone", "UTC")];
+                    let more = [("date_style", "day_first"), ("kind", "production")];
+                    let Ok(answer) = alice.try_post("/w/acme/settings", &[&form[..], &more[..]].concat()) else {
+                        break;
+                    };
+                    assert_eq!(answer.status, 303, "{}", answer.body);
+                    answered = Some(name);
+                }
+                answered
+            }));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let (status, said) = server.terminate();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(status, 0, "{said}");
+        assert!(!said.contains("ERROR") && !said.contains("panicked"), "{said}");
+        working.into_iter().filter_map(|one| one.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(!told.is_empty(), "nobody worked");
+    let again = home.serve_with(&[], "warn");
+    let body = Call::new(again.address, "GET", "/api/v2/workspace.json").bearer(&value).send().json();
+    let name = body["name"].as_str().unwrap();
+    // The last name that was written is one that was answered, or one whose answer was cut off: never an older one.
+    let nth = |name: &str| name.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+    let of_thread = |name: &str| name.rsplit_once(' ').unwrap().0.to_owned();
+    let last = told.iter().find(|told| of_thread(told) == of_thread(name));
+    assert!(last.is_none_or(|last| nth(last) <= nth(name)), "{name} after {told:?}");
+}
+
+#[test]
+fn db_a_clock_that_is_set_back_or_forward_ends_nothing_early_and_nothing_late() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let fields = [("name", "Monthly"), ("expiry", "30"), ("form_key", &form_key)];
+    let created = alice.post("/w/acme/settings/tokens", &fields);
+    assert_eq!(created.status, 201, "{}", created.body);
+    let value = created.value().to_owned();
+    let day = Duration::from_hours(24);
+    assert_eq!(server.call(&value).status, 200);
+    server.clock.advance(40 * day);
+    assert_eq!(server.call(&value).status, 401, "forward: it has expired");
+    server.clock.set_back(39 * day);
+    assert_eq!(server.call(&value).status, 200, "and back: it has not");
+    server.clock.set_back(2 * day);
+    assert_eq!(server.call(&value).status, 200, "before it was made: it lives");
+    let list = server.signed_in("alice").get("/w/acme/settings/tokens");
+    assert!(list.status == 200 && list.text().contains("Monthly"), "{}", list.text());
+}
