@@ -286,6 +286,7 @@ impl FromStr for NextPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn an_address_has_two_sides_and_nothing_invisible() {
@@ -327,6 +328,40 @@ mod tests {
             "/ü",
         ] {
             assert!(bad.parse::<NextPath>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        /// A browser resolves a Location as the URL standard says, which the `url` crate follows.
+        #[test]
+        fn whatever_comes_next_is_on_this_site(
+            text in prop_oneof![
+                "[/\\\\@:.a-z%2f5c\t\n #?é-]{0,24}",
+                "/\\PC{0,24}",
+                "[/\\\\]{0,3}(https?:)?[/\\\\]{0,3}evil\\.example[/:@]?\\PC{0,9}",
+                any::<String>(),
+            ],
+        ) {
+            let Ok(next) = text.parse::<NextPath>() else { return Ok(()) };
+            prop_assert_eq!(next.as_str(), &text);
+            let here = url::Url::parse("https://tokens.example/login?next=x").unwrap();
+            let there = here.join(next.as_str()).unwrap();
+            prop_assert_eq!(there.origin(), here.origin(), "{}", text);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "one header: {}", text);
+            let page = NextPath::sign_in_page(next.as_str());
+            let query: Vec<_> = url::form_urlencoded::parse(page.strip_prefix("/login?").unwrap().as_bytes()).collect();
+            prop_assert_eq!(&query[..], &[("next".into(), text.into())]);
+        }
+
+        #[test]
+        fn an_address_is_read_as_it_is_written(
+            text in prop_oneof!["[a-zA-Z@. +ü\u{202E}\r\n,-]{0,20}", "\\PC{1,9}@\\PC{1,9}", any::<String>()],
+        ) {
+            let Ok(email) = text.parse::<EmailAddress>() else { return Ok(()) };
+            prop_assert_eq!(email.as_str(), text.trim());
+            prop_assert_eq!(email.as_str().parse::<EmailAddress>().unwrap().key(), email.key());
+            prop_assert_eq!(email.as_str().matches('@').count(), 1);
+            prop_assert!(!email.as_str().contains(char::is_whitespace) && !email.as_str().contains(char::is_control));
         }
     }
 }

@@ -98,6 +98,7 @@ fn turn_away(refusal: Refusal) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn demands_that_are_not_understood_are_never_met() {
@@ -119,5 +120,42 @@ mod tests {
         assert_eq!(encode("ada+x_y.z@example.org"), "ada+x_y.z@example.org");
         assert_eq!(encode("zoë@exämple.org"), "zo%C3%AB@ex%C3%A4mple.org");
         assert_eq!(encode("a\r\nb:\"c\",d;%41@x"), "a%0D%0Ab:%22c%22%2Cd%3B%2541@x");
+    }
+
+    fn written(demands: &Demands) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        demands.workspace.iter().for_each(|slug| drop(query.append_pair("workspace", slug.as_str())));
+        demands.role.iter().for_each(|role| drop(query.append_pair("role", role.as_str())));
+        query.finish()
+    }
+
+    fn query() -> impl Strategy<Value = String> {
+        let pair = prop_oneof![
+            "workspace=[a-z0-9-]{1,9}",
+            "role=(administrator|editor|agent)",
+            "(workspace|role|Role|x)=[a-zA-Z%&=+0-9-]{0,9}",
+        ];
+        prop_oneof![3 => prop::collection::vec(pair, 0..3).prop_map(|pairs| pairs.join("&")), 1 => any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn a_demand_is_understood_whole_or_not_at_all(query in query(), more in "[a-z]{1,4}=?[a-z]{0,5}") {
+            let Some(demands) = Demands::read(&query) else { return Ok(()) };
+            prop_assert!(Demands::read(&written(&demands)).is_some_and(|read| read == demands), "{}", query);
+            // Whatever is added can only make it stricter.
+            if let Some(stricter) = Demands::read(&format!("{query}&{more}")) {
+                prop_assert!(demands.workspace.is_none() || stricter.workspace == demands.workspace);
+                prop_assert!(demands.role.is_none() || stricter.role == demands.role);
+                prop_assert!(demands != stricter, "{} & {}", query, more);
+            }
+        }
+
+        #[test]
+        fn any_address_is_one_header_that_reads_as_itself(email in any::<String>()) {
+            let encoded = utf8_percent_encode(&email, UNSAFE_IN_HEADER).to_string();
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b",;\"\\".contains(&byte)), "{}", encoded);
+            prop_assert_eq!(percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap(), email);
+        }
     }
 }

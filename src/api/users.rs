@@ -89,7 +89,9 @@ impl Cursor {
             _ => return None,
         };
         let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
-        Some(Self { side, at, uuid: parts.next()?.parse().ok()? })
+        let cursor = Self { side, at, uuid: parts.next()?.parse().ok()? };
+        // A number and an identifier can be written in several ways; a cursor in one.
+        Some(cursor).filter(|cursor| cursor.text() == text)
     }
 }
 
@@ -148,6 +150,7 @@ pub async fn users(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
@@ -161,5 +164,27 @@ mod tests {
         }
         assert_eq!(Cursor::parse("!"), None);
         assert_eq!(Cursor::parse("_w"), None, "not UTF-8");
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_was_written_is_a_cursor(
+            text in prop_oneof![
+                "[on]:[-+]?[0-9]{0,20}:[0-9a-fA-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+                    .prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "\\PC{0,60}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "[A-Za-z0-9_=-]{0,90}",
+                any::<String>(),
+            ],
+        ) {
+            prop_assert!(Cursor::parse(&text).is_none_or(|cursor| cursor.text() == text), "{}", text);
+        }
+
+        #[test]
+        fn each_place_has_its_cursor(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
+            let side = if is_older { Side::Older } else { Side::Newer };
+            let cursor = Cursor { side, at: Timestamp::from_micros(at), uuid: uuid::Uuid::from_u128(uuid).into() };
+            prop_assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+        }
     }
 }

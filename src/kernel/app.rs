@@ -83,6 +83,7 @@ impl std::str::FromStr for PublicUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_public_url_is_scheme_host_and_port() {
@@ -93,6 +94,24 @@ mod tests {
         assert!("http://[::1]:8080".parse::<PublicUrl>().unwrap().is_loopback());
         for bad in ["tokens.example", "ftp://x", "https://x/path", "https://u:p@x", "https://x?y", ""] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_public_url_is_an_origin_and_nothing_more(
+            text in prop_oneof![
+                "https?://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,6})?/?",
+                "(https?|ftp|file|javascript):/{0,3}[a-z0-9.:@/?#\\\\%\\[\\]\t ü-]{0,30}",
+                any::<String>(),
+            ],
+        ) {
+            let Ok(url) = text.parse::<PublicUrl>() else { return Ok(()) };
+            let origin = url.origin();
+            prop_assert_eq!(origin.parse::<PublicUrl>().unwrap().origin(), origin.clone(), "{}", text);
+            prop_assert!(origin.starts_with(if url.is_https() { "https://" } else { "http://" }), "{}", origin);
+            prop_assert!(origin.bytes().all(|byte| byte.is_ascii_graphic()) && origin.matches('/').count() == 2);
+            prop_assert!(!origin.contains(['@', '?', '#', '\\']), "{}", origin);
         }
     }
 }

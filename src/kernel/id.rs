@@ -68,3 +68,27 @@ impl fmt::Debug for Id {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_identifier_is_read_in_one_form(
+            text in prop_oneof![
+                "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+                "[{]?[0-9a-g-]{32,38}[}]?",
+                "urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+                any::<String>(),
+            ],
+        ) {
+            let is_one = text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+                && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+            let id = text.parse::<Id>().ok();
+            prop_assert_eq!(id.is_some(), is_one);
+            prop_assert!(id.is_none_or(|id| id.as_str() == text.to_ascii_lowercase()));
+        }
+    }
+}

@@ -87,6 +87,7 @@ pub fn clipped(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_label_is_trimmed_and_keeps_what_people_write() {
@@ -99,6 +100,25 @@ mod tests {
     fn a_label_that_is_empty_long_or_deceiving_is_refused() {
         for bad in ["", "   ", &"x".repeat(65), "a\0b", "a\nb", "a\u{202E}b", "\u{200B}", "a\u{2067}"] {
             assert!(bad.parse::<Label>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_is_what_it_shows(text in prop_oneof!["\\PC{0,70}", "[ a\u{202E}\u{200B}\u{AD}\n]{0,6}", any::<String>()]) {
+            let Ok(label) = text.parse::<Label>() else { return Ok(()) };
+            prop_assert_eq!(label.as_str(), text.trim());
+            prop_assert_eq!(label.as_str().parse::<Label>().unwrap(), label.clone());
+            prop_assert!((1..=LABEL_MAX).contains(&label.as_str().chars().count()));
+            let turns_text = |c: char| c.is_control() || c == '\u{202E}';
+            prop_assert!(!label.as_str().chars().any(turns_text));
+        }
+
+        #[test]
+        fn what_others_send_is_cut_and_harmless(text in any::<String>(), max in 0..40usize) {
+            let kept = clipped(&text, max);
+            prop_assert!(kept.chars().count() <= max && !kept.chars().any(char::is_control));
+            prop_assert_eq!(clipped(&kept, max), kept);
         }
     }
 }

@@ -112,6 +112,7 @@ fn checksum(checked: &[u8]) -> [u8; CHECKSUM] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_value_has_the_form_that_scanners_look_for() {
@@ -144,6 +145,43 @@ mod tests {
         }
         for bad in ["", "rpat", &value.reveal()[..45], &format!("{}0", value.reveal()), &"é".repeat(23)] {
             assert_eq!(ValueDigest::of(bad), None);
+        }
+    }
+
+    /// What the module's document says a value is, read from its end: the last six digits are a number.
+    fn is_value(text: &str) -> bool {
+        let Some(random) = text.strip_prefix("rpat") else { return false };
+        if random.len() != 42 || !random.chars().all(|c| c.is_ascii_digit() || c.is_ascii_alphabetic()) {
+            return false;
+        }
+        let digit = |c: u8| match c {
+            b'0'..=b'9' => c - b'0',
+            b'A'..=b'Z' => c - b'A' + 10,
+            _ => c - b'a' + 36,
+        };
+        let sum = random.bytes().skip(36).fold(0u64, |sum, c| sum * 62 + u64::from(digit(c)));
+        sum == u64::from(crc32fast::hash(&text.as_bytes()[..40]))
+    }
+
+    fn summed(text: &str) -> String {
+        format!("{text}{}", String::from_utf8_lossy(&checksum(text.as_bytes())))
+    }
+
+    fn almost_a_value() -> impl Strategy<Value = String> {
+        let good = || "rpat[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        let one_off = (good(), 0..LENGTH, any::<char>()).prop_map(|(good, at, c)| {
+            good.chars().enumerate().map(|(nth, kept)| if nth == at { c } else { kept }).collect::<String>()
+        });
+        let other = "[a-z]{4}[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        prop_oneof![good(), one_off, other, "rpat[0-9A-Za-z]{42}", "rpat\\PC{0,60}", any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_texts_of_the_form_are_values(text in almost_a_value()) {
+            let digest = ValueDigest::of(&text);
+            prop_assert_eq!(digest.is_some(), is_value(&text));
+            prop_assert!(digest.is_none_or(|digest| digest.as_bytes()[..] == Sha256::digest(&text)[..]));
         }
     }
 }

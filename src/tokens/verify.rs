@@ -221,6 +221,7 @@ mod tests {
     use super::*;
     use crate::kernel::rng;
     use crate::tokens::value::TokenValue;
+    use proptest::prelude::*;
 
     fn reason(headers: &[&[u8]]) -> (Style, Reason) {
         let refusal = read(headers.iter().copied()).unwrap_err();
@@ -255,5 +256,58 @@ mod tests {
         assert_eq!(reason(&[b"Basic !"]), (Style::Basic, NotBase64));
         assert_eq!(reason(&[b"Basic YTpi"]), (Style::Basic, Unknown));
         assert_eq!(reason(&[b"Token x", b"Token x"]), (Style::Token, Twice));
+    }
+
+    fn scheme() -> impl Strategy<Value = String> {
+        let known = prop_oneof!["[Bb][Ee][Aa][Rr][Ee][Rr]", "[Tt][Oo][Kk][Ee][Nn]", "[Bb][Aa][Ss][Ii][Cc]"];
+        prop_oneof![4 => known, 1 => "\\PC{0,8}"]
+    }
+
+    fn credentials() -> impl Strategy<Value = Vec<u8>> {
+        let value = || any::<u8>().prop_map(|_| TokenValue::generate(&mut rng::secure()).reveal().to_owned());
+        let pair =
+            ("[a-z@.:]{0,12}", value()).prop_map(|(email, value)| BASE64_STANDARD.encode(format!("{email}:{value}")));
+        let junk = prop::collection::vec(any::<u8>(), 0..60);
+        prop_oneof![
+            value().prop_map(String::into_bytes),
+            pair.prop_map(String::into_bytes),
+            junk.clone().prop_map(|junk| BASE64_STANDARD.encode(junk).into_bytes()),
+            junk,
+        ]
+    }
+
+    /// The digest of what a header presents, by another way: one scheme, blanks, one word that is the value or, behind
+    /// an address, has it encoded.
+    fn presented(header: &[u8]) -> Option<ValueDigest> {
+        let text = std::str::from_utf8(header).ok()?;
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let [scheme, word] = words[..] else { return None };
+        if ["bearer", "token"].contains(&scheme.to_ascii_lowercase().as_str()) {
+            return ValueDigest::of(word);
+        }
+        let pair = String::from_utf8(BASE64_STANDARD.decode(word).ok()?).ok()?;
+        ValueDigest::of(&pair[pair.find(':')? + 1..]).filter(|_| scheme.eq_ignore_ascii_case("basic"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_presents_the_value_that_stands_in_it_or_nothing(
+            scheme in scheme(),
+            blanks in "[ \t]{0,3}",
+            credentials in credentials(),
+            end in prop_oneof![3 => Just(""), 1 => Just(" "), 1 => Just(" x")],
+        ) {
+            let header = [scheme.as_bytes(), blanks.as_bytes(), &credentials, end.as_bytes()].concat();
+            let one = read(std::iter::once(&header[..]));
+            prop_assert_eq!(one.as_ref().ok().map(|it| it.digest), presented(&header));
+            prop_assert_ne!(one.as_ref().err().map(|it| &it.reason), Some(&Reason::Twice));
+            let twice = read([&header[..], &header[..]].into_iter());
+            prop_assert_eq!(twice.err().map(|it| it.reason), Some(Reason::Twice), "which one counts is nobody's guess");
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(header in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(read(std::iter::once(&header[..])).ok().map(|it| it.digest), presented(&header));
+        }
     }
 }

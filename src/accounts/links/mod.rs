@@ -173,6 +173,7 @@ pub struct Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_code_has_one_form_and_prints_nothing() {
@@ -182,6 +183,20 @@ mod tests {
         assert_eq!(format!("{code:?} {:?}", code.digest()), "Code(…) CodeDigest(…)");
         for bad in ["", "x", &"x".repeat(31), &"x".repeat(33), &"-".repeat(32), &"é".repeat(16)] {
             assert!(bad.parse::<Code>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_32_letters_and_digits_are_a_code(
+            text in prop_oneof!["[0-9A-Za-z]{32}", "[0-9A-Za-z]{31,33}", "\\PC{31,33}", any::<String>()],
+        ) {
+            let is_code = text.chars().count() == 32 && text.chars().all(|c| c.is_ascii_alphabetic() || c.is_ascii_digit());
+            let code = text.parse::<Code>().ok();
+            prop_assert_eq!(code.is_some(), is_code);
+            prop_assert!(code.as_ref().is_none_or(|code| code.reveal() == text));
+            let shown = format!("{code:?}");
+            prop_assert!(code.is_none() || !shown.contains(&text));
         }
     }
 }

@@ -290,6 +290,7 @@ pub(super) fn prepare_file(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_scheme_chooses_the_database() {
@@ -369,6 +370,36 @@ mod tests {
             "%2Frun%2Fpostgresql/x",
         ] {
             assert!(format!("postgres://{good}").parse::<DatabaseUrl>().is_ok(), "{good}");
+        }
+    }
+
+    const SECRET: &str = "hunter2.hunter2";
+
+    proptest! {
+        #[test]
+        fn no_password_is_ever_shown(
+            scheme in prop_oneof![Just("postgres"), Just("postgresql")],
+            before in "[a-z0-9:@/?#%&=\\[\\] ü]{0,8}:",
+            after in "[a-z0-9:/?#%&=\\[\\]ü@]{0,3}@[a-z0-9.:,/?=&@\\[\\]-]{0,20}",
+        ) {
+            let text = format!("{scheme}://{before}{SECRET}{after}");
+            let said = match text.parse::<DatabaseUrl>() {
+                Ok(url) => {
+                    prop_assert!(url == DatabaseUrl::Postgres(text.clone()), "libpq gets what was typed");
+                    format!("{url} {url:?}")
+                }
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!said.contains(SECRET), "{}: {}", text, said);
+        }
+
+        #[test]
+        fn any_text_names_one_database_or_none(text in prop_oneof!["(sqlite|postgres|mysql)?:?/{0,3}\\PC{0,20}", any::<String>()]) {
+            let Ok(url) = text.parse::<DatabaseUrl>() else { return Ok(()) };
+            if let DatabaseUrl::Sqlite(_) = &url {
+                prop_assert!(url.to_string().parse::<DatabaseUrl>().unwrap() == url, "{}", text);
+                prop_assert!(!url.may_talk_in_clear());
+            }
         }
     }
 }

@@ -90,6 +90,7 @@ impl FromRequest for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let trusted: Vec<ipnet::IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
@@ -116,5 +117,30 @@ mod tests {
         let of = |ip: &str| Client { ip: ip.parse().unwrap(), agent: None }.network();
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_chooses_the_address_they_are_seen_under(
+            written in "\\PC{0,30}",
+            me in any::<[u8; 4]>().prop_map(|[_, b, c, d]| format!("203.{b}.{c}.{d}")),
+            inner in prop::collection::vec(any::<u8>().prop_map(|d| format!("10.0.0.{d}")), 0..4),
+            blank in " {0,2}",
+        ) {
+            // What I wrote, what the outermost of the proxies saw, and the others on the way.
+            let lines = [written, me.clone()].into_iter().chain(inner).collect::<Vec<_>>();
+            prop_assert_eq!(client("10.9.9.9", &[&lines.join(&format!(",{blank}"))], &["10.0.0.0/8"]), me.clone());
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            prop_assert_eq!(client("10.9.9.9", &lines, &["10.0.0.0/8"]), me.clone(), "in lines of their own");
+            prop_assert_eq!(client(&me, &lines, &["10.0.0.0/8"]), me, "past the proxies");
+        }
+
+        #[test]
+        fn an_address_is_the_peer_s_or_stands_in_the_header(line in "[0-9a-f:., x]{0,60}") {
+            let trusted = ["0.0.0.0/1", "::/1"];
+            let found: IpAddr = client("10.0.0.1", &[&line], &trusted).parse().unwrap();
+            let mut written = line.split(',').filter_map(|hop| Some(hop.trim().parse::<IpAddr>().ok()?.to_canonical()));
+            prop_assert!(found.to_string() == "10.0.0.1" || written.any(|hop| hop == found), "{} of {}", found, line);
+        }
     }
 }

@@ -168,6 +168,7 @@ impl Field {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn fields_are_decoded_strictly_and_come_once() {
@@ -177,5 +178,45 @@ mod tests {
         assert!(Form::parse(b"name=%FF").is_err());
         assert!(Form::parse(b"name=a&name=b").is_err());
         assert!(Form::parse(b"n%61me=a&name=b").is_err());
+    }
+
+    fn sent(fields: &[(String, String)]) -> Vec<u8> {
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let pairs: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
+        pairs.join("&").into_bytes()
+    }
+
+    fn fields(form: &Form) -> Vec<(String, String)> {
+        form.0.iter().map(|(name, text)| (name.clone(), text.to_string())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_typed_arrives(typed in prop::collection::btree_map("\\PC{1,9}", any::<String>(), 0..6)) {
+            let typed: Vec<_> = typed.into_iter().collect();
+            prop_assert_eq!(fields(&Form::parse(&sent(&typed)).unwrap()), typed);
+        }
+
+        #[test]
+        fn a_body_has_one_reading_or_none(
+            body in prop_oneof![
+                "[a-c%&=+;0-9A-F]{0,40}".prop_map(String::into_bytes),
+                prop::collection::vec(any::<u8>(), 0..80),
+            ],
+        ) {
+            let Ok(form) = Form::parse(&body) else { return Ok(()) };
+            let read = fields(&form);
+            prop_assert_eq!(&fields(&Form::parse(&sent(&read)).unwrap()), &read);
+            let names: std::collections::BTreeSet<_> = read.iter().map(|(name, _)| name).collect();
+            prop_assert_eq!(names.len(), read.len(), "each field once");
+            prop_assert!(read.iter().all(|(name, text)| form.text(name) == text && form.is_ticked(name)));
+        }
+
+        #[test]
+        fn a_field_twice_is_no_form(typed in prop::collection::vec(("[ab]", "\\PC{0,9}"), 2..5)) {
+            let names: std::collections::BTreeSet<_> = typed.iter().map(|(name, _)| name).collect();
+            prop_assert_eq!(Form::parse(&sent(&typed)).is_ok(), names.len() == typed.len());
+        }
     }
 }

@@ -40,6 +40,7 @@ pub fn has_secrets(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_code_is_not_written_down_and_everything_else_is() {
@@ -62,6 +63,28 @@ mod tests {
         {
             assert_eq!(without_secrets(plain), plain);
             assert!(!has_secrets(plain));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_code_is_left_in_what_is_written_down(
+            before in "[/%=?&.a-z0-9é-]{0,20}",
+            code in "[0-9A-Za-z]{32,46}",
+            after in "([/%=?&.é-][a-z0-9/.]{0,20})?",
+        ) {
+            let target = format!("/{before}{code}{after}");
+            let written = without_secrets(&target).into_owned();
+            prop_assert!(!written.contains(&code), "{}", written);
+            prop_assert!(has_secrets(&target));
+            let longest = written.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
+            prop_assert!(longest.is_none_or(|length| length < SECRET_MIN), "{}", written);
+        }
+
+        #[test]
+        fn whatever_is_asked_can_be_written_down(target in any::<String>()) {
+            let written = without_secrets(&target).into_owned();
+            prop_assert_eq!(&without_secrets(&written).replace('…', ""), &written.replace('…', ""), "twice is no more than once");
         }
     }
 }

@@ -69,7 +69,8 @@ fn cursor(before: Timestamp) -> String {
 
 fn read_cursor(text: &str) -> Option<Timestamp> {
     let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    plain.parse().ok().map(Timestamp::from_micros)
+    // A number can be written in several ways; a cursor in one.
+    plain.parse().ok().map(Timestamp::from_micros).filter(|before| cursor(*before) == text)
 }
 
 /// `GET /w/{slug}/settings/activity`
@@ -112,6 +113,7 @@ pub async fn show(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
@@ -121,6 +123,21 @@ mod tests {
         }
         for bad in ["", "!", "_w", "1795435200000000", "MTJh", &BASE64_URL_SAFE_NO_PAD.encode("99999999999999999999")] {
             assert_eq!(read_cursor(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_was_written_is_a_place(
+            text in prop_oneof![
+                "[-+]?[0-9]{0,20}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "[A-Za-z0-9_=-]{0,30}",
+                any::<String>(),
+            ],
+            at in any::<i64>(),
+        ) {
+            prop_assert!(read_cursor(&text).is_none_or(|at| cursor(at) == text), "{}", text);
+            prop_assert_eq!(read_cursor(&cursor(Timestamp::from_micros(at))), Some(Timestamp::from_micros(at)));
         }
     }
 }
