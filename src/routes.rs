@@ -1,6 +1,7 @@
 //! Every URL of the program in one table.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
 
@@ -119,7 +120,7 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .route("/healthz", method!(GET).to(async || HttpResponse::Ok().body("ok\n")))
+        .route("/healthz", method!(GET).to(async || plain(StatusCode::OK, "ok\n")))
         .route("/readyz", method!(GET).to(ready))
         .service(static_files)
         .configure(serve_api)
@@ -139,12 +140,20 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
 
 async fn ready(app: web::Data<App>) -> HttpResponse {
     if app.db.is_ready().await {
-        HttpResponse::Ok().body("ready\n")
-    } else {
-        HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE)
-            .insert_header(("Retry-After", "1"))
-            .body("the database does not answer, or is not migrated\n")
+        return plain(StatusCode::OK, "ready\n");
     }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut answer = plain(status, "the database does not answer, or is not migrated\n");
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// A line for probes: true at this moment alone.
+fn plain(status: StatusCode, line: &'static str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header(ContentType::plaintext())
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(line)
 }
 
 fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {
