@@ -124,8 +124,8 @@ mod tests {
 
     fn written(demands: &Demands) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        demands.workspace.iter().for_each(|slug| drop(query.append_pair("workspace", slug.as_str())));
-        demands.role.iter().for_each(|role| drop(query.append_pair("role", role.as_str())));
+        query.extend_pairs(demands.workspace.iter().map(|slug| ("workspace", slug.as_str())));
+        query.extend_pairs(demands.role.iter().map(|role| ("role", role.as_str())));
         query.finish()
     }
 

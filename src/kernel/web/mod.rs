@@ -4,6 +4,7 @@ pub mod answers;
 pub mod api;
 pub mod assets;
 pub mod client;
+pub mod connections;
 pub mod csrf;
 pub mod form;
 pub mod headers;
