@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+use proptest::test_runner::Config;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::http::{Answer, Browser, encode};
@@ -337,4 +339,25 @@ fn db_many_guesses_at_the_same_moment_are_no_more_than_one_after_the_other() {
     });
     statuses.sort_unstable();
     assert_eq!(statuses, [[422; 10].as_slice(), &[429; 20]].concat());
+}
+
+#[test]
+fn db_no_made_up_cookie_signs_anybody_in() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let cookie = alice.cookie_header();
+    let value = cookie.strip_prefix("latchkey=").unwrap();
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let config = Config { cases: Config::default().cases / 10, failure_persistence: None, ..Config::default() };
+    let one_off =
+        (0..value.len(), "[0-9A-Za-z%+/=._-]").prop_map(|(at, c)| format!("{}{c}{}", &value[..at], &value[at + 1..]));
+    let cut = (0..value.len()).prop_map(|at| value[..at].to_owned());
+    let junk = prop_oneof!["[!-:<-~]{0,120}", "[0-9a-zA-Z%]{64,120}", "[A-Za-z0-9+/]{43}=[a-zA-Z0-9]{64}"];
+    proptest!(config, |(made_up in prop_oneof![one_off, cut, junk], twice in any::<bool>())| {
+        prop_assume!(decoded(&made_up) != decoded(value));
+        let header = if twice { format!("latchkey={made_up}; x=y") } else { format!("latchkey={made_up}") };
+        let answer = server.browser().send("GET", "/w/acme", &[("Cookie", &header)], &[], Vec::new());
+        prop_assert_eq!((answer.status, answer.header("location")), (303, "/login?next=%2Fw%2Facme"), "{}", header);
+    });
+    assert!(is_signed_in(&alice), "and hers is as good as before");
 }
