@@ -9,7 +9,7 @@ use crate::support::TestServer;
 /// How many of each kind there are.
 const MANY: usize = 60;
 /// How long a connection may stay open before it counts as kept: several times what the server allows.
-const GENEROUS: Duration = Duration::from_secs(60);
+const GENEROUS: Duration = Duration::from_mins(1);
 
 /// What is sent at first. None of it is a whole request.
 const BEGINNINGS: [&str; 6] = [
