@@ -85,7 +85,7 @@ impl ResponseError for PageError {
                     status,
                     &Notice::new(
                         "That does not work here",
-                        "This address can't be used in that way. Go back and use the page's own buttons.",
+                        "This address can’t be used in that way. Go back and use the page’s own buttons.",
                     ),
                 );
                 if let Ok(allow) = allow.parse() {
@@ -98,7 +98,7 @@ impl ResponseError for PageError {
                 let mut answer = page::notice(
                     status,
                     &Notice::new(
-                        "Latchkey can't reach its data right now",
+                        "Latchkey can’t reach its data right now",
                         "If you just sent something, it may not have been saved: wait a moment, look, and try again. If it stays like this, tell the person who runs this server.",
                     ),
                 );

@@ -45,6 +45,30 @@ fn program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// How somebody looks at pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub name: &'static str,
+    pub scheme: &'static str,
+    pub width: u32,
+    /// 2 is a page zoomed to 200 %: half as wide as the window.
+    pub scale: u32,
+    pub moves: bool,
+    pub forced: bool,
+    pub media: &'static str,
+}
+
+impl Look {
+    pub const LIGHT: Self =
+        Self { name: "light", scheme: "light", width: 1200, scale: 1, moves: false, forced: false, media: "screen" };
+    pub const DARK: Self = Self { name: "dark", scheme: "dark", ..Self::LIGHT };
+    pub const PHONE: Self = Self { name: "phone", width: 390, ..Self::LIGHT };
+    pub const SMALL: Self = Self { name: "small", scheme: "dark", width: 360, ..Self::LIGHT };
+    pub const ZOOMED: Self = Self { name: "zoomed", width: 600, scale: 2, ..Self::LIGHT };
+    pub const FORCED: Self = Self { name: "forced", scheme: "dark", forced: true, ..Self::LIGHT };
+    pub const PRINT: Self = Self { name: "print", width: 794, media: "print", ..Self::LIGHT };
+}
+
 /// A browser with one window. Ends with everything it started when dropped.
 pub struct Window {
     driver: Option<WebDriver>,
@@ -55,15 +79,20 @@ pub struct Window {
 impl Window {
     /// Opens a window, or says that it can't and returns nothing: a test ends there, unless it must run.
     pub fn open() -> Option<Self> {
-        Self::open_with(&[])
+        Self::open_with(&[], &json!({"browser": "ALL"}))
+    }
+
+    /// Opens a window that keeps what goes over the network: [`Window::requests`].
+    pub fn open_watched() -> Option<Self> {
+        Self::open_with(&[], &json!({"browser": "ALL", "performance": "ALL"}))
     }
 
     /// Opens a window whose pages run no script.
     pub fn open_without_script() -> Option<Self> {
-        Self::open_with(&["--blink-settings=scriptEnabled=false"])
+        Self::open_with(&["--blink-settings=scriptEnabled=false"], &json!({"browser": "ALL"}))
     }
 
-    fn open_with(flags: &[&str]) -> Option<Self> {
+    fn open_with(flags: &[&str], logs: &Value) -> Option<Self> {
         let (Some(chromedriver), Some(chromium)) = (program("chromedriver"), program("chromium")) else {
             skip("skipped: the browser tests need Chromium: apt-get install chromium chromium-driver");
             return None;
@@ -91,7 +120,7 @@ impl Window {
             wanted.add_arg(flag).unwrap();
         }
         wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
-        wanted.as_mut().set("goog:loggingPrefs", json!({"browser": "ALL"})).unwrap();
+        wanted.as_mut().set("goog:loggingPrefs", logs).unwrap();
         let driver = block_on(WebDriver::new(format!("http://127.0.0.1:{port}"), wanted));
         let window = Self { driver: driver.as_ref().ok().cloned(), chromedriver, _profile: profile };
         driver.expect("a Chromium that starts");
@@ -290,19 +319,28 @@ impl Window {
         lines.filter(|line| !known.iter().any(|it| line.contains(it))).collect()
     }
 
-    /// Shows pages as they are for somebody with this colour scheme and this width.
-    pub fn look(&self, scheme: &str, width: u32) {
-        self.devtools(
-            "Emulation.setEmulatedMedia",
-            json!({"features": [
-                {"name": "prefers-color-scheme", "value": scheme},
-                {"name": "prefers-reduced-motion", "value": "reduce"},
-            ]}),
-        );
-        self.devtools(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}),
-        );
+    /// Shows pages as they are for somebody who looks in this way.
+    pub fn look(&self, look: &Look) {
+        let features = [
+            ("prefers-color-scheme", look.scheme),
+            ("prefers-reduced-motion", if look.moves { "no-preference" } else { "reduce" }),
+            ("forced-colors", if look.forced { "active" } else { "none" }),
+        ];
+        let features: Vec<_> = features.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": look.media, "features": features}));
+        let (width, scale) = (look.width, look.scale);
+        // What is zoomed has fewer lines too.
+        let size = json!({
+            "width": width, "height": 844 / scale, "deviceScaleFactor": scale, "mobile": scale == 1 && width < 600
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// What the `DevTools` Protocol told of the network since this was asked last.
+    pub fn requests(&self) -> Vec<Value> {
+        let log = block_on(self.driver().get_log("performance")).unwrap();
+        let messages = log.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap()["message"].take());
+        messages.filter(|message| message["method"].as_str().unwrap().starts_with("Network.")).collect()
     }
 
     /// Takes a picture of the whole page.

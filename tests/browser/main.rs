@@ -15,20 +15,24 @@
 mod chromium;
 #[path = "../it/support/database.rs"]
 mod database;
+mod gallery;
 #[path = "../it/support/http.rs"]
 mod http;
+mod journeys;
 mod life;
+mod pages;
 mod people;
 #[path = "../it/support/process.rs"]
 mod process;
 mod team;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use thirtyfour::Key;
 
 use chromium::{Window, skip};
+use gallery::Gallery;
 use http::{Answer, Browser, Call};
 use process::{Home, Latchkey};
 
@@ -329,57 +333,6 @@ fn everything_goes_without_script() {
     window.is_at(TOKENS);
     window.reads("Token Reporting deleted.");
     assert_eq!(house.call(&value).status, 401);
-}
-
-/// Looks at the page that stands in a window: in light, in dark, on a phone.
-struct Gallery {
-    folder: PathBuf,
-    axe: Option<String>,
-    wrong: Vec<String>,
-}
-
-impl Gallery {
-    fn new() -> Self {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let folder = target.join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = std::env::var_os("AXE_CORE").map_or_else(|| target.join("axe/axe.min.js"), PathBuf::from);
-        let axe = std::fs::read_to_string(&file).ok();
-        if axe.is_none() {
-            skip(&format!("skipped: accessibility is not checked without axe-core in {}", file.display()));
-        }
-        Self { folder, axe, wrong: Vec::new() }
-    }
-
-    fn look_at(&mut self, window: &Window, name: &str) {
-        for (look, scheme, width) in [("light", "light", 1200), ("dark", "dark", 1200), ("phone", "light", 390)] {
-            window.look(scheme, width);
-            window.picture(&self.folder.join(format!("{name}-{look}.png")));
-            let wide = window.run("return document.documentElement.scrollWidth");
-            if wide.as_u64().unwrap() > u64::from(width) {
-                self.wrong.push(format!("{name} in {look} is {wide} wide"));
-            }
-            self.check(window, &format!("{name} in {look}"));
-        }
-        window.look("light", 1200);
-    }
-
-    fn check(&mut self, window: &Window, place: &str) {
-        let Some(axe) = &self.axe else { return };
-        if window.run("return typeof axe") != "object" {
-            window.run(axe);
-        }
-        let found = window.run_async(
-            "const done = arguments[0];
-             axe.run(document).then(
-               (result) => done({ passes: result.passes.length, wrong: result.violations.map((it) =>
-                 it.id + ': ' + it.help + ' ' + it.nodes.map((node) => node.html.slice(0, 200)).join(' | ')) }),
-               (error) => done({ passes: 0, wrong: ['axe failed: ' + error] }));",
-        );
-        assert!(found["passes"].as_u64().unwrap() > 5, "{place}: axe checked next to nothing: {found}");
-        let wrong = found["wrong"].as_array().unwrap().iter();
-        self.wrong.extend(wrong.map(|violation| format!("{place}: {}", violation.as_str().unwrap())));
-    }
 }
 
 #[test]

@@ -101,6 +101,11 @@ impl AccountPage {
         format!("{always}{focus}")
     }
 
+    /// Somebody in many workspaces is told where to look instead of being shown them all.
+    fn names_token_pages(&self) -> bool {
+        self.tokens.len() <= 5
+    }
+
     fn has_others(&self) -> bool {
         self.sessions.iter().any(|session| !session.is_this)
     }
