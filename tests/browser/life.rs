@@ -67,6 +67,12 @@ fn every_state_of_a_token_says_what_it_is_in_light_in_dark_and_on_a_phone() {
     window.click_labelled("Rename token Try-out script");
     window.reads("Rename token “Try-out script”");
     gallery.look_at(&window, "rename-dialog");
+    window.click("//dialog[@open]//button[contains(., 'Cancel')]");
+    // The picture in the README.
+    window.click_labelled("Rotate token Try-out script");
+    window.click_button("Rotate token");
+    window.reads("New value of “Try-out script”: copy it now");
+    gallery.look_at(&window, "reveal-rotated");
     assert!(gallery.wrong.is_empty(), "{:#?}", gallery.wrong);
 }
 
