@@ -203,6 +203,18 @@ fn every_page_holds_the_longest_names_for_everybody_who_looks_at_it() {
         assert_eq!(title.as_str().unwrap().contains("(Production) · Latchkey"), is_in_a_workspace, "{route}: {title}");
         assert!(title.as_str().unwrap().ends_with(" · Latchkey"), "{route}: {title}");
     });
+    window.goto(&full.paths["/account"]);
+    window.reads("replace them on the page API Token of each workspace.");
+    window.goto(&full.paths["/w/{slug}/settings/tokens"]);
+    let on_paper = |xpath| {
+        window.look(&Look::PRINT);
+        let shown = window.has(xpath);
+        window.look(&Look::LIGHT);
+        (window.has(xpath), shown)
+    };
+    for (what, kept) in [("//nav", false), ("//*[@class='acts']", false), ("//article[@class='row']//h2", true)] {
+        assert_eq!(on_paper(what), (true, kept), "{what} on the screen and on paper");
+    }
     window.goto(&full.paths["/w/{slug}"]);
     window.click("//summary[contains(., 'Switch workspace')]");
     gallery.look_at_from_all_sides(&window, "switcher-of-forty");

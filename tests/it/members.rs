@@ -154,7 +154,7 @@ fn db_the_list_says_who_is_here_and_which_tokens_they_have_and_no_value() {
     let text = page.text();
     for says in [
         "Alice you Administrator alice@example.org · last seen 23 Nov 2026, 12:00 UTC Manage",
-        "Bob Editor bob@example.org · last seen 23 Nov 2026, 12:00 UTC Manage Reporting rpat…",
+        "Bob Editor bob@example.org · last seen 23 Nov 2026, 12:00 UTC Reporting rpat…",
         "· Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0) · Created 23 Nov 2026 · No expiration Partner",
         "Dave Agent Deactivated dave@example.org · not signed in anywhere Manage",
     ] {
