@@ -146,7 +146,11 @@ fn main() {
                 time,
             };
             if round == 0 {
-                load(&scenario.asked.each_once(), WARM_UP).run();
+                let is_same =
+                    |other: &Scenario| (other.server.address, other.path) == (scenario.server.address, scenario.path);
+                if !scenarios[..line].iter().any(is_same) {
+                    load(&scenario.asked.each_once(), WARM_UP).run();
+                }
                 continue;
             }
             let noise = scenario.noise.as_ref().map(|database| noise::Noise::start(database, FOREIGN_COMMITS));

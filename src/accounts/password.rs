@@ -1,10 +1,11 @@
 //! Passwords: the rule for a new one, and argon2id, off the async threads and few at once.
 
-use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::EmailAddress;
@@ -100,6 +101,30 @@ pub enum Verdict {
 pub struct Passwords {
     argon2: Argon2<'static>,
     turns: Arc<Semaphore>,
+    threads: Sender<Work>,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Threads for nothing but passwords, which end with the last handle. The allocator keeps the memory of a hash for each
+/// thread that ever made one: on the threads for all blocking work that was 200 MB in a few minutes.
+fn threads() -> Sender<Work> {
+    let (sender, receiver) = mpsc::channel::<Work>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..AT_ONCE {
+        let receiver = Arc::clone(&receiver);
+        let started = std::thread::Builder::new().name("passwords".to_owned()).spawn(move || {
+            let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok(work) = next() {
+                // Whoever waits for it hears of a panic by the end of its channel.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            }
+        });
+        if let Err(error) = started {
+            log::error!("a thread for passwords could not be started: {error}");
+        }
+    }
+    sender
 }
 
 impl Passwords {
@@ -119,6 +144,7 @@ impl Passwords {
         Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            threads: threads(),
         }
     }
 
@@ -158,13 +184,15 @@ impl Passwords {
 
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
-        actix_web::web::block(move || {
+        let (tell, told) = oneshot::channel();
+        let work = Box::new(move || {
             let done = work();
             drop(turn);
-            done
-        })
-        .await
-        .ok()
+            // Nobody waits any more: the browser has gone.
+            let _ = tell.send(done);
+        });
+        self.threads.send(work).ok()?;
+        told.await.ok()
     }
 }
 

@@ -36,13 +36,12 @@ pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(),
     Ok(())
 }
 
-/// Locks the rows in their order first: two instances that write of the same values wait for each other in turn.
+/// One look into the index a row, in the order of the rows, which is also the order of their locks: two instances that
+/// write of the same values wait for each other in turn.
 const MARK_ALL_USED: &str = "
-    WITH used AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS used (id, first, last, ip, agent)),
-    locked AS (SELECT id FROM token_values WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
     UPDATE token_values SET first_used_at = COALESCE(first_used_at, used.first), last_used_at = used.last,
         last_used_ip = used.ip, last_used_agent = used.agent
-    FROM used JOIN locked ON locked.id = used.id
+    FROM unnest($1, $2, $3, $4, $5) AS used (id, first, last, ip, agent)
     WHERE token_values.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
 
 /// Writes down that a value was tried after it had stopped.
