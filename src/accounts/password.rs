@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher as _, Version};
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
@@ -104,10 +104,13 @@ pub struct Passwords {
     threads: Sender<Work>,
 }
 
-type Work = Box<dyn FnOnce() + Send>;
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// Threads for nothing but passwords, which end with the last handle. The allocator keeps the memory of a hash for each
-/// thread that ever made one: on the threads for all blocking work that was 200 MB in a few minutes.
+/// What a check fills and leaves for the next one on its thread.
+type Memory = Vec<Block>;
+
+/// Threads for nothing but passwords, which end with the last handle. Each keeps the memory that its checks need:
+/// taken and given back each time, the allocator made 200 MB of it in a few minutes.
 fn threads() -> Sender<Work> {
     let (sender, receiver) = mpsc::channel::<Work>();
     let receiver = Arc::new(Mutex::new(receiver));
@@ -115,9 +118,10 @@ fn threads() -> Sender<Work> {
         let receiver = Arc::clone(&receiver);
         let started = std::thread::Builder::new().name("passwords".to_owned()).spawn(move || {
             let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let mut memory = Memory::new();
             while let Ok(work) = next() {
                 // Whoever waits for it hears of a panic by the end of its channel.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut memory)));
             }
         });
         if let Err(error) = started {
@@ -161,7 +165,7 @@ impl Passwords {
     /// Hashes off the async threads, in turn.
     pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError> {
         let this = self.clone();
-        let hashed = self.in_turn(move || this.hash_blocking(&password, &mut rng::secure())).await;
+        let hashed = self.in_turn(move |_| this.hash_blocking(&password, &mut rng::secure())).await;
         hashed.unwrap_or(Err(HashError::Busy))
     }
 
@@ -173,20 +177,19 @@ impl Passwords {
         let is_somebody = hash.is_some();
         // Longer than any password can be: not worth the work of hashing it, and refused by its length alone.
         let password = Zeroizing::new(password.chars().take(*LENGTH.end() + 1).collect::<String>());
-        let this = self.clone();
         let hash = hash.map_or_else(|| NOBODY.to_owned(), |hash| hash.0);
-        match self.in_turn(move || this.argon2.verify_password(password.as_bytes(), hash.as_str()).is_ok()).await {
+        match self.in_turn(move |memory| is_of(memory, password.as_bytes(), &hash).is_some_and(|is| is)).await {
             None => Verdict::Busy,
             Some(true) if is_somebody => Verdict::Right,
             Some(_) => Verdict::Wrong,
         }
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Option<T> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
         let (tell, told) = oneshot::channel();
-        let work = Box::new(move || {
-            let done = work();
+        let work = Box::new(move |memory: &mut Memory| {
+            let done = work(memory);
             drop(turn);
             // Nobody waits any more: the browser has gone.
             let _ = tell.send(done);
@@ -194,6 +197,21 @@ impl Passwords {
         self.threads.send(work).ok()?;
         told.await.ok()
     }
+}
+
+/// Is the password the one of this hash? `None` for what is no hash. Compares in constant time.
+fn is_of(memory: &mut Memory, password: &[u8], hash: &str) -> Option<bool> {
+    let hash = argon2::PasswordHash::new(hash).ok()?;
+    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+    let (algorithm, version) =
+        (Algorithm::try_from(hash.algorithm.as_str()).ok()?, Version::try_from(hash.version?).ok()?);
+    let params = Params::try_from(&hash).ok()?;
+    memory.resize(params.block_count(), Block::default());
+    let mut output = vec![0; expected.len()];
+    Argon2::new(algorithm, version, params)
+        .hash_password_into_with_memory(password, salt.as_ref(), &mut output, &mut memory[..])
+        .ok()?;
+    Some(argon2::password_hash::phc::Output::new(&output).is_ok_and(|output| output == *expected))
 }
 
 /// Why there is no hash.
