@@ -13,7 +13,7 @@ use crate::kernel::db::{Conn, DbError};
 use crate::kernel::web::client::Client;
 
 /// Writes down that values were used: one write a value, however often. A later use that another process wrote stays.
-/// A server is told of all at once, because each word with it takes longer than the writing.
+/// A server is told of many at once, because each word with it takes longer than the writing.
 pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(conn) => {
@@ -23,18 +23,23 @@ pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(),
             }
         }
         Conn::Postgres(conn) => {
-            let origins: Vec<Origin> = used.iter().map(|(_, used)| Origin::of(&used.client)).collect();
-            diesel::sql_query(MARK_ALL_USED)
-                .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last.micros()).collect::<Vec<_>>())
-                .bind::<Array<Text>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
-                .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.agent).collect::<Vec<_>>())
-                .execute(conn)?;
+            for used in used.chunks(AT_ONCE) {
+                let origins: Vec<Origin> = used.iter().map(|(_, used)| Origin::of(&used.client)).collect();
+                diesel::sql_query(MARK_ALL_USED)
+                    .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
+                    .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
+                    .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last.micros()).collect::<Vec<_>>())
+                    .bind::<Array<Text>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
+                    .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.agent).collect::<Vec<_>>())
+                    .execute(conn)?;
+            }
         }
     }
     Ok(())
 }
+
+/// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
+const AT_ONCE: usize = 1000;
 
 /// One look into the index a row, in the order of the rows, which is also the order of their locks: two instances that
 /// write of the same values wait for each other in turn.
