@@ -2,7 +2,8 @@
 //!
 //! On `SQLite` the lookup is made right here, on a connection of the worker's own, and what it found is remembered: for
 //! many values where they lead, which is all that most requests need, and for few who their callers are. Each request
-//! first asks for the epoch, which costs less than the lookup, and believes only what was found in it.
+//! first asks for the epoch, which costs less than the lookup, and believes only what was found in it. On `PostgreSQL` nothing
+//! is remembered: those who wait are looked up together.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::HttpRequest;
 
 use super::look::Looks;
+use super::lookups::Lookups;
 use super::memory::{Memory, Pass};
 use super::store;
 use super::uses::Uses;
@@ -27,8 +29,15 @@ pub struct Door {
     app: App,
     uses: Uses,
     passes: Passes,
-    /// Where the database is so near that the lookup is made here.
-    looks: Option<Rc<Looks>>,
+    way: Way,
+}
+
+/// To the database.
+enum Way {
+    /// So near that the lookup is made here.
+    Near(Rc<Looks>),
+    /// By a connection that others use too.
+    Far(Rc<Lookups>),
 }
 
 /// Let in, refused, or nobody can say.
@@ -42,7 +51,8 @@ impl Door {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
-        Self { app: app.clone(), uses, passes, looks: near.map(Looks::new) }
+        let way = near.map_or_else(|| Way::Far(Lookups::new(app.db.clone())), |near| Way::Near(Looks::new(near)));
+        Self { app: app.clone(), uses, passes, way }
     }
 
     /// Who sends a request.
@@ -53,9 +63,9 @@ impl Door {
 
     /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
     pub async fn enter<T: Behind>(&self, presented: Presented, client: Client) -> Verdict<T> {
-        let pass = match &self.looks {
-            Some(looks) => self.find_here(looks, &presented).await?,
-            None => self.find_elsewhere(&presented).await?,
+        let pass = match &self.way {
+            Way::Near(looks) => self.find_here(looks, &presented).await?,
+            Way::Far(lookups) => self.find_there(lookups, &presented).await?,
         };
         Ok(self.note(pass, client))
     }
@@ -83,10 +93,13 @@ impl Door {
         }))
     }
 
-    async fn find_elsewhere<T: Behind>(&self, presented: &Presented) -> Result<Result<Pass<T>, Refusal>, DbError> {
-        let (digest, now) = (*presented.digest(), self.app.clock.now());
-        let found = self.app.db.look_up(move |conn| store::find_by_digest(conn, &digest)).await?;
-        Ok(verify::judge(found, presented, now).map(|caller| pass(&Arc::new(caller))))
+    async fn find_there<T: Behind>(
+        &self,
+        lookups: &Rc<Lookups>,
+        presented: &Presented,
+    ) -> Result<Result<Pass<T>, Refusal>, DbError> {
+        let found = lookups.find(presented.digest()).await?;
+        Ok(verify::judge(found, presented, self.app.clock.now()).map(|caller| pass(&Arc::new(caller))))
     }
 
     fn note<T>(&self, pass: Result<Pass<T>, Refusal>, client: Client) -> Result<Arc<T>, Refusal> {

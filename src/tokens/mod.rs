@@ -5,6 +5,7 @@ pub mod expiry;
 pub mod extract;
 pub mod life;
 mod look;
+mod lookups;
 pub mod memory;
 pub mod overview;
 pub mod pages;

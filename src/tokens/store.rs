@@ -1,5 +1,6 @@
 //! The queries of tokens. Lookups start at the owner's membership.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -8,13 +9,13 @@ use super::life::Rotation;
 use super::value::ValueDigest;
 use super::verify::{Caller, End, Found};
 use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Tombstone, Value, Via};
-use crate::accounts::store::{USER, UserRow};
+use crate::accounts::store::{USER, UserColumns, UserRow};
 use crate::accounts::{EmailAddress, User};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::schema::{memberships, token_values, tokens, users, workspaces};
 use crate::kernel::db::{Conn, DbError};
 use crate::kernel::id::Id;
-use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceKey, WorkspaceRow};
+use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceColumns, WorkspaceKey, WorkspaceRow};
 use crate::workspaces::{Role, Slug, Workspace};
 
 crate::text_column!(End, Via);
@@ -335,37 +336,57 @@ fn gather_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
     gather(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
 }
 
+type CallerColumns = (
+    (token_values::id, token_values::ends_at, token_values::end_reason),
+    (tokens::uuid, tokens::name),
+    (memberships::id, memberships::role, memberships::removed_at),
+    UserColumns,
+    WorkspaceColumns,
+);
+/// The columns of a value and of everything behind it, in the order of [`CallerRow`].
+const CALLER: CallerColumns = (
+    (token_values::id, token_values::ends_at, token_values::end_reason),
+    (tokens::uuid, tokens::name),
+    (memberships::id, memberships::role, memberships::removed_at),
+    USER,
+    WORKSPACE,
+);
 type CallerRow =
     ((i64, Option<Timestamp>, Option<End>), (Id, TokenName), (i64, Role, Option<Timestamp>), UserRow, WorkspaceRow);
+
+impl From<CallerRow> for Found {
+    fn from((value, token, membership, user, workspace): CallerRow) -> Self {
+        let (value, ends_at, end) = value;
+        let (uuid, name) = token;
+        let (membership, role, removed_at) = membership;
+        let (value, membership) = (ValueKey(value), MembershipKey(membership));
+        let (user, workspace) = (user.into(), Arc::new(workspace.into()));
+        let caller = Caller { value, uuid, name, membership, role, user, workspace, ends_at };
+        Self { end, is_member: removed_at.is_none(), caller }
+    }
+}
+
+/// Everything behind values, from one join.
+#[diesel::dsl::auto_type]
+fn behind_values() -> _ {
+    token_values::table
+        .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
+}
 
 /// Whoever holds the value with this digest: one query, whatever it finds. `.get_result()` on the unique column, not
 /// `.first()`, whose LIMIT would make `SQLite` prepare the statement anew each time.
 pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Option<Found>, DbError> {
-    let query = token_values::table
-        .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
-        .filter(token_values::digest.eq(digest.as_bytes().as_slice()))
-        .select((
-            (token_values::id, token_values::ends_at, token_values::end_reason),
-            (tokens::uuid, tokens::name),
-            (memberships::id, memberships::role, memberships::removed_at),
-            USER,
-            WORKSPACE,
-        ));
+    let query = behind_values().filter(token_values::digest.eq(digest.as_bytes().as_slice())).select(CALLER);
     let row = crate::on_its_own!(conn, conn => query.get_result::<CallerRow>(conn)).optional()?;
-    Ok(row.map(|((value, ends_at, end), (uuid, name), (membership, role, removed_at), user, workspace)| Found {
-        end,
-        is_member: removed_at.is_none(),
-        caller: Caller {
-            value: ValueKey(value),
-            uuid,
-            name,
-            membership: MembershipKey(membership),
-            role,
-            user: user.into(),
-            workspace: Arc::new(workspace.into()),
-            ends_at,
-        },
-    }))
+    Ok(row.map(Found::from))
+}
+
+/// Whoever holds the values with these digests, by the digests: one query for all of them.
+pub(super) fn find_by_digests(conn: &mut Conn, digests: &[ValueDigest]) -> Result<HashMap<Vec<u8>, Found>, DbError> {
+    let any = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
+    let query = behind_values().filter(any).select((token_values::digest, CALLER));
+    let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;
+    Ok(rows.into_iter().map(|(digest, row)| (digest, row.into())).collect())
 }
 
 /// The owner of what a user makes in the workspace with this slug: for the command line.

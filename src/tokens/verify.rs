@@ -76,6 +76,7 @@ impl std::str::FromStr for End {
 }
 
 /// What the database knows of a value.
+#[derive(Clone)]
 pub(super) struct Found {
     pub caller: Caller,
     pub end: Option<End>,

@@ -1,5 +1,6 @@
 //! What the door remembers of a value, and that it never believes it a moment too long.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -80,6 +81,36 @@ fn db_whatever_somebody_else_changes_counts_at_the_next_call() {
         }
         other.batch_execute(&back).unwrap_or_else(|error| panic!("{back}: {error}"));
     }
+}
+
+/// Those who wait together are looked up together: each is told of their own.
+#[test]
+fn db_of_many_who_call_at_once_each_is_answered_for_their_own_value() {
+    let server = TestServer::start();
+    let mut values = vec![(None, TokenValue::generate(&mut rng::secure()).reveal().to_owned())];
+    for who in ["alice", "bob"] {
+        let browser = server.signed_in(who);
+        for nth in 1..=3 {
+            let name = format!("Token {nth} of {who}");
+            let value = server.create_token(&browser, "acme", &name);
+            values.push((Some(name), value));
+        }
+    }
+    let start = Barrier::new(4 * values.len());
+    std::thread::scope(|scope| {
+        for (name, value) in values.iter().cycle().take(4 * values.len()) {
+            scope.spawn(|| {
+                start.wait();
+                for _ in 0..25 {
+                    let answer = server.api("GET", "/api/v2/token.json").bearer(value).send();
+                    match name {
+                        Some(name) => assert!(answer.body.contains(&format!("\"{name}\"")), "{}", answer.body),
+                        None => assert_eq!(answer.status, 401, "{}", answer.body),
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]

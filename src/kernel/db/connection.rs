@@ -188,8 +188,11 @@ impl Manager {
                     }
                 }
                 let mut conn = diesel::PgConnection::establish(&url).map_err(ConnectionError)?;
+                // Each query here finds its rows by an index, whatever the numbers in it: to plan it anew each time
+                // takes longer than to run it.
                 conn.batch_execute(&format!(
-                    "SET statement_timeout = {}; SET lock_timeout = {}; SET TIME ZONE 'UTC'",
+                    "SET statement_timeout = {}; SET lock_timeout = {}; SET TIME ZONE 'UTC'; \
+                     SET plan_cache_mode = force_generic_plan",
                     statement_timeout.as_millis(),
                     lock_timeout.as_millis()
                 ))

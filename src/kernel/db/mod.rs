@@ -30,7 +30,7 @@ const READERS: u32 = 4;
 const ATTEMPTS: u32 = 5;
 
 /// A query that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum DbError {
     /// Locked, gone, or too busy: the same request may succeed in a moment.
     #[error("the database does not answer: {0}")]

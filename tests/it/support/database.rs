@@ -252,7 +252,7 @@ const RUN: &str = r#"
 set -e
 cd "$1"
 "$0/initdb" --pgdata=data --auth=trust --username=postgres --encoding=UTF8 --locale=C --no-sync >log 2>&1
-"$0/postgres" -D data -k "$1" -c listen_addresses= -c max_connections=500 -c shared_buffers=64MB \
+"$0/postgres" -D data -k "$1" -c listen_addresses= -c max_connections=500 -c shared_buffers=1GB \
   -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c jit=off >>log 2>&1 </dev/null &
 cat >/dev/null || true
 kill -QUIT $!

@@ -1,0 +1,74 @@
+//! One query for the lookups of all requests of a worker that wait: where a server has to be asked.
+//!
+//! The way to a server and back, with the thread that waits for it, takes several times what the server does for one
+//! lookup. So the requests that come while some are asked for wait, and go together next. Each is asked for after it
+//! came: what was answered to anybody before it was sent counts.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::store;
+use super::value::ValueDigest;
+use super::verify::Found;
+use crate::kernel::db::{Db, DbError};
+
+/// How many queries of a worker may be under way: one more than one, so that nobody waits for two ways when few ask.
+const UNDER_WAY: usize = 2;
+/// How many values one query asks for at most.
+const MOST: usize = 256;
+
+type Answer = Result<Option<Found>, DbError>;
+
+/// A worker's lookups, by the connections that all share.
+pub(super) struct Lookups {
+    db: Db,
+    waiting: RefCell<Vec<(ValueDigest, oneshot::Sender<Answer>)>>,
+    under_way: Cell<usize>,
+}
+
+impl Lookups {
+    pub fn new(db: Db) -> Rc<Self> {
+        Rc::new(Self { db, waiting: RefCell::default(), under_way: Cell::new(0) })
+    }
+
+    /// What the database knows of a value, as a query that begins after this call sees it.
+    pub async fn find(self: &Rc<Self>, digest: &ValueDigest) -> Answer {
+        let (tell, told) = oneshot::channel();
+        self.waiting.borrow_mut().push((*digest, tell));
+        if self.under_way.get() < UNDER_WAY {
+            self.under_way.set(self.under_way.get() + 1);
+            let lookups = Rc::clone(self);
+            actix_web::rt::spawn(async move { lookups.ask().await });
+        }
+        told.await.unwrap_or_else(|_| Err(DbError::Failed("a lookup was given up".to_owned())))
+    }
+
+    /// Asks for whoever waits, until nobody does.
+    async fn ask(&self) {
+        // Behind everybody whose request is there by now.
+        tokio::task::yield_now().await;
+        loop {
+            let some = self.next();
+            if some.is_empty() {
+                break;
+            }
+            let digests: Arc<[ValueDigest]> = some.iter().map(|(digest, _)| *digest).collect();
+            let found = self.db.look_up(move |conn| store::find_by_digests(conn, &digests)).await;
+            for (digest, asker) in some {
+                let answer = found.as_ref().map(|found| found.get(digest.as_bytes().as_slice()).cloned());
+                // Whoever went away meanwhile is not told.
+                let _ = asker.send(answer.map_err(Clone::clone));
+            }
+        }
+        self.under_way.set(self.under_way.get() - 1);
+    }
+
+    fn next(&self) -> Vec<(ValueDigest, oneshot::Sender<Answer>)> {
+        let mut waiting = self.waiting.borrow_mut();
+        let some = waiting.len().min(MOST);
+        waiting.drain(..some).collect()
+    }
+}
