@@ -19,7 +19,8 @@ use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, connections, headers, target};
 use crate::routes;
 use crate::tokens;
-use crate::tokens::door::{Door, Passes};
+use crate::tokens::door::Door;
+use crate::tokens::passes::Passes;
 use crate::tokens::uses::Uses;
 use crate::workspaces::setup;
 

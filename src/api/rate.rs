@@ -17,8 +17,8 @@ use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
-use crate::tokens::door::Behind;
 use crate::tokens::extract::{ApiError, Arriving, Bearer};
+use crate::tokens::passes::Behind;
 use crate::tokens::verify::Caller;
 
 /// A period is counted in so many slices. That bounds what is kept of a workspace, whatever the rate, and makes the

@@ -10,7 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
-use super::door::{Behind, Door};
+use super::door::Door;
+use super::passes::Behind;
 use super::verify::{self, Caller, Reason, Refusal, Style};
 use crate::kernel::db::{DbError, FromDb};
 use crate::kernel::error::PageError;

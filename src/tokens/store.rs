@@ -361,7 +361,7 @@ impl From<CallerRow> for Found {
         let (membership, role, removed_at) = membership;
         let (value, membership) = (ValueKey(value), MembershipKey(membership));
         let (user, workspace) = (user.into(), Arc::new(workspace.into()));
-        let caller = Caller { value, uuid, name, membership, role, user, workspace, ends_at };
+        let caller = Caller { value, membership, uuid, name, role, user, workspace, ends_at };
         Self { end, is_member: removed_at.is_none(), caller }
     }
 }
