@@ -16,7 +16,7 @@ use crate::kernel::app::{App, Site};
 use crate::kernel::clock::Clock;
 use crate::kernel::db::{Db, DbError, events};
 use crate::kernel::rng;
-use crate::kernel::web::{answers, assets, connections, headers, target};
+use crate::kernel::web::{answers, assets, connections, target};
 use crate::routes;
 use crate::tokens;
 use crate::tokens::door::Door;
@@ -129,10 +129,8 @@ impl Server {
                     routes::serve(config, &app, &site_key, &static_folder);
                 })
                 // From the inside out: what stands last sees a request first.
-                .wrap(middleware::from_fn(headers::limit_head))
                 .wrap(middleware::from_fn(answers::finish))
                 .wrap(middleware::Condition::new(log::log_enabled!(target: ACCESS_LOG, log::Level::Info), access_log()))
-                .wrap(middleware::from_fn(connections::count))
         })
         .on_connect(connections::watch(KEEP_ALIVE))
         .client_request_timeout(HEAD_PATIENCE)

@@ -144,7 +144,7 @@ pub async fn users(
         previous: url(members.first(), Side::Newer, is_newer),
         results: members.iter().map(UserBody::from).collect(),
     };
-    Ok(answer(&caller.workspace, StatusCode::OK, Some(&body)))
+    Ok(answer(&caller.workspace, StatusCode::OK).json(body))
 }
 
 #[cfg(test)]

@@ -63,7 +63,10 @@ impl Looks {
         self.seen.set(self.near.borrow_mut().hold().ok());
         self.count.set(self.count.get() + 1);
         self.is_ordered.set(false);
-        self.waiting.take().into_iter().for_each(Waker::wake);
+        let mut waiting = self.waiting.take();
+        waiting.drain(..).for_each(Waker::wake);
+        // Nobody came since: its room serves those who come next.
+        self.waiting.replace(waiting);
     }
 
     /// Runs a short read here and now.

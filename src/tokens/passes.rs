@@ -2,7 +2,9 @@
 //! few who their callers are.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actix_web::web::Bytes;
 
 use super::memory::{Memory, Pass};
 use super::value::ValueDigest;
@@ -15,7 +17,7 @@ use crate::workspaces::store::WorkspaceKey;
 /// A caller takes some 500 bytes: 1 MB at most.
 const CALLERS: (usize, usize) = (1 << 8, 8);
 /// Where a value leads takes 24 bytes, and its place in the rack: 36 MB at most, 28 MB for a million values.
-const WORKSPACES: (usize, usize) = (1 << 16, 22);
+const PLACES: (usize, usize) = (1 << 16, 22);
 /// Of so many workspaces a copy is kept. What leads to others is looked up each time.
 const COPIES: usize = 10_000;
 
@@ -23,7 +25,7 @@ const COPIES: usize = 10_000;
 #[derive(Clone)]
 pub struct Passes {
     callers: Memory<Arc<Caller>>,
-    workspaces: Memory<Place>,
+    places: Memory<Place>,
     copies: Arc<Mutex<Copies>>,
 }
 
@@ -31,7 +33,7 @@ impl Default for Passes {
     fn default() -> Self {
         Self {
             callers: Memory::new(CALLERS.0, CALLERS.1),
-            workspaces: Memory::new(WORKSPACES.0, WORKSPACES.1),
+            places: Memory::new(PLACES.0, PLACES.1),
             copies: Arc::default(),
         }
     }
@@ -65,26 +67,40 @@ impl Behind for Caller {
     }
 }
 
-/// Where it leads. Says nothing of the owner, so that whoever names one is looked up.
-impl Behind for Workspace {
+/// The workspace that a value opens, with room for what is said of it again and again. Says nothing of the owner, so that
+/// whoever names one is looked up.
+pub struct Opened {
+    /// The workspace.
+    pub workspace: Arc<Workspace>,
+    said: OnceLock<Bytes>,
+}
+
+impl Opened {
+    /// What `say` says of the workspace, said once.
+    pub fn said(&self, say: impl FnOnce(&Workspace) -> Bytes) -> Bytes {
+        self.said.get_or_init(|| say(&self.workspace)).clone()
+    }
+}
+
+impl Behind for Opened {
     fn of(caller: &Arc<Caller>) -> Arc<Self> {
-        Arc::clone(&caller.workspace)
+        Arc::new(Self { workspace: Arc::clone(&caller.workspace), said: OnceLock::new() })
     }
     fn workspace(&self) -> &Workspace {
-        self
+        &self.workspace
     }
     fn recall(passes: &Passes, presented: &Presented, epoch: Epoch) -> Option<Pass<Arc<Self>>> {
         if !presented.is_anonymous() {
             return None;
         }
-        let pass = passes.workspaces.recall(presented.digest(), epoch)?;
+        let pass = passes.places.recall(presented.digest(), epoch)?;
         let copy = passes.copies().at(pass.to, epoch)?;
         Some(pass.map(|_| copy))
     }
     fn keep(passes: &Passes, digest: &ValueDigest, epoch: Epoch, caller: &Arc<Caller>) {
-        let place = passes.copies().keep(&caller.workspace, epoch);
+        let place = passes.copies().keep(caller, epoch);
         if let Some(place) = place {
-            passes.workspaces.keep(digest, epoch, pass_to(caller).map(|_| place));
+            passes.places.keep(digest, epoch, pass_to(caller).map(|_| place));
         }
     }
 }
@@ -104,7 +120,7 @@ impl Passes {
 #[derive(Default)]
 struct Copies {
     epoch: Epoch,
-    all: Vec<Arc<Workspace>>,
+    all: Vec<Arc<Opened>>,
     places: HashMap<WorkspaceKey, Place>,
 }
 
@@ -112,11 +128,11 @@ struct Copies {
 type Place = u32;
 
 impl Copies {
-    fn at(&self, place: Place, epoch: Epoch) -> Option<Arc<Workspace>> {
+    fn at(&self, place: Place, epoch: Epoch) -> Option<Arc<Opened>> {
         self.all.get(usize::try_from(place).ok()?).filter(|_| self.epoch == epoch).map(Arc::clone)
     }
 
-    fn keep(&mut self, workspace: &Arc<Workspace>, epoch: Epoch) -> Option<Place> {
+    fn keep(&mut self, caller: &Arc<Caller>, epoch: Epoch) -> Option<Place> {
         if epoch < self.epoch {
             // Another worker has seen a later one.
             return None;
@@ -124,12 +140,13 @@ impl Copies {
         if epoch > self.epoch {
             *self = Self { epoch, ..Self::default() };
         }
-        if let Some(place) = self.places.get(&workspace.key) {
+        let key = caller.workspace.key;
+        if let Some(place) = self.places.get(&key) {
             return Some(*place);
         }
         let place = Place::try_from(self.all.len()).ok().filter(|_| self.all.len() < COPIES)?;
-        self.all.push(Arc::clone(workspace));
-        self.places.insert(workspace.key, place);
+        self.all.push(Opened::of(caller));
+        self.places.insert(key, place);
         Some(place)
     }
 }

@@ -1,4 +1,5 @@
-//! The last word on every answer: its request id, the log line of a failure, and the page of a mistake of ours.
+//! The first word on every request and the last on every answer: the limit of its head, its request id, the log line of a
+//! failure, and the page of a mistake of ours.
 
 use std::fmt::Display;
 
@@ -10,7 +11,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-use super::{api, headers, page, target};
+use super::{api, connections, headers, page, target};
 use crate::kernel::app::App;
 use crate::kernel::id::Id;
 use crate::kernel::rng;
@@ -26,12 +27,13 @@ pub fn is_for_tools(path: &str) -> bool {
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Middleware around everything. An error that comes out of a middleware instead of a handler never meets another
+/// Middleware around everything, one for all that it does: each costs every request an allocation or two. An error that comes out of a middleware instead of a handler never meets another
 /// one, so it gets its headers here too.
 pub async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let _turn = connections::turn(&request);
     let app = request.app_data::<web::Data<App>>();
     let is_https = app.is_some_and(|app| app.site.public_url.is_https());
     let id = app.map(|app| Id::new(app.clock.now(), &mut rng::secure()));
@@ -48,9 +50,12 @@ pub async fn finish(
         }
     };
 
-    match next.call(request).await {
-        Ok(answer) => {
-            let mut answer = answer.map_into_left_body();
+    let answer = match headers::refuse_long_head(&request) {
+        Some(refusal) => Ok(request.into_response(refusal).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    };
+    match answer {
+        Ok(mut answer) => {
             let status = answer.status();
             if status.is_server_error() {
                 failed(status, &answer.response().error().map_or_else(String::new, ToString::to_string));

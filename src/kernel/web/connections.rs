@@ -7,10 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -51,21 +48,29 @@ pub fn watch(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone +
     }
 }
 
-/// Middleware that counts what [`watch`] looks at.
-pub async fn count(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let turns = request.conn_data::<Turns>().map(|it| Arc::clone(&it.turns));
-    let turn = || {
-        if let Some(turns) = &turns {
+/// A request at work, until it is dropped.
+pub struct Turn(Option<Arc<AtomicU64>>);
+
+/// Tells [`watch`] that a request has begun.
+#[must_use]
+pub fn turn(request: &ServiceRequest) -> Turn {
+    let turn = Turn(request.conn_data::<Turns>().map(|it| Arc::clone(&it.turns)));
+    turn.count();
+    turn
+}
+
+impl Turn {
+    fn count(&self) {
+        if let Some(turns) = &self.0 {
             turns.fetch_add(1, Ordering::Relaxed);
         }
-    };
-    turn();
-    let answer = next.call(request).await;
-    turn();
-    answer
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.count();
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +109,11 @@ mod tests {
                 "slow"
             });
             let quick = web::get().to(async || "quick");
-            App::new().route("/", quick).route("/slow", slow).wrap(middleware::from_fn(count))
+            let counted = async |request: ServiceRequest, next: middleware::Next<_>| {
+                let _turn = turn(&request);
+                next.call(request).await
+            };
+            App::new().route("/", quick).route("/slow", slow).wrap(middleware::from_fn(counted))
         })
         .workers(1)
         // The server's own limits would hide what is looked at.

@@ -1,11 +1,9 @@
 //! The headers that every answer carries, and the limit on those that a request may.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
 
 use super::page::{self, Notice};
 
@@ -35,18 +33,16 @@ pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: boo
     }
 }
 
-/// Refuses a request whose head is longer than 16 KiB: 431 (RFC 6585, section 5).
-pub async fn limit_head(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+/// The answer to a request whose head is longer than 16 KiB: 431 (RFC 6585, section 5).
+#[must_use]
+pub fn refuse_long_head(request: &ServiceRequest) -> Option<HttpResponse> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let head = request.headers().iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
     if head <= HEAD_MAX {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        return None;
     }
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    let answer = if super::answers::is_for_tools(request.path()) {
+    Some(if super::answers::is_for_tools(request.path()) {
         HttpResponse::build(status).json(serde_json::json!({"detail": "Request header fields too large."}))
     } else {
         page::notice(
@@ -56,6 +52,5 @@ pub async fn limit_head(
                 "Your browser sent more than 16 KiB of headers. Delete this site's cookies and try again.",
             ),
         )
-    };
-    Ok(request.into_response(answer))
+    })
 }
