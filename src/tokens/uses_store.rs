@@ -1,6 +1,8 @@
 //! The writes of the evidence of use. There are many of them, so each is a statement that the database keeps prepared:
 //! diesel's own updates are prepared anew each time.
 
+use std::time::Duration;
+
 use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -17,7 +19,11 @@ use crate::kernel::web::client::Client;
 pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(conn) => {
-            for (value, used) in used {
+            for (nth, (value, used)) in used.iter().enumerate() {
+                if nth > 0 && nth.is_multiple_of(IN_ONE_GO) {
+                    #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+                    std::thread::sleep(BREATH);
+                }
                 let (first, last) = (used.first.micros(), used.last.micros());
                 MarkUsed { value: value.0, first, last, origin: Origin::of(&used.client) }.execute(conn)?;
             }
@@ -37,6 +43,11 @@ pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(),
     }
     Ok(())
 }
+
+/// How many values are marked in one go on `SQLite`, and how long a breath is drawn then. Where all cores are busy, requests
+/// would wait for a thread that goes on for a hundred milliseconds; they pass one that rests now and then.
+const IN_ONE_GO: usize = 250;
+const BREATH: Duration = Duration::from_micros(500);
 
 /// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
 const AT_ONCE: usize = 1000;
