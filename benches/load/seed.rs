@@ -118,7 +118,8 @@ impl Seed {
         insert_rows(conn, "token_values (id, token_id, generation, digest, hint, created_at)", self.len(), |n| {
             let value = self.value(n - 1);
             format!("({n}, {n}, 1, {}, '{}', {at})", blob(ValueDigest::of(value).unwrap()), &value[LENGTH - 4..])
-        })
+        })?;
+        insert_rows(conn, "value_uses (value_id)", self.len(), |n| format!("({n})"))
     }
 }
 

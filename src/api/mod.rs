@@ -11,7 +11,7 @@ pub mod users;
 
 use actix_web::http::Method;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, ContentType, VARY};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, VARY};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
@@ -27,11 +27,14 @@ use crate::tokens::{Deletion, Owner, Via, delete, store};
 use crate::workspaces::Workspace;
 use rate::Admitted;
 
+/// RapidPro's name for the workspace that a token opens.
+const WORKSPACE: HeaderName = HeaderName::from_static("x-temba-workspace");
+
 /// An answer to somebody who was let in.
 fn answer(workspace: &Workspace, status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
-        .insert_header(("X-Temba-Workspace", workspace.uuid.as_str()))
+        .insert_header((WORKSPACE, workspace.uuid.as_str()))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((VARY, "Authorization"));
     answer
@@ -60,7 +63,7 @@ struct Credits {
 /// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
 pub async fn workspace(Admitted(opened): Admitted<Opened>) -> HttpResponse {
     let body = opened.said(|workspace| Bytes::from(workspace_body(workspace)));
-    answer(&opened.workspace, StatusCode::OK).content_type(ContentType::json()).body(body)
+    answer(&opened.workspace, StatusCode::OK).content_type("application/json").body(body)
 }
 
 fn workspace_body(workspace: &Workspace) -> Vec<u8> {

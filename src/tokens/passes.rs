@@ -16,8 +16,8 @@ use crate::workspaces::store::WorkspaceKey;
 
 /// A caller takes some 500 bytes: 1 MB at most.
 const CALLERS: (usize, usize) = (1 << 8, 8);
-/// Where a value leads takes 24 bytes, and its place in the rack: 36 MB at most, 28 MB for a million values.
-const PLACES: (usize, usize) = (1 << 16, 22);
+/// Where a value leads takes 24 bytes: 40 MB at most, 27 MB for a million values.
+const PLACES: (usize, usize) = (1 << 15, 48);
 /// Of so many workspaces a copy is kept. What leads to others is looked up each time.
 const COPIES: usize = 10_000;
 

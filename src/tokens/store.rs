@@ -12,7 +12,7 @@ use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Tombs
 use crate::accounts::store::{USER, UserColumns, UserRow};
 use crate::accounts::{EmailAddress, User};
 use crate::kernel::clock::Timestamp;
-use crate::kernel::db::schema::{memberships, token_values, tokens, users, workspaces};
+use crate::kernel::db::schema::{memberships, token_values, tokens, users, value_uses, workspaces};
 use crate::kernel::db::{Conn, DbError};
 use crate::kernel::id::Id;
 use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceColumns, WorkspaceKey, WorkspaceRow};
@@ -34,18 +34,8 @@ crate::columns! {
         (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
         (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
         (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-        (
-            token_values::first_used_at,
-            token_values::last_used_at,
-            token_values::last_used_ip,
-            token_values::last_used_agent,
-        ),
-        (
-            token_values::tries_after_end,
-            token_values::last_try_at,
-            token_values::last_try_ip,
-            token_values::last_try_agent,
-        ),
+        (value_uses::first_used_at, value_uses::last_used_at, value_uses::last_used_ip, value_uses::last_used_agent),
+        (value_uses::tries_after_end, value_uses::last_try_at, value_uses::last_try_ip, value_uses::last_try_agent),
     )
 }
 /// A token and one of its values.
@@ -95,7 +85,7 @@ fn gather(rows: Vec<TokenRow>) -> Vec<Token> {
 /// The tokens of a membership that are not deleted, in the order they were made.
 pub fn live(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
-        .inner_join(token_values::table)
+        .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::deleted_at.is_null())
         .order((tokens::created_at, tokens::id, token_values::generation.desc()))
@@ -107,7 +97,7 @@ pub fn live(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<Token>, Db
 /// A token of the membership that is not deleted.
 pub fn find(conn: &mut Conn, membership: MembershipKey, uuid: &Id) -> Result<Option<Token>, DbError> {
     let rows = tokens::table
-        .inner_join(token_values::table)
+        .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::uuid.eq(uuid.as_str()))
         .filter(tokens::deleted_at.is_null())
@@ -128,7 +118,7 @@ const TOMBSTONES_MAX: i64 = 100;
 /// The tokens of a membership that were deleted after `since`, the latest first.
 pub fn deleted(conn: &mut Conn, membership: MembershipKey, since: Timestamp) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
-        .inner_join(token_values::table)
+        .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::deleted_at.gt(since.micros()))
         .order((tokens::deleted_at.desc(), tokens::id.desc(), token_values::generation.desc()))
@@ -189,7 +179,7 @@ pub(super) fn insert_token(
         ))
         .returning(tokens::id)
         .get_result::<i64>(conn)?;
-    diesel::insert_into(token_values::table)
+    let value = diesel::insert_into(token_values::table)
         .values((
             token_values::token_id.eq(token),
             token_values::generation.eq(1),
@@ -199,8 +189,9 @@ pub(super) fn insert_token(
             token_values::created_at.eq(new.at.micros()),
             token_values::ends_at.eq(new.expiry.ends_at(new.at).map(Timestamp::micros)),
         ))
-        .execute(conn)?;
-    Ok(())
+        .returning(token_values::id)
+        .get_result::<i64>(conn)?;
+    insert_evidence(conn, value)
 }
 
 /// Adds the value that becomes the current one of a token.
@@ -214,7 +205,7 @@ pub(super) fn insert_next_value(
         .filter(token_values::id.eq(token.current.key.0))
         .select(token_values::generation)
         .get_result::<i64>(conn)?;
-    diesel::insert_into(token_values::table)
+    let value = diesel::insert_into(token_values::table)
         .values((
             token_values::token_id.eq(token.key.0),
             token_values::generation.eq(generation + 1),
@@ -224,7 +215,14 @@ pub(super) fn insert_next_value(
             token_values::created_at.eq(rotation.at.micros()),
             token_values::ends_at.eq(expiry.map(Timestamp::micros)),
         ))
-        .execute(conn)?;
+        .returning(token_values::id)
+        .get_result::<i64>(conn)?;
+    insert_evidence(conn, value)
+}
+
+/// The place for the evidence of a new value's use, which is only ever updated.
+fn insert_evidence(conn: &mut Conn, value: i64) -> Result<(), DbError> {
+    diesel::insert_into(value_uses::table).values(value_uses::value_id.eq(value)).execute(conn)?;
     Ok(())
 }
 
@@ -302,7 +300,7 @@ pub fn owner_in(conn: &mut Conn, workspace: &Workspace, uuid: &Id) -> Result<Opt
 /// Every token of a workspace that is not deleted, and whose it is, by the owners' addresses.
 pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Token, User)>, DbError> {
     let rows = tokens::table
-        .inner_join(token_values::table)
+        .inner_join(token_values::table.inner_join(value_uses::table))
         .inner_join(memberships::table.inner_join(users::table))
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(tokens::deleted_at.is_null())
@@ -315,7 +313,7 @@ pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Tok
 /// A token of a workspace that is not deleted, and whose it is.
 pub fn find_in(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id) -> Result<Option<(Token, User)>, DbError> {
     let rows = tokens::table
-        .inner_join(token_values::table)
+        .inner_join(token_values::table.inner_join(value_uses::table))
         .inner_join(memberships::table.inner_join(users::table))
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(tokens::uuid.eq(uuid.as_str()))

@@ -17,8 +17,9 @@ pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// How many values are written in one transaction, which others who want to write have to wait for: some 80 ms. Each
 /// commit costs those who look values up the pages that they have at hand.
 const AT_ONCE: usize = 20_000;
-/// When so many values wait, they are written at once: this bounds the memory for them.
-const MOST: usize = 100_000;
+/// When so many values wait, they are written at once: this bounds the memory for them. As many as a hash table of 2^17
+/// places takes.
+const MOST: usize = 114_688;
 
 /// The uses of one value since the last flush.
 #[derive(Debug, Clone)]
@@ -85,9 +86,7 @@ impl Uses {
     /// Writes what was collected, in transactions of a bounded length. What can't be written now is kept for the next
     /// time.
     pub async fn flush(&self, db: &Db) {
-        let batch = std::mem::take(&mut *self.batch());
-        let (mut used, mut tried) =
-            (batch.used.into_iter().collect::<Vec<_>>(), batch.tried.into_iter().collect::<Vec<_>>());
+        let (mut used, mut tried) = self.batch().take();
         // In the order of their rows: neighbours share pages, and each page is written once.
         used.sort_unstable_by_key(|(value, _)| *value);
         tried.sort_unstable_by_key(|(value, _)| *value);
@@ -111,8 +110,7 @@ impl Uses {
 
     /// [`Uses::flush`] for callers that may block; what can't be written is lost.
     pub fn flush_blocking(&self, db: &Db) -> Result<(), DbError> {
-        let batch = std::mem::take(&mut *self.batch());
-        let (used, tried): (Vec<_>, Vec<_>) = (batch.used.into_iter().collect(), batch.tried.into_iter().collect());
+        let (used, tried) = self.batch().take();
         db.write_blocking(|conn| write(conn, &used, &tried))
     }
 
@@ -125,7 +123,19 @@ fn last_of<T>(all: &mut Vec<T>) -> Vec<T> {
     all.split_off(all.len().saturating_sub(AT_ONCE))
 }
 
+/// A batch in lists.
+type Taken = (Vec<(ValueKey, Use)>, Vec<(ValueKey, Tries)>);
+
 impl Batch {
+    /// What was collected. The table for as many stays: to make it anew would tear holes into the memory that many passes
+    /// are kept in.
+    fn take(&mut self) -> Taken {
+        let used: Vec<_> = self.used.drain().collect();
+        self.used.shrink_to(2 * used.len());
+        self.clients.clear();
+        (used, std::mem::take(&mut self.tried).into_iter().collect())
+    }
+
     fn known(&mut self, client: Client) -> Arc<Client> {
         if let Some(known) = self.clients.get(&client) {
             return Arc::clone(known);

@@ -55,10 +55,10 @@ const AT_ONCE: usize = 1000;
 /// One look into the index a row, in the order of the rows, which is also the order of their locks: two instances that
 /// write of the same values wait for each other in turn.
 const MARK_ALL_USED: &str = "
-    UPDATE token_values SET first_used_at = COALESCE(first_used_at, used.first), last_used_at = used.last,
+    UPDATE value_uses SET first_used_at = COALESCE(first_used_at, used.first), last_used_at = used.last,
         last_used_ip = used.ip, last_used_agent = used.agent
     FROM unnest($1, $2, $3, $4, $5) AS used (id, first, last, ip, agent)
-    WHERE token_values.id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
+    WHERE value_id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
 
 /// Writes down that a value was tried after it had stopped.
 pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Result<(), DbError> {
@@ -103,7 +103,7 @@ where
     Option<String>: ToSql<Nullable<Text>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("UPDATE token_values SET first_used_at = COALESCE(first_used_at, ");
+        out.push_sql("UPDATE value_uses SET first_used_at = COALESCE(first_used_at, ");
         out.push_bind_param::<BigInt, _>(&self.first)?;
         out.push_sql("), last_used_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
@@ -111,7 +111,7 @@ where
         out.push_bind_param::<Text, _>(&self.origin.ip)?;
         out.push_sql(", last_used_agent = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
-        out.push_sql(" WHERE id = ");
+        out.push_sql(" WHERE value_id = ");
         out.push_bind_param::<BigInt, _>(&self.value)?;
         out.push_sql(" AND (last_used_at IS NULL OR last_used_at < ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
@@ -127,7 +127,7 @@ where
     Option<String>: ToSql<Nullable<Text>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("UPDATE token_values SET tries_after_end = tries_after_end + ");
+        out.push_sql("UPDATE value_uses SET tries_after_end = tries_after_end + ");
         out.push_bind_param::<BigInt, _>(&self.count)?;
         out.push_sql(", last_try_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
@@ -135,7 +135,7 @@ where
         out.push_bind_param::<Text, _>(&self.origin.ip)?;
         out.push_sql(", last_try_agent = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
-        out.push_sql(" WHERE id = ");
+        out.push_sql(" WHERE value_id = ");
         out.push_bind_param::<BigInt, _>(&self.value)?;
         Ok(())
     }

@@ -30,13 +30,15 @@ const PEOPLE: &str = "
         'token ' || s.slot, m.created_at + 4, CASE m.id % 5 WHEN 0 THEN m.created_at + 5 END,
         CASE m.id % 5 WHEN 0 THEN 'somebody' END, CASE m.id % 5 WHEN 0 THEN 'page' END
     FROM memberships m, (SELECT 1 AS slot UNION SELECT 3) s WHERE m.user_id IN (SELECT id FROM users WHERE email LIKE 'User%');
-    INSERT INTO token_values (token_id, generation, digest, form_key, hint, created_at, ends_at, end_reason,
-        first_used_at, last_used_at, last_used_ip, last_used_agent, tries_after_end, last_try_at, last_try_ip, last_try_agent)
+    INSERT INTO token_values (token_id, generation, digest, form_key, hint, created_at, ends_at, end_reason)
     SELECT id, g.generation, randomblob(32), CASE g.generation WHEN 1 THEN uuid END, 'hint', created_at + 6,
-        CASE g.generation WHEN 1 THEN created_at + 7 END, CASE g.generation WHEN 1 THEN 'rotated' END, created_at + 8,
-        created_at + 9, '192.0.2.' || (id % 250), 'agent ' || id, id % 9, created_at + 10, '2001:db8::' || (id % 250),
-        'try ' || id
+        CASE g.generation WHEN 1 THEN created_at + 7 END, CASE g.generation WHEN 1 THEN 'rotated' END
     FROM tokens, (SELECT 1 AS generation UNION SELECT 2) g WHERE slot IN (1, 3) AND name_key LIKE 'token %';
+    INSERT INTO value_uses (value_id, first_used_at, last_used_at, last_used_ip, last_used_agent, tries_after_end,
+        last_try_at, last_try_ip, last_try_agent)
+    SELECT id, created_at + 8, created_at + 9, '192.0.2.' || (id % 250), 'agent ' || id, id % 9, created_at + 10,
+        '2001:db8::' || (id % 250), 'try ' || id
+    FROM token_values WHERE hint = 'hint';
     INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail, action, actor_name, actor_email, subject,
         subject_name, subject_email, token_name)
     SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id,

@@ -114,6 +114,7 @@ fn db_tombstones_go_after_90_days() {
     assert!(!alice.get(LIST).text().contains("Recently deleted Reporting"));
     server.restart();
     server.wait_until(|server| server.rows("SELECT hint AS text FROM token_values").is_empty());
+    assert_eq!(server.db_rows(&["value_uses"]), "value_uses\n", "nor is anything known of its use");
     let refused = server.call(&value);
     assert_eq!((refused.status, refused.header("www-authenticate").contains("deleted on")), (401, false));
 }
@@ -124,7 +125,7 @@ fn db_a_thousand_calls_cost_a_handful_of_writes() {
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let changes = || server.rows("SELECT CAST(count(*) AS TEXT) AS text FROM touched")[0].parse::<u32>().unwrap();
     server.db_alter("CREATE TABLE touched (at INTEGER)");
-    let touch = "CREATE TRIGGER touch AFTER UPDATE ON token_values";
+    let touch = "CREATE TRIGGER touch AFTER UPDATE ON value_uses";
     if IS_POSTGRES {
         server.db_alter(
             "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql \

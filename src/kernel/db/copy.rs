@@ -9,7 +9,7 @@ use super::connection::{self, Conn, DatabaseUrl};
 use super::migrate::{Standing, standing};
 use super::{ConnTransactions, Db, DbError, FromDb, OpenError, schema, transaction_once};
 
-/// Rows that are read and written at once. Times the columns of the widest table (17) it must stay below what a
+/// Rows that are read and written at once. Times the columns of the widest table (16) it must stay below what a
 /// statement may have of parameters: 32,766 on `SQLite`, 65,535 on `PostgreSQL`.
 const BATCH: i64 = 1_000;
 
@@ -285,6 +285,9 @@ tables! {
         created_at: i64,
         ends_at: Option<i64>,
         end_reason: Option<String>,
+    }
+    value_uses by value_id: i64 {
+        value_id: i64,
         first_used_at: Option<i64>,
         last_used_at: Option<i64>,
         last_used_ip: Option<String>,

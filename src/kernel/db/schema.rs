@@ -115,6 +115,12 @@ diesel::table! {
         created_at -> BigInt,
         ends_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    value_uses (value_id) {
+        value_id -> BigInt,
         first_used_at -> Nullable<BigInt>,
         last_used_at -> Nullable<BigInt>,
         last_used_ip -> Nullable<Text>,
@@ -159,4 +165,13 @@ diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(memberships -> workspaces (workspace_id));
 diesel::joinable!(tokens -> memberships (membership_id));
 diesel::joinable!(token_values -> tokens (token_id));
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, workspaces, memberships, tokens, token_values);
+diesel::joinable!(value_uses -> token_values (value_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    workspaces,
+    memberships,
+    tokens,
+    token_values,
+    value_uses
+);

@@ -27,6 +27,10 @@ use latchkey::kernel::db::{Conn, DatabaseUrl};
 /// Do these stories run on `PostgreSQL`?
 pub const IS_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_postgres");
 
+/// What the server keeps in memory: for a benchmark all of its database, as an operator's would; for the stories little, for
+/// they empty their tables all the time, and each time the server looks through all of it.
+const SHARED_BUFFERS: &str = if matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"load") { "1GB" } else { "64MB" };
+
 /// How long the server may take to be made and started, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -252,7 +256,7 @@ const RUN: &str = r#"
 set -e
 cd "$1"
 "$0/initdb" --pgdata=data --auth=trust --username=postgres --encoding=UTF8 --locale=C --no-sync >log 2>&1
-"$0/postgres" -D data -k "$1" -c listen_addresses= -c max_connections=500 -c shared_buffers=1GB \
+"$0/postgres" -D data -k "$1" -c listen_addresses= -c max_connections=500 -c "shared_buffers=$2" \
   -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c jit=off >>log 2>&1 </dev/null &
 cat >/dev/null || true
 kill -QUIT $!
@@ -344,7 +348,7 @@ fn start(programs: &Path) -> String {
         command.args(["-u", "postgres", "--", "sh"]);
     }
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    command.args(["-c", RUN]).arg(programs).arg(folder.path());
+    command.args(["-c", RUN]).arg(programs).arg(folder.path()).arg(SHARED_BUFFERS);
     // In a process group of its own: Ctrl-C is for the tests, whose end it then sees.
     let mut process: Child = command
         .process_group(0)

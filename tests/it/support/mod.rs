@@ -50,7 +50,7 @@ struct Running {
 }
 
 /// Every table with something that people or tools do.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 11] = [
     "users",
     "sessions",
     "sign_in_attempts",
@@ -59,6 +59,7 @@ pub const TABLES: [&str; 10] = [
     "workspaces",
     "memberships",
     "tokens",
+    "value_uses",
     "token_values",
     "events",
 ];
