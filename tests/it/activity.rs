@@ -218,7 +218,8 @@ fn db_events_go_when_they_are_older_than_the_setting_says_and_not_before() {
     };
     assert_eq!(count(&server, "member_added"), 6);
     server.clock.advance(Duration::from_hours(29 * 24));
-    server.signed_in("alice");
+    let says = server.signed_in("alice").get(ACTIVITY).text();
+    assert!(says.contains("It is kept for 30 days."), "{says}");
     server.restart();
     server.clock.advance(Duration::from_hours(24) + Duration::from_secs(1));
     assert_eq!(count(&server, "member_added"), 6);
