@@ -146,6 +146,9 @@ fn alice_sets_up_creates_a_token_uses_it_and_deletes_it() {
     if let Some(answer) = shell(&commands) {
         let workspace: serde_json::Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(workspace["name"], "Acme");
+        // The whole page notices: nothing on it says any more that the value was never used.
+        window.reads("First call received from 127.0.0.1");
+        assert!(!window.source().contains("ever used"), "{}", window.text());
     }
 
     window.click_link("I have stored it");

@@ -33,6 +33,12 @@ fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
     server.clock.advance(Duration::from_hours(30 * 24));
     let list = server.signed_in("alice").get(LIST).text();
     assert!(list.contains("Never used") && list.contains("Nothing has used it for a month."), "{list}");
+    // Whoever gives it a new value has a use for it.
+    let alice = server.signed_in("alice");
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let form_key = alice.get(&path).hidden("form_key").to_owned();
+    let rotated = alice.post(&path, &[("grace", "none"), ("form_key", &form_key)]).text();
+    assert!(rotated.contains("Never used") && !rotated.contains("Nothing has used it"), "{rotated}");
 }
 
 #[test]
