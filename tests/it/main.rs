@@ -26,6 +26,7 @@ mod command_line;
 mod copy;
 mod crash;
 mod defences;
+mod documents;
 mod door;
 mod endurance;
 mod evidence;
