@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use thirtyfour::Key;
 
 use crate::chromium::{self, Window, skip};
@@ -119,6 +120,12 @@ fn refresh_and_back_show_no_value_and_make_no_second_token() {
     assert!(!window.source().contains(&value));
     assert_eq!(house.tokens("acme"), ["Refreshed", "Back"]);
     assert_eq!(house.call(&value).status, 200);
+
+    // Whatever a browser keeps of a page that is left, it keeps without the value.
+    let value = create("Left");
+    assert!(window.source().contains(&value));
+    window.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))");
+    assert!(!window.source().contains(&value), "it is kept with the page");
 }
 
 #[test]
@@ -135,4 +142,18 @@ fn a_double_click_on_create_makes_one_token_whose_value_is_seen() {
         assert_eq!(house.call(&value).status, 200);
     }
     assert_eq!(house.tokens("acme"), ["Hasty", "Hastier"]);
+
+    // The answer is on its way when the second click comes: it would be thrown away, and the value with it.
+    window.goto(&house.url(&format!("{TOKENS}/new")));
+    window.fill("name", "Impatient");
+    window.devtools("Network.enable", json!({}));
+    let slow = json!({"offline": false, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1});
+    window.devtools("Network.emulateNetworkConditions", slow);
+    window.run(
+        "const button = document.querySelector('main form .primary');
+         button.click();
+         setTimeout(() => button.click(), 500);",
+    );
+    assert_eq!(house.call(&window.value_of("Token value")).status, 200);
+    assert_eq!(house.tokens("acme"), ["Hasty", "Hastier", "Impatient"]);
 }

@@ -57,6 +57,5 @@ mod support;
 mod sweep;
 mod token_pages;
 mod tokens;
-mod uses;
 mod wire;
 mod worst_day;

@@ -11,7 +11,7 @@ use crate::kernel::text::Label;
 use crate::kernel::web::client::Client;
 use crate::kernel::web::form::{Field, Form};
 use crate::kernel::web::page;
-use crate::workspaces::extract::{Administrator, Member};
+use crate::workspaces::extract::{Administrator, Member, no_administrator};
 use crate::workspaces::shell::{Section, Shell};
 use crate::workspaces::{
     ChangeError, Country, DateStyle, Kind, Languages, Profile, Timezone, Workspace, change_profile,
@@ -96,14 +96,14 @@ pub async fn submit(
 
     let profile = Profile { name, kind, country, languages, timezone, date_style };
     let (Member { user, workspace, .. }, now) = (member, app.clock.now());
-    let path = Section::General.path(&workspace.slug);
-    match app.db.write(move |conn| change_profile(conn, &workspace, &profile, &user, &client, now)).await {
+    let here = workspace.clone();
+    match app.db.write(move |conn| change_profile(conn, &here, &profile, &user, &client, now)).await {
         Ok(()) => {
             session.flash("Settings saved.")?;
-            Ok(page::see_other(&path))
+            Ok(page::see_other(&Section::General.path(&workspace.slug)))
         }
         // The role changed, or the membership ended, since the request began.
-        Err(ChangeError::NotAllowed) => Err(PageError::NotFound),
+        Err(ChangeError::NotAllowed) => Err(PageError::Forbidden(no_administrator(&workspace, false))),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
 }
