@@ -42,12 +42,12 @@ fn every_test_that_the_threat_model_names_is_there() {
     let text = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
     let mut named = 0;
     for quoted in text.split('`').skip(1).step_by(2) {
-        let Some((place, test)) = quoted.rsplit_once("::") else { continue };
-        if test == "…" || quoted == "file::name" {
+        let Some((place, name)) = quoted.rsplit_once("::") else { continue };
+        if name == "…" || quoted == "file::name" {
             continue;
         }
         let source = module(place).unwrap_or_else(|| panic!("there is no {place}"));
-        assert!(source.contains(&format!("fn {test}(")), "{place} has no test {test}");
+        assert!(source.contains(&format!("fn {name}(")), "{place} has no test {name}");
         named += 1;
     }
     assert!(named > 50, "{named} tests are named");

@@ -8,7 +8,6 @@
     clippy::needless_for_each,
     clippy::struct_field_names,
     clippy::unchecked_time_subtraction,
-    dead_code,
     missing_docs,
     reason = "a test that can't go on should say where"
 )]

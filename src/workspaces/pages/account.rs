@@ -255,12 +255,12 @@ pub async fn end_session(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let uuid: Id = uuid.parse().map_err(|_| PageError::NotFound)?;
-    let is_this = session.id() == Some(uuid);
+    let this = session.id();
     let change = Change { user, client, at: app.clock.now() };
-    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid)).await? {
+    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid, this.as_ref())).await? {
         return Err(PageError::NotFound);
     }
-    if is_this {
+    if this == Some(uuid) {
         session.sign_out();
         return Ok(page::see_other("/login"));
     }
