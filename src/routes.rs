@@ -12,10 +12,10 @@ use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
 use crate::team::invitations::{accept, pages as invitation_pages};
-use crate::team::pages::{self as team_pages, activity, member, oversight, remove, revoke};
+use crate::team::pages::{self as team_pages, activity, member, oversight, remove, revoke, revoke_all};
 use crate::tokens::overview;
-use crate::tokens::pages::{self as token_pages, create, delete, rename, rotate};
-use crate::workspaces::pages::{self as workspace_pages, account, found};
+use crate::tokens::pages::{self as token_pages, create, delete, first_call, rename, retire, rotate};
+use crate::workspaces::pages::{account, found, general, setup, start};
 
 /// A path and the methods it takes.
 pub type Line = (&'static str, &'static [&'static str]);
@@ -57,8 +57,8 @@ macro_rules! routes {
 }
 
 routes! { PAGES, serve_pages, other_method, [""];
-    "/" { GET workspace_pages::start }
-    "/setup" { GET workspace_pages::show_setup, POST workspace_pages::submit_setup }
+    "/" { GET start }
+    "/setup" { GET setup::show, POST setup::submit }
     "/login" { GET account_pages::show, POST account_pages::submit }
     "/logout" { POST account_pages::sign_out }
     "/invitations/{code}" { GET accept::show, POST accept::submit }
@@ -71,7 +71,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/account/sessions/{uuid}/end" { GET account::back, POST account::end_session }
     "/workspaces/new" { GET found::show, POST found::submit }
     "/w/{slug}" { GET overview::show }
-    "/w/{slug}/settings" { GET workspace_pages::show_general, POST workspace_pages::submit_general }
+    "/w/{slug}/settings" { GET general::show, POST general::submit }
     "/w/{slug}/settings/members/invitations" { GET invitation_pages::list, POST invitation_pages::submit }
     "/w/{slug}/settings/members/invitations/{uuid}/revoke" {
         GET invitation_pages::back, POST invitation_pages::submit_revoke
@@ -79,9 +79,9 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
     "/w/{slug}/settings/tokens/new" { GET create::show }
     "/w/{slug}/settings/tokens/{uuid}" { GET rename::show, POST rename::submit }
-    "/w/{slug}/settings/tokens/{uuid}/use.json" { GET rename::first_call }
+    "/w/{slug}/settings/tokens/{uuid}/use.json" { GET first_call::show }
     "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
-    "/w/{slug}/settings/tokens/{uuid}/retire" { GET rotate::show_retire, POST rotate::submit_retire }
+    "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
     "/w/{slug}/settings/activity" { GET activity::show }
     "/w/{slug}/settings/members" { GET team_pages::list }
@@ -89,7 +89,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
     "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
-    "/w/{slug}/settings/members/{member}/revoke" { GET revoke::show_all, POST revoke::submit_all }
+    "/w/{slug}/settings/members/{member}/revoke" { GET revoke_all::show, POST revoke_all::submit }
 }
 
 routes! { API, serve_api, api::other_method, ["", "/"];

@@ -18,6 +18,7 @@ use crate::kernel::db::{Db, DbError, events};
 use crate::kernel::rng;
 use crate::kernel::web::{answers, assets, connections, target};
 use crate::routes;
+use crate::team::activity::KeptDays;
 use crate::tokens;
 use crate::tokens::door::Door;
 use crate::tokens::passes::Passes;
@@ -96,7 +97,7 @@ impl Server {
         let public_url = settings.public_url(address)?;
         let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
         let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
-        let events_kept = settings.events_kept();
+        let (events_kept, kept_days) = (settings.events_kept(), web::Data::new(KeptDays(settings.keep_events)));
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| {
             let site_key = accounts::site_key(conn, &mut rng::secure())?;
@@ -122,6 +123,7 @@ impl Server {
                 .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), passes.clone())))
                 .app_data(accounts_data.clone())
                 .app_data(clients.clone())
+                .app_data(kept_days.clone())
                 .configure(|config| {
                     if let Some(rate) = &rate {
                         config.app_data(rate.clone());

@@ -79,17 +79,18 @@ all("[data-copy]").forEach((button) => {
 // A value does not outlive its page: Back must not bring it back.
 on("pagehide", () => all("[data-secret]").forEach((secret) => secret.remove()), window);
 
-// The first call of a new value shows by itself: asked every 3 s for a while, only while the page is looked at.
-all("[data-first-call]").forEach((badge) => {
+// The first call of a new value shows by itself, wherever the page waits for it: asked every 3 s for a while, only while
+// the page is looked at.
+new Set([...all("[data-first-call]")].map((it) => it.dataset.firstCall)).forEach((path) => {
   let asks = 200;
   const ask = async () => {
     if (!document.hidden) {
       asks -= 1;
-      const answer = await fetch(badge.dataset.firstCall, { redirect: "error" }).then((it) => it.json()).catch(() => ({}));
-      if (answer.used) {
-        badge.textContent = `First call received${answer.ip ? ` from ${answer.ip}` : ""}`;
-        return badge.classList.add("done");
-      }
+      const answer = await fetch(path, { redirect: "error" }).then((it) => it.json()).catch(() => ({}));
+      if (answer.used) return all(`[data-first-call="${path}"]`).forEach((it) => {
+        it.textContent = it.dataset.then || `First call received${answer.ip ? ` from ${answer.ip}` : ""}`;
+        it.classList.add("done");
+      });
     }
     if (asks > 0) setTimeout(ask, 3000);
   };

@@ -110,13 +110,13 @@ pub fn change_password(
     Ok(ended)
 }
 
-/// Ends one of the person's sessions; `false` if there is none of this name.
-pub fn end_session(conn: &mut Conn, change: &Change, session: &Id) -> Result<bool, DbError> {
+/// Ends one of the person's sessions, perhaps `this` one, which asks for it; `false` if there is none of this name.
+pub fn end_session(conn: &mut Conn, change: &Change, session: &Id, this: Option<&Id>) -> Result<bool, DbError> {
     lock_user(conn, change.user.key)?;
     if !session_store::end(conn, change.user.key, session)? {
         return Ok(false);
     }
-    change.record(conn, EventKind::SignedOut, Some("another browser"))?;
+    change.record(conn, EventKind::SignedOut, (this != Some(session)).then_some("another browser"))?;
     Ok(true)
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 
 use super::session::BrowserSession;
 use super::{NextPath, User, store};
@@ -21,7 +21,7 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let session = BrowserSession::from_request(request, payload);
-        let app = request.app_data::<web::Data<App>>().cloned();
+        let app = App::of(request);
         let back = match *request.method() {
             Method::GET | Method::HEAD => {
                 request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned()
@@ -30,7 +30,7 @@ impl FromRequest for SignedIn {
             _ => request.path().to_owned(),
         };
         Box::pin(async move {
-            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
+            let app = app?;
             let session = session.await.map_err(|error| PageError::Internal(error.to_string()))?;
             let user = match session.user()? {
                 Some(uuid) => app.db.read(move |conn| store::user_by_uuid(conn, &uuid)).await?,

@@ -46,6 +46,7 @@ pub async fn sign_in(
     password: &str,
     client: &Client,
 ) -> Result<User, SignInError> {
+    // What is no address is nobody's: the same work, counted for where it comes from, and the same answer.
     let email = email.parse::<EmailAddress>().ok();
     check(app, accounts, email, password, client, Some(EventKind::SignInSucceeded)).await.map(|(user, _)| user)
 }

@@ -17,7 +17,7 @@ use latchkey::tokens::uses::Uses;
 use latchkey::tokens::value::TokenValue;
 use latchkey::tokens::verify::{self, Caller, Reason, Refusal};
 use latchkey::tokens::{Deletion, NewToken, Owner, Via, create, delete, store};
-use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
+use latchkey::workspaces::{By, Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
 
 use super::{Done, Failure, print, serve};
 
@@ -54,6 +54,9 @@ fn fill(db: &Db, now: Timestamp) -> Done {
         let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), then, &mut rng::secure());
         users.push((db.write_blocking(|conn| add_user(conn, &new, None, "demo"))?, role));
     }
+    let [(ada, _), (ben, _), (chiara, _)] = &users[..] else { return Ok(()) };
+    let hers = browser(ada)?;
+    let by = Some(By { user: &ada.uuid, client: &hers });
     let mut workspaces = Vec::new();
     // The one made last is the one that opens first: production, whose tokens show every state.
     for (name, kind) in [("Acme Demo", Kind::Demo), ("Acme Production", Kind::Production)] {
@@ -62,16 +65,14 @@ fn fill(db: &Db, now: Timestamp) -> Done {
         new.profile.languages = parse("eng, kin, fra")?;
         new.profile.timezone = parse("Africa/Kigali")?;
         let at = if kind == Kind::Production { then + DAY } else { then };
-        let ada = users.first().map(|(ada, _)| ada.uuid);
-        let workspace = db.write_blocking(|conn| add_workspace(conn, &new, ada.as_ref()))?;
+        let workspace = db.write_blocking(|conn| add_workspace(conn, &new, by))?;
         for (user, role) in &users {
             // Nobody begins as an agent: one becomes it below, and loses a token by that.
             let role = if kind == Kind::Production && *role == Role::Agent { Role::Editor } else { *role };
-            db.write_blocking(|conn| add_member(conn, &workspace, user, role, ada.as_ref(), at))?;
+            db.write_blocking(|conn| add_member(conn, &workspace, user, role, by, at))?;
         }
         workspaces.push(workspace);
     }
-    let [(ada, _), (ben, _), (chiara, _)] = &users[..] else { return Ok(()) };
     let [demo, production] = &workspaces[..] else { return Ok(()) };
     let story = Story { db, now };
     let reporting = story.token(ada, production, "Reporting", 20 * DAY, Expiry::Never)?;

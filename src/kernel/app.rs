@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use actix_web::{HttpRequest, web};
+
 use super::clock::Clock;
 use super::db::Db;
+use super::error::PageError;
 
 /// The database, the clock and the site. Clones are handles to the same.
 #[derive(Clone)]
@@ -14,6 +17,13 @@ pub struct App {
     pub clock: Clock,
     /// How the outside sees this server.
     pub site: Arc<Site>,
+}
+
+impl App {
+    /// What the server of this request was started with.
+    pub fn of(request: &HttpRequest) -> Result<web::Data<Self>, PageError> {
+        request.app_data::<web::Data<Self>>().cloned().ok_or_else(|| PageError::Internal("no App".to_owned()))
+    }
 }
 
 /// How the outside sees this server.

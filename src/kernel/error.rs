@@ -1,4 +1,4 @@
-//! The errors of a page, and the one place that turns them into an answer. The API has its own in `web::api`.
+//! The errors of a page, and the one place that turns them into an answer. What tools are told stands in `web::api`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};

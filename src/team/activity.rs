@@ -10,6 +10,10 @@ use crate::kernel::id::Id;
 /// How many events a page has: it stays below 30 KB with style and script.
 pub const PAGE: usize = 40;
 
+/// For how many days what happened is remembered, as the settings say.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptDays(pub u32);
+
 /// What kind of thing happened, as a page lets its reader choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {

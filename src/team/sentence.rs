@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn every_kind_of_event_is_told_in_a_sentence_of_its_own() {
         use EventKind::*;
-        for (kind, actor, detail, sentence) in [
+        let sentences = [
             (TokenCreated, "Bob", "", "Bob created token Reporting"),
             (TokenCreated, "", "", "The operator created token Reporting of Bob"),
             (TokenRotated, "Bob", "grace 24h", "Bob rotated token Reporting, with 24 hours for the old value"),
@@ -270,10 +270,16 @@ mod tests {
             (UserCreated, "Bob", "set-up", "Bob got an account on this server"),
             (UserDeactivated, "Bob", "command line", "The operator deactivated Bob"),
             (UserActivated, "Bob", "command line", "The operator activated Bob again"),
-        ] {
+        ];
+        for (kind, actor, detail, sentence) in sentences {
             let actor = (!actor.is_empty()).then(|| named(actor));
             assert_eq!(told(kind, actor, detail), sentence, "{kind:?}");
         }
+        for (nth, (kind, .., sentence)) in sentences.iter().enumerate() {
+            assert!(sentences[..nth].iter().all(|(.., other)| other != sentence), "{kind:?} is told as another is");
+        }
+        let untold = EventKind::ALL.iter().filter(|kind| sentences.iter().all(|(told, ..)| told != *kind));
+        assert_eq!(untold.collect::<Vec<_>>(), Vec::<&EventKind>::new());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 
 use super::store::{self, Membership, MembershipKey};
 use super::{Role, Workspace, may_found};
@@ -43,12 +43,11 @@ impl FromRequest for Person {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let person = SignedIn::from_request(request, payload);
-        let app = request.app_data::<web::Data<App>>().cloned();
+        let app = App::of(request);
         Box::pin(async move {
             let SignedIn(user) = person.await?;
-            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
             let key = user.key;
-            let memberships = app.db.read(move |conn| store::memberships_of(conn, key)).await?;
+            let memberships = app?.db.read(move |conn| store::memberships_of(conn, key)).await?;
             Ok(Self { user, memberships })
         })
     }
@@ -99,10 +98,10 @@ impl FromRequest for Member {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let person = Person::from_request(request, payload);
         let slug = request.match_info().get("slug").unwrap_or_default().to_owned();
-        let app = request.app_data::<web::Data<App>>().cloned();
+        let app = App::of(request);
         Box::pin(async move {
             let Person { user, memberships } = person.await?;
-            let app = app.ok_or_else(|| PageError::Internal("no App".to_owned()))?;
+            let app = app?;
             let here = memberships
                 .iter()
                 .find(|membership| membership.workspace.slug.as_str() == slug)
@@ -133,15 +132,19 @@ impl FromRequest for Administrator {
             if member.role.administrates() {
                 return Ok(Self(member));
             }
-            let workspace = member.workspace.profile.name.as_str();
-            let notice = if only_looks {
-                Notice::new("Only administrators can see this", format!("Ask an administrator of {workspace}."))
-            } else {
-                let text = format!("Nothing was changed. Ask an administrator of {workspace}.");
-                Notice::new("Only administrators can change this", text)
-            };
-            let way_on = format!("/w/{}", member.workspace.slug);
-            Err(PageError::Forbidden(notice.with_way_on(way_on, "Back to the workspace")))
+            Err(PageError::Forbidden(no_administrator(&member.workspace, only_looks)))
         })
     }
+}
+
+/// Why somebody may not see or change something of a workspace, and what to do.
+pub(super) fn no_administrator(workspace: &Workspace, only_looks: bool) -> Notice {
+    let name = workspace.profile.name.as_str();
+    let notice = if only_looks {
+        Notice::new("Only administrators can see this", format!("Ask an administrator of {name}."))
+    } else {
+        let text = format!("Nothing was changed. Ask an administrator of {name}.");
+        Notice::new("Only administrators can change this", text)
+    };
+    notice.with_way_on(format!("/w/{}", workspace.slug), "Back to the workspace")
 }

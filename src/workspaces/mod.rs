@@ -14,6 +14,7 @@ use crate::kernel::db::{Conn, DbError, FromDb};
 use crate::kernel::id::Id;
 use crate::kernel::rng::CryptoRng;
 use crate::kernel::text::Label;
+use crate::kernel::web::client::Client;
 pub use profile::{Country, DateStyle, Kind, Languages, Profile, Role, Slug, Timezone};
 use store::{Membership, WorkspaceKey};
 
@@ -58,6 +59,15 @@ impl NewWorkspace {
     }
 }
 
+/// Who adds a workspace or a member on a page, and from where. The command line is nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who.
+    pub user: &'a Id,
+    /// From where.
+    pub client: &'a Client,
+}
+
 /// Why there is no new workspace.
 #[derive(Debug, thiserror::Error)]
 pub enum AddWorkspaceError {
@@ -78,8 +88,8 @@ impl FromDb for AddWorkspaceError {
     }
 }
 
-/// Adds a workspace inside the caller's transaction. `actor` is the uuid of who does it.
-pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) -> Result<Workspace, AddWorkspaceError> {
+/// Adds a workspace inside the caller's transaction.
+pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, by: Option<By<'_>>) -> Result<Workspace, AddWorkspaceError> {
     let taken = |conn: &mut Conn, slug: &Slug| store::workspace_by_slug(conn, slug).map(|found| found.is_some());
     let slug = match &new.slug {
         Some(slug) if taken(conn, slug)? => return Err(AddWorkspaceError::SlugTaken(slug.clone())),
@@ -101,13 +111,65 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, actor: Option<&Id>) ->
         other => other.into(),
     })?;
     Event {
-        actor: actor.map(Id::as_str),
+        actor: by.map(|by| by.user.as_str()),
         workspace: Some(new.uuid.as_str()),
+        client: by.map(|by| by.client),
         detail: Some(new.profile.kind.as_str()),
         ..Event::new(new.at, EventKind::WorkspaceCreated)
     }
     .record(conn)?;
     Ok(Workspace { key, uuid: new.uuid, slug, profile: new.profile.clone() })
+}
+
+/// Why nothing was changed about a workspace.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// Who wanted it is no administrator of it any more.
+    #[error("not an administrator of this workspace")]
+    NotAllowed,
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for ChangeError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::NotAllowed => None,
+        }
+    }
+}
+
+/// Changes what a workspace says of itself inside the caller's transaction. Saying the same again changes nothing.
+pub fn change_profile(
+    conn: &mut Conn,
+    workspace: &Workspace,
+    profile: &Profile,
+    administrator: &User,
+    client: &Client,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    store::lock_workspace(conn, workspace.key)?;
+    // Both as they are now: somebody else may have changed the person's role, or the workspace, since the request began.
+    match store::present_membership(conn, workspace.key, administrator.key)? {
+        Some((_, role)) if role.administrates() => {}
+        Some(_) | None => return Err(ChangeError::NotAllowed),
+    }
+    let before = store::workspace_by_uuid(conn, &workspace.uuid)?.ok_or(ChangeError::NotAllowed)?.profile;
+    if before == *profile {
+        return Ok(());
+    }
+    store::update_profile(conn, workspace.key, profile)?;
+    Event {
+        actor: Some(administrator.uuid.as_str()),
+        workspace: Some(workspace.uuid.as_str()),
+        client: Some(client),
+        detail: Some(&profile.differences(&before)),
+        ..Event::new(now, EventKind::WorkspaceChanged)
+    }
+    .record(conn)?;
+    Ok(())
 }
 
 /// Who has the care of a workspace may make another.
@@ -140,16 +202,17 @@ impl FromDb for FoundError {
 }
 
 /// Adds a workspace inside the caller's transaction, and makes `founder` its administrator.
-pub fn found(conn: &mut Conn, new: &NewWorkspace, founder: &User) -> Result<Workspace, FoundError> {
+pub fn found(conn: &mut Conn, new: &NewWorkspace, founder: &User, client: &Client) -> Result<Workspace, FoundError> {
     // As it is now: whoever was demoted since the request began founds nothing.
     if !may_found(&store::memberships_of(conn, founder.key)?) {
         return Err(FoundError::NotAllowed);
     }
-    let workspace = add_workspace(conn, new, Some(&founder.uuid)).map_err(|error| match error {
+    let by = Some(By { user: &founder.uuid, client });
+    let workspace = add_workspace(conn, new, by).map_err(|error| match error {
         AddWorkspaceError::SlugTaken(slug) => FoundError::SlugTaken(slug),
         AddWorkspaceError::Db(error) => error.into(),
     })?;
-    let joined = add_member(conn, &workspace, founder, Role::Administrator, Some(&founder.uuid), new.at);
+    let joined = add_member(conn, &workspace, founder, Role::Administrator, by, new.at);
     joined.map_err(|error| match error {
         AddMemberError::Db(error) => FoundError::Db(error),
         AddMemberError::IsMember(_) => DbError::Failed("a new workspace has a member".to_owned()).into(),
@@ -183,7 +246,7 @@ pub fn add_member(
     workspace: &Workspace,
     user: &User,
     role: Role,
-    actor: Option<&Id>,
+    by: Option<By<'_>>,
     now: Timestamp,
 ) -> Result<(), AddMemberError> {
     store::lock_workspace(conn, workspace.key)?;
@@ -192,9 +255,10 @@ pub fn add_member(
     }
     store::insert_membership(conn, workspace.key, user.key, role, now)?;
     Event {
-        actor: actor.map(Id::as_str),
+        actor: by.map(|by| by.user.as_str()),
         subject: Some(user.uuid.as_str()),
         workspace: Some(workspace.uuid.as_str()),
+        client: by.map(|by| by.client),
         detail: Some(role.as_str()),
         ..Event::new(now, EventKind::MemberAdded)
     }

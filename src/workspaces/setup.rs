@@ -1,7 +1,7 @@
 //! First start: a one-time link makes the first administrator and their workspaces. Once there is a user, none of
 //! this is there any more.
 
-use super::{AddMemberError, AddWorkspaceError, NewWorkspace, Role, Slug, add_member, add_workspace};
+use super::{AddMemberError, AddWorkspaceError, By, NewWorkspace, Role, Slug, add_member, add_workspace};
 use crate::accounts::links::{self, About, Code, NewLink, Purpose};
 use crate::accounts::{AddUserError, NewUser, User, add_user, store as accounts};
 use crate::kernel::app::App;
@@ -87,17 +87,18 @@ pub async fn run(
                 AddUserError::Db(error) => SetupError::Db(error),
                 AddUserError::EmailTaken(_) => SetupError::Done,
             })?;
+            let by = Some(By { user: &administrator.uuid, client: &client });
             let mut first = None;
             for new in &workspaces {
-                let workspace = add_workspace(conn, new, Some(&administrator.uuid)).map_err(|error| match error {
+                let workspace = add_workspace(conn, new, by).map_err(|error| match error {
                     AddWorkspaceError::Db(error) => SetupError::Db(error),
                     AddWorkspaceError::SlugTaken(_) => SetupError::Done,
                 })?;
-                add_member(conn, &workspace, &administrator, Role::Administrator, Some(&administrator.uuid), now)
-                    .map_err(|error| match error {
-                        AddMemberError::Db(error) => SetupError::Db(error),
-                        AddMemberError::IsMember(_) => SetupError::Done,
-                    })?;
+                let joined = add_member(conn, &workspace, &administrator, Role::Administrator, by, now);
+                joined.map_err(|error| match error {
+                    AddMemberError::Db(error) => SetupError::Db(error),
+                    AddMemberError::IsMember(_) => SetupError::Done,
+                })?;
                 first.get_or_insert(workspace.slug);
             }
             let first = first.ok_or_else(|| DbError::Failed("a set-up without a workspace".to_owned()))?;

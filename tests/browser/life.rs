@@ -94,6 +94,7 @@ fn alice_rotates_from_the_delete_dialog_and_sees_when_it_is_safe_to_stop_the_old
     assert_eq!([&old, &new].map(|value| house.call(value).status), [200, 200]);
     // The page notices by itself.
     window.reads("First call received from 127.0.0.1");
+    window.reads("Rotating. New value used just now · old value");
 
     window.click_link("I have stored it");
     window.reads("Rotating. New value used");

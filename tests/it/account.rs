@@ -242,6 +242,13 @@ fn db_the_list_says_where_one_is_signed_in_and_ends_one_or_all() {
     assert!(!alice.get("/account").text().contains("Sign out all others"), "there are none");
     alice.post("/account/sessions/end", &[]);
     assert!(alice.get("/account").text().contains("No other browser was signed in."));
+
+    let other = server.signed_in("alice");
+    let own = ends(&other).pop().unwrap();
+    assert_eq!(alice.post(&own, &[]).header("location"), "/login", "this one can be ended by its path too");
+    assert!(!is_signed_in(&alice) && is_signed_in(&other));
+    let told = "SELECT coalesce(detail, 'this one') AS text FROM events WHERE action = 'signed_out' ORDER BY id";
+    assert_eq!(server.rows(told), ["another browser", "2 other browsers", "this one"]);
 }
 
 #[test]

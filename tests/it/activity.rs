@@ -185,6 +185,29 @@ fn db_the_cursor_goes_through_all_events_once_whatever_is_added_meanwhile() {
 }
 
 #[test]
+fn db_what_somebody_did_on_a_page_says_from_where() {
+    let server = TestServer::empty(plain_settings());
+    let code = server.setup_url.as_ref().unwrap().split("code=").nth(1).unwrap().to_owned();
+    let (alice, kim) = (server.browser(), server.browser());
+    let hers = [("name", "Alice"), ("email", "alice@example.org"), ("password", "seven blue kettles")];
+    let set_up = [&hers[..], &[("code", &code), ("workspace", "Acme"), ("demo", "yes")]].concat();
+    assert_eq!(alice.post("/setup", &set_up).header("location"), "/w/acme");
+    assert_eq!(alice.post("/workspaces/new", &[("name", "Tea"), ("kind", "demo")]).status, 303);
+    let his = [("name", "Kim"), ("email", "kim@example.org"), ("password", "eight green kettles")];
+    assert_eq!(kim.post(&server.invite(&alice, "editor"), &his).status, 303);
+    let member = format!("/w/acme/settings/members/{}", server.uuid_of("kim"));
+    assert_eq!(alice.post(&member, &[("role", "administrator")]).status, 303);
+    assert_eq!(alice.post(&format!("{member}/remove"), &[]).status, 303);
+    assert_eq!(kim.post(&server.invite(&alice, "editor"), &[("join", &server.uuid_of("kim"))]).status, 303);
+
+    let happened: BTreeSet<String> = server.rows("SELECT action AS text FROM events").into_iter().collect();
+    for action in ["user_created", "workspace_created", "member_added", "member_removed", "invitation_used"] {
+        assert!(happened.contains(action), "{action}: {happened:?}");
+    }
+    assert_eq!(server.rows("SELECT action AS text FROM events WHERE ip IS NULL"), Vec::<String>::new());
+}
+
+#[test]
 fn db_nothing_can_be_changed_in_the_activity() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -218,7 +241,8 @@ fn db_events_go_when_they_are_older_than_the_setting_says_and_not_before() {
     };
     assert_eq!(count(&server, "member_added"), 6);
     server.clock.advance(Duration::from_hours(29 * 24));
-    server.signed_in("alice");
+    let says = server.signed_in("alice").get(ACTIVITY).text();
+    assert!(says.contains("It is kept for 30 days."), "{says}");
     server.restart();
     server.clock.advance(Duration::from_hours(24) + Duration::from_secs(1));
     assert_eq!(count(&server, "member_added"), 6);

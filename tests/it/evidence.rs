@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::TestServer;
 use crate::support::database::IS_POSTGRES;
+use crate::support::{TestServer, proxy_settings};
 
 const LIST: &str = "/w/acme/settings/tokens";
 
@@ -33,6 +33,12 @@ fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
     server.clock.advance(Duration::from_hours(30 * 24));
     let list = server.signed_in("alice").get(LIST).text();
     assert!(list.contains("Never used") && list.contains("Nothing has used it for a month."), "{list}");
+    // Whoever gives it a new value has a use for it.
+    let alice = server.signed_in("alice");
+    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
+    let form_key = alice.get(&path).hidden("form_key").to_owned();
+    let rotated = alice.post(&path, &[("grace", "none"), ("form_key", &form_key)]).text();
+    assert!(rotated.contains("Never used") && !rotated.contains("Nothing has used it"), "{rotated}");
 }
 
 #[test]
@@ -104,17 +110,31 @@ fn db_a_refused_request_is_not_a_use() {
 }
 
 #[test]
-fn db_tombstones_go_after_90_days() {
+fn db_tombstones_go_after_90_days_and_not_before() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     alice.post(&alice.delete_path("acme", "Reporting"), &[]);
-    server.clock.advance(Duration::from_hours(90 * 24) + Duration::from_secs(1));
-    let alice = server.signed_in("alice");
-    assert!(!alice.get(LIST).text().contains("Recently deleted Reporting"));
+    let old = server.create_token(&alice, "acme", "Partner");
+    let rotate = alice.delete_path("acme", "Partner").replace("/delete", "/rotate");
+    let key = alice.get(&rotate).hidden("form_key").to_owned();
+    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "none")]).value().to_owned();
+    server.invite(&alice, "editor");
+    let hints = |server: &TestServer| server.rows("SELECT hint AS text FROM token_values ORDER BY id");
+    let all = [&value, &old, &new].map(|value| value[42..].to_owned());
+
+    server.clock.advance(Duration::from_hours(90 * 24) - Duration::from_secs(1));
     server.restart();
-    server.wait_until(|server| server.rows("SELECT hint AS text FROM token_values").is_empty());
-    assert_eq!(server.db_rows(&["value_uses"]), "value_uses\n", "nor is anything known of its use");
+    // Forgotten after the tombstones, and long out of date.
+    server.wait_until(|server| server.rows("SELECT uuid AS text FROM one_time_links").is_empty());
+    assert_eq!(hints(&server), all);
+    assert!(server.signed_in("alice").get(LIST).text().contains("Recently deleted Reporting"));
+
+    server.clock.advance(Duration::from_secs(2));
+    assert!(!server.signed_in("alice").get(LIST).text().contains("Recently deleted Reporting"));
+    server.restart();
+    server.wait_until(|server| hints(server) == all[2..]);
+    assert_eq!(server.rows("SELECT CAST(count(*) AS TEXT) AS text FROM value_uses"), ["1"], "nor what is known of use");
     let refused = server.call(&value);
     assert_eq!((refused.status, refused.header("www-authenticate").contains("deleted on")), (401, false));
 }
@@ -141,4 +161,43 @@ fn db_a_thousand_calls_cost_a_handful_of_writes() {
     }
     server.flush();
     assert!((1..=4).contains(&changes()), "{} writes", changes());
+}
+
+#[test]
+fn db_a_use_is_shown_with_time_address_and_program_and_a_refusal_is_no_use() {
+    let mut server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let used = server.create_token(&alice, "acme", "Used");
+    let refused = server.create_token(&alice, "acme", "Refused");
+    server.clock.advance(Duration::from_hours(3));
+    let call = |value: &str| {
+        let call = server.api("GET", "/api/v2/workspace.json").header("User-Agent", "curl/8.5.0 (x86)").bearer(value);
+        call.header("X-Forwarded-For", "203.0.113.7").send().status
+    };
+    assert_eq!(call(&used), 200);
+    server.set_active("alice", false);
+    assert_eq!(call(&refused), 401);
+    server.set_active("alice", true);
+    server.restart();
+    let list = server.signed_in("alice").get("/w/acme/settings/tokens").text();
+    for line in [
+        format!("Used rpat…{} Last used 23 Nov 2026, 15:00 UTC from 127.0.0.1 (curl/8.5.0) ·", &used[42..]),
+        format!("Refused rpat…{} Never used ·", &refused[42..]),
+    ] {
+        assert!(list.contains(&line), "{line}: {list}");
+    }
+}
+
+#[test]
+fn db_a_trusted_proxy_says_from_where_a_token_is_used() {
+    let mut server = TestServer::start_with(proxy_settings());
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let call = server
+        .api("GET", "/api/v2/workspace.json")
+        .header("X-Forwarded-For", "198.51.100.1, 203.0.113.7")
+        .bearer(&value);
+    assert_eq!(call.send().status, 200);
+    server.restart();
+    let list = server.signed_in("alice").get("/w/acme/settings/tokens").text();
+    assert!(list.contains("UTC from 203.0.113.7 ("), "{list}");
 }

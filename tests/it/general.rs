@@ -1,5 +1,10 @@
 //! The general settings of a workspace: who saves them, what is refused, and the kind, which asks first.
 
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser};
 use crate::support::{TABLES, TestServer};
 
@@ -134,4 +139,37 @@ fn db_another_kind_is_asked_for_twice() {
     assert_eq!(alice.get(PATH).title(), "General · Acme (Demo) · Latchkey");
     assert_eq!(server.call(&value).status, 200, "tokens go on working");
     assert_eq!(save(&alice, &[("kind", "demo")]).status, 303, "asked only when it changes");
+}
+
+#[test]
+fn db_who_lost_the_role_while_the_form_was_on_its_way_changes_nothing() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    // Somebody else is in the middle of something about the workspace.
+    let mut other = server.database.connect();
+    let begin = if IS_POSTGRES { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
+    other.batch_execute(begin).unwrap();
+    std::thread::scope(|scope| {
+        let saved = scope.spawn(move || save(&alice, &[("name", "Hers")]).status);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!saved.is_finished(), "it waits for its turn");
+        let demotion = "UPDATE memberships SET role = 'editor' \
+                        WHERE user_id = (SELECT id FROM users WHERE name = 'Alice'); COMMIT";
+        other.batch_execute(demotion).unwrap();
+        assert_eq!(saved.join().unwrap(), 403);
+    });
+    assert_eq!(server.rows("SELECT name AS text FROM workspaces WHERE slug = 'acme'"), ["Acme"]);
+}
+
+#[test]
+fn db_saving_what_is_said_already_is_no_event() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let changes = || server.rows("SELECT detail AS text FROM events WHERE action = 'workspace_changed'");
+    assert_eq!(save(&alice, &[]).status, 303);
+    assert_eq!(changes(), Vec::<String>::new());
+    for _ in 0..2 {
+        assert_eq!(save(&alice, &[("name", "Tea")]).status, 303);
+    }
+    assert_eq!(changes(), ["name (Acme to Tea)"]);
 }

@@ -201,6 +201,13 @@ fn db_an_invitation_ends_with_the_role_of_who_made_it() {
     give("administrator");
     assert_dead(&server.browser().get(&bobs));
     assert_eq!(server.browser().get(&alices).status, 200, "others' stay");
+
+    let bobs = server.invite(&server.signed_in("bob"), "editor");
+    let links = || server.rows("SELECT uuid AS text FROM one_time_links WHERE purpose = 'invitation'").len();
+    assert_eq!(links(), 2);
+    assert_eq!(alice.post(&format!("{bob}/remove"), &[]).status, 303);
+    assert_dead(&server.browser().get(&bobs));
+    assert_eq!(links(), 1, "nothing waits for his coming back");
 }
 
 #[test]

@@ -8,7 +8,6 @@
     clippy::needless_for_each,
     clippy::struct_field_names,
     clippy::unchecked_time_subtraction,
-    dead_code,
     missing_docs,
     reason = "a test that can't go on should say where"
 )]
@@ -26,6 +25,7 @@ mod command_line;
 mod copy;
 mod crash;
 mod defences;
+mod documents;
 mod door;
 mod endurance;
 mod evidence;
@@ -56,6 +56,5 @@ mod support;
 mod sweep;
 mod token_pages;
 mod tokens;
-mod uses;
 mod wire;
 mod worst_day;

@@ -14,7 +14,7 @@ use crate::kernel::app::App;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::error::PageError;
 use crate::kernel::web::client::Client;
-use crate::kernel::web::form::Form;
+use crate::kernel::web::form::{Field, Form};
 use crate::kernel::web::page;
 
 #[derive(Template)]
@@ -90,7 +90,7 @@ pub async fn submit(
 pub struct Refusal {
     status: StatusCode,
     /// For the person who typed it.
-    pub sentence: String,
+    sentence: String,
     /// How many seconds to wait.
     wait: Option<u64>,
 }
@@ -119,6 +119,12 @@ impl Refusal {
             SignInError::Db(error) => return Err(error.into()),
         };
         Ok(Self { status, sentence, wait })
+    }
+
+    /// The field with the password, empty, and why.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        Field::default().refused(&self.sentence)
     }
 
     /// The page with its form, answered with the refusal's status.

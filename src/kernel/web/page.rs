@@ -5,6 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION};
 use askama::Template;
 
+use crate::kernel::error::PageError;
+
 /// Answers with a page. No cache keeps it: what it shows is one person's.
 pub fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
     match page.render() {
@@ -12,10 +14,8 @@ pub fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
             .insert_header(ContentType::html())
             .insert_header((CACHE_CONTROL, "no-store"))
             .body(html),
-        Err(error) => {
-            log::error!("a template failed: {error}");
-            HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        // Logged with its request's id, as every mistake of ours: web::answers.
+        Err(error) => HttpResponse::from_error(PageError::Internal(format!("a template failed: {error}"))),
     }
 }
 

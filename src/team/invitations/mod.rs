@@ -16,7 +16,7 @@ use crate::kernel::text::Label;
 use crate::kernel::web::client::Client;
 use crate::tokens::FormKey;
 use crate::workspaces::store::{lock_workspace, present_membership, workspace_by_uuid};
-use crate::workspaces::{AddMemberError, Role, Workspace, add_member};
+use crate::workspaces::{AddMemberError, By, Role, Workspace, add_member};
 
 /// Who does something to invitations, in which workspace, from where and when.
 #[derive(Debug, Clone)]
@@ -211,7 +211,8 @@ pub fn join(
     if !links::store::use_up(conn, Purpose::Invitation, code, now)? {
         return Err(JoinError::DeadLink);
     }
-    add_member(conn, &offer.workspace, &user, offer.role, Some(&user.uuid), now).map_err(|error| match error {
+    let by = By { user: &user.uuid, client };
+    add_member(conn, &offer.workspace, &user, offer.role, Some(by), now).map_err(|error| match error {
         AddMemberError::IsMember(role) => JoinError::IsMember(role),
         AddMemberError::Db(error) => error.into(),
     })?;

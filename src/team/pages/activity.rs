@@ -12,7 +12,7 @@ use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::PageError;
 use crate::kernel::web::page;
-use crate::team::activity::{self, Group, What};
+use crate::team::activity::{self, Group, KeptDays, What};
 use crate::team::sentence::{Happening, Part};
 use crate::tokens::pages::row::Moment;
 use crate::workspaces::extract::Member;
@@ -53,6 +53,7 @@ struct ActivityPage {
     older: Option<String>,
     /// The page of what happened last, if this is another.
     latest: Option<String>,
+    kept_days: u32,
 }
 
 /// Which events to show, from a query.
@@ -76,6 +77,7 @@ fn read_cursor(text: &str) -> Option<Timestamp> {
 /// `GET /w/{slug}/settings/activity`
 pub async fn show(
     app: web::Data<App>,
+    kept: web::Data<KeptDays>,
     member: Member,
     query: Result<web::Query<Asked>, actix_web::Error>,
     session: BrowserSession,
@@ -107,6 +109,7 @@ pub async fn show(
         lines: events.happenings.iter().map(Line::of).collect(),
         older,
         latest: before.map(|_| here),
+        kept_days: kept.0,
     }))
 }
 

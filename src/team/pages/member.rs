@@ -4,14 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Found, Person, TeamPath, count, find, id};
+use super::{Found, Order, Person, TeamPath, find, stopped};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::client::Client;
 use crate::kernel::web::form::{Field, Form};
 use crate::kernel::web::page;
-use crate::team::{Act, MemberError, change_role};
+use crate::team::{MemberError, change_role};
 use crate::tokens::pages::row::ExpiryLine;
 use crate::workspaces::Role;
 use crate::workspaces::extract::{Administrator, Member};
@@ -87,15 +87,13 @@ pub async fn submit(
         return Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
 
-    let (workspace, user) = (reader.workspace.clone(), id(&path)?);
-    let act = Act::of(&reader.user, client, app.clock.now());
-    let done = match app.db.write(move |conn| change_role(conn, &workspace, &user, role, &act)).await {
+    let order = Order::of(&app, &reader, &path, client)?;
+    let change = move |conn: &mut _| change_role(conn, &order.workspace, &order.uuid, role, &order.act);
+    let done = match app.db.write(change).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
         done => done?,
     };
-    let name = done.user.name.as_str();
-    let stopped = if done.stopped == 0 { String::new() } else { format!(" {} stopped.", count(done.stopped)) };
-    session.flash(&format!("{name} is {} now.{stopped}", role.label()))?;
+    session.flash(&format!("{} is {} now.{}", done.user.name.as_str(), role.label(), stopped(done.stopped)))?;
     // Who is no administrator any more can't see that page.
     let section = if found.person.is_you && !role.administrates() { Section::Overview } else { Section::Members };
     Ok(page::see_other(&section.path(&reader.workspace.slug)))

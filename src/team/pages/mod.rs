@@ -1,10 +1,12 @@
-//! The pages of a team: its members, below them everybody's tokens, and what happened.
+//! The pages of a team: its members, below them everybody's tokens, and what happened. Here: the list of members, and
+//! what the pages of one member share.
 
 pub mod activity;
 pub mod member;
 pub mod oversight;
 pub mod remove;
 pub mod revoke;
+pub mod revoke_all;
 
 use std::collections::HashMap;
 
@@ -12,15 +14,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{MemberError, TeamMember, store};
+use super::{Act, MemberError, TeamMember, store};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::db::DbError;
 use crate::kernel::error::PageError;
 use crate::kernel::id::Id;
+use crate::kernel::web::client::Client;
 use crate::kernel::web::page::{self, Notice};
 use crate::tokens::pages::row::{ExpiryLine, Moment, Row};
 use crate::tokens::store as tokens;
+use crate::workspaces::Workspace;
 use crate::workspaces::extract::{Administrator, Member};
 use crate::workspaces::shell::{Section, Shell};
 
@@ -104,6 +108,23 @@ fn id(path: &TeamPath) -> Result<Id, PageError> {
     path.1.parse().map_err(|_| PageError::NotFound)
 }
 
+/// What an administrator wants done to the user or the token that a path names.
+struct Order {
+    workspace: Workspace,
+    uuid: Id,
+    act: Act,
+}
+
+impl Order {
+    fn of(app: &App, administrator: &Member, path: &TeamPath, client: Client) -> Result<Self, PageError> {
+        Ok(Self {
+            workspace: administrator.workspace.clone(),
+            uuid: id(path)?,
+            act: Act::of(&administrator.user, client, app.clock.now()),
+        })
+    }
+}
+
 /// A member that a path names, as a page shows them.
 struct Found {
     member: TeamMember,
@@ -149,6 +170,11 @@ impl From<MemberError> for PageError {
 /// How many tokens, in words: `1 token`.
 fn count(tokens: usize) -> String {
     if tokens == 1 { "1 token".to_owned() } else { format!("{tokens} tokens") }
+}
+
+/// What is added about the tokens that stopped: ` 1 token stopped.`, or nothing.
+fn stopped(tokens: usize) -> String {
+    if tokens == 0 { String::new() } else { format!(" {} stopped.", count(tokens)) }
 }
 
 /// One of the views that a page has, as a link to it.

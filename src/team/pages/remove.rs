@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::member::refuse;
-use super::{Person, TeamPath, count, find, id};
+use super::{Order, Person, TeamPath, find, stopped};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::client::Client;
 use crate::kernel::web::form::Form;
 use crate::kernel::web::page;
-use crate::team::{Act, MemberError, remove_member};
+use crate::team::{MemberError, remove_member};
 use crate::tokens::pages::row::ExpiryLine;
 use crate::workspaces::extract::Administrator;
 use crate::workspaces::shell::{Section, Shell};
@@ -50,15 +50,14 @@ pub async fn submit(
     client: Client,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (workspace, user) = (reader.workspace.clone(), id(&path)?);
-    let act = Act::of(&reader.user, client, app.clock.now());
-    let (removed, stopped) = match app.db.write(move |conn| remove_member(conn, &workspace, &user, &act)).await {
+    let order = Order::of(&app, &reader, &path, client)?;
+    let remove = move |conn: &mut _| remove_member(conn, &order.workspace, &order.uuid, &order.act);
+    let (removed, tokens) = match app.db.write(remove).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
         done => done?,
     };
-    let tokens = if stopped == 0 { String::new() } else { format!(" {} stopped.", count(stopped)) };
-    let workspace = reader.workspace.profile.name.as_str();
-    session.flash(&format!("{} is no member of {workspace} any more.{tokens}", removed.name.as_str()))?;
+    let (name, workspace) = (removed.name.as_str(), reader.workspace.profile.name.as_str());
+    session.flash(&format!("{name} is no member of {workspace} any more.{}", stopped(tokens)))?;
     // Who left has another workspace to go to, or none.
     let is_self = removed.uuid == reader.user.uuid;
     let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };

@@ -1,16 +1,16 @@
-//! Revoking a token of anybody's, or all that a member has.
+//! Revoking a token, whosever it is.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Person, TeamPath, count, find, id, tokens_path};
+use super::{Order, TeamPath, id, tokens_path};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::web::client::Client;
 use crate::kernel::web::form::Form;
 use crate::kernel::web::page;
-use crate::team::{Act, revoke, revoke_all};
+use crate::team::revoke;
 use crate::tokens::pages::row::{ExpiryLine, Row};
 use crate::tokens::{Deleted, store as tokens};
 use crate::workspaces::extract::Administrator;
@@ -58,9 +58,8 @@ pub async fn submit(
     client: Client,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (workspace, uuid) = (reader.workspace.clone(), id(&path)?);
-    let act = Act::of(&reader.user, client, app.clock.now());
-    let said = match app.db.write(move |conn| revoke(conn, &workspace, &uuid, &act)).await? {
+    let order = Order::of(&app, &reader, &path, client)?;
+    let said = match app.db.write(move |conn| revoke(conn, &order.workspace, &order.uuid, &order.act)).await? {
         Deleted::Now(name) => format!("Token {} revoked.", name.as_str()),
         // A second click, another administrator, or its owner: what was asked is done.
         Deleted::Before(name) => format!("Token {} was deleted before.", name.as_str()),
@@ -68,47 +67,4 @@ pub async fn submit(
     };
     session.flash(&said)?;
     Ok(page::see_other(&tokens_path(&Section::Members.path(&reader.workspace.slug))))
-}
-
-#[derive(Template)]
-#[template(path = "team/revoke_all.html")]
-struct RevokeAllPage {
-    shell: Shell,
-    members_path: String,
-    person: Person,
-}
-
-/// `GET /w/{slug}/settings/members/{member}/revoke`: asks, where a dialog can't.
-pub async fn show_all(
-    app: web::Data<App>,
-    Administrator(reader): Administrator,
-    path: TeamPath,
-) -> Result<HttpResponse, PageError> {
-    let person = find(&app, &reader, &path).await?.person;
-    Ok(page::ok(&RevokeAllPage {
-        shell: Shell::around(&reader, Section::Members),
-        members_path: Section::Members.path(&reader.workspace.slug),
-        person,
-    }))
-}
-
-/// `POST /w/{slug}/settings/members/{member}/revoke`
-pub async fn submit_all(
-    app: web::Data<App>,
-    Administrator(reader): Administrator,
-    path: TeamPath,
-    session: BrowserSession,
-    client: Client,
-    _: Form,
-) -> Result<HttpResponse, PageError> {
-    let (workspace, user) = (reader.workspace.clone(), id(&path)?);
-    let act = Act::of(&reader.user, client, app.clock.now());
-    let (owner, stopped) = app.db.write(move |conn| revoke_all(conn, &workspace, &user, &act)).await?;
-    let name = owner.name.as_str();
-    session.flash(&match stopped {
-        0 => format!("{name} has no tokens here."),
-        _ => format!("{} of {name} revoked.", count(stopped)),
-    })?;
-    let members_path = Section::Members.path(&reader.workspace.slug);
-    Ok(page::see_other(&format!("{members_path}/{}", owner.uuid)))
 }

@@ -137,9 +137,8 @@ pub async fn submit(
                 "This form was sent before. It made the token “{}”, whose value was shown once and is stored nowhere.",
                 name.as_str()
             );
-            let path = format!("{}/{uuid}", Section::Tokens.path(&member.workspace.slug));
-            let again = Again { path, form_key: FormKey::generate(&mut rng::secure()).as_str().to_owned() };
-            let warning = Warning { heading: "This token was already created", text, again: Some(again) };
+            let again = Some(Again::of(&member, &uuid));
+            let warning = Warning { heading: "This token was already created", text, again };
             conflict(&app, &member, warning).await
         }
         Err(CreateError::NameTaken) => {

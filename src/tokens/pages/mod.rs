@@ -2,7 +2,9 @@
 
 pub mod create;
 pub mod delete;
+pub mod first_call;
 pub mod rename;
+pub mod retire;
 pub mod rotate;
 pub mod row;
 
@@ -12,11 +14,12 @@ use askama::Template;
 
 use super::extract::Holder;
 use super::value::TokenValue;
-use super::{LIMIT, REMEMBERED, Token, store};
+use super::{FormKey, LIMIT, REMEMBERED, Token, store};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::id::Id;
+use crate::kernel::rng;
 use crate::kernel::web::page;
 use crate::workspaces::extract::Member;
 use crate::workspaces::shell::{Section, Shell};
@@ -39,7 +42,7 @@ impl Reveal {
             heading,
             value: value.reveal().to_owned().into(),
             api_url: app.site.public_url.join("/api/v2/workspace.json"),
-            use_path: format!("{}/{token}/use.json", Section::Tokens.path(&member.workspace.slug)),
+            use_path: format!("{}/use.json", path_of(member, token)),
             old: None,
         }
     }
@@ -56,7 +59,18 @@ struct Warning {
 /// A button that gives a token a new value without grace.
 struct Again {
     path: String,
-    form_key: String,
+    form_key: FormKey,
+}
+
+impl Again {
+    fn of(member: &Member, token: &Id) -> Self {
+        Self { path: path_of(member, token), form_key: FormKey::generate(&mut rng::secure()) }
+    }
+}
+
+/// The path below which a token's pages are.
+fn path_of(member: &Member, token: &Id) -> String {
+    format!("{}/{token}", Section::Tokens.path(&member.workspace.slug))
 }
 
 #[derive(Template)]

@@ -1,11 +1,10 @@
-//! Renaming a token, and whether its value has been used yet.
+//! Renaming a token.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{TokenPath, find, token_id};
+use super::{TokenPath, find, path_of};
 use crate::accounts::session::BrowserSession;
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
@@ -14,7 +13,8 @@ use crate::kernel::web::form::{Field, Form};
 use crate::kernel::web::page;
 use crate::tokens::extract::Holder;
 use crate::tokens::life::{ChangeError, rename};
-use crate::tokens::{Owner, TokenName};
+use crate::tokens::{Owner, Token, TokenName};
+use crate::workspaces::extract::Member;
 use crate::workspaces::shell::{Section, Shell};
 
 #[derive(Template)]
@@ -27,17 +27,22 @@ struct RenamePage {
     name: Field,
 }
 
+impl RenamePage {
+    fn of(member: &Member, token: &Token, name: Field) -> Self {
+        Self {
+            shell: Shell::around(member, Section::Tokens),
+            tokens_path: Section::Tokens.path(&member.workspace.slug),
+            path: path_of(member, &token.uuid),
+            present: token.name.as_str().to_owned(),
+            name,
+        }
+    }
+}
+
 /// `GET /w/{slug}/settings/tokens/{uuid}`
 pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    Ok(page::ok(&RenamePage {
-        shell: Shell::around(&member, Section::Tokens),
-        path: format!("{tokens_path}/{}", token.uuid),
-        tokens_path,
-        present: token.name.as_str().to_owned(),
-        name: Field::of(token.name.as_str()),
-    }))
+    Ok(page::ok(&RenamePage::of(&member, &token, Field::of(token.name.as_str()))))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}`
@@ -51,24 +56,15 @@ pub async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
-    let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    let refuse = |name: Field| {
-        let refused = RenamePage {
-            shell: Shell::around(&member, Section::Tokens),
-            path: format!("{tokens_path}/{}", token.uuid),
-            tokens_path: tokens_path.clone(),
-            present: token.name.as_str().to_owned(),
-            name,
-        };
-        Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused))
-    };
+    let refuse =
+        |name: Field| Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
     let Some(name) = name else { return refuse(field) };
 
-    let (owner, uuid, now, new_name) = (Owner::from(&member), token_id(&path)?, app.clock.now(), name.clone());
+    let (owner, uuid, now, new_name) = (Owner::from(&member), token.uuid, app.clock.now(), name.clone());
     match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, Some(&client), now)).await {
         Ok(()) => {
             session.flash(&format!("Token {} is called {} now.", token.name.as_str(), name.as_str()))?;
-            Ok(page::see_other(&tokens_path))
+            Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
         }
         Err(ChangeError::NameTaken) => {
             refuse(field.refused("You have another token with this name. Choose a different one."))
@@ -78,24 +74,4 @@ pub async fn submit(
         }
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
-}
-
-/// Has the current value of a token been used yet?
-#[derive(serde::Serialize)]
-struct FirstCall {
-    used: bool,
-    at: Option<String>,
-    ip: Option<String>,
-}
-
-/// `GET /w/{slug}/settings/tokens/{uuid}/use.json`: for the page that waits for the first call.
-pub async fn first_call(
-    app: web::Data<App>,
-    Holder(member): Holder,
-    path: TokenPath,
-) -> Result<HttpResponse, PageError> {
-    let last = find(&app, &member, &path).await?.current.last_use;
-    let at = last.as_ref().map(|last| last.at.to_string());
-    let body = FirstCall { used: last.is_some(), at, ip: last.and_then(|last| last.ip) };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }

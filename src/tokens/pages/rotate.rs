@@ -1,13 +1,12 @@
-//! Giving a token a new value, and stopping the old one.
+//! Giving a token a new value.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::create::ExpiryField;
-use super::row::{Band, Moment, Row};
-use super::{Again, Reveal, TokenPath, Warning, conflict, find, reveal, token_id};
-use crate::accounts::session::BrowserSession;
+use super::row::{Moment, Row};
+use super::{Again, Reveal, TokenPath, Warning, conflict, find, reveal};
 use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::rng;
@@ -16,7 +15,7 @@ use crate::kernel::web::form::Form;
 use crate::kernel::web::page;
 use crate::tokens::expiry::{Expiry, Grace};
 use crate::tokens::extract::Holder;
-use crate::tokens::life::{Cause, ChangeError, NewExpiry, Retired, Rotation, retire, rotate};
+use crate::tokens::life::{Cause, ChangeError, NewExpiry, Rotation, rotate};
 use crate::tokens::value::TokenValue;
 use crate::tokens::{FormKey, Owner, Token};
 use crate::workspaces::extract::Member;
@@ -116,57 +115,11 @@ pub async fn submit(
                 "This form was sent before. It made a new value of “{}”, which was shown once and is stored nowhere.",
                 name.as_str()
             );
-            let path = format!("{}/{}", Section::Tokens.path(&member.workspace.slug), token.uuid);
-            let again = Again { path, form_key: FormKey::generate(&mut rng::secure()).as_str().to_owned() };
-            let warning = Warning { heading: "This token was already rotated", text, again: Some(again) };
+            let again = Some(Again::of(&member, &token.uuid));
+            let warning = Warning { heading: "This token was already rotated", text, again };
             conflict(&app, &member, warning).await
         }
         Err(ChangeError::Missing | ChangeError::NameTaken) => Err(PageError::NotFound),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
-}
-
-#[derive(Template)]
-#[template(path = "tokens/retire.html")]
-struct RetirePage {
-    shell: Shell,
-    tokens_path: String,
-    row: Row,
-    band: Band,
-}
-
-/// `GET /w/{slug}/settings/tokens/{uuid}/retire`: asks before the old value is stopped.
-pub async fn show_retire(
-    app: web::Data<App>,
-    Holder(member): Holder,
-    path: TokenPath,
-) -> Result<HttpResponse, PageError> {
-    let token = find(&app, &member, &path).await?;
-    let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    let mut row = Row::of(&token, &tokens_path, app.clock.now());
-    Ok(match row.band.take() {
-        Some(band) => page::ok(&RetirePage { shell: Shell::around(&member, Section::Tokens), tokens_path, row, band }),
-        // It has stopped meanwhile.
-        None => page::see_other(&tokens_path),
-    })
-}
-
-/// `POST /w/{slug}/settings/tokens/{uuid}/retire`
-pub async fn submit_retire(
-    app: web::Data<App>,
-    Holder(member): Holder,
-    path: TokenPath,
-    session: BrowserSession,
-    client: Client,
-    _: Form,
-) -> Result<HttpResponse, PageError> {
-    let (owner, uuid, now) = (Owner::from(&member), token_id(&path)?, app.clock.now());
-    let said = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
-        Ok(Retired::Now(name)) => format!("The old value of token {} has stopped.", name.as_str()),
-        Ok(Retired::Before(name)) => format!("The old value of token {} had stopped before.", name.as_str()),
-        Err(ChangeError::Db(error)) => return Err(error.into()),
-        Err(_) => return Err(PageError::NotFound),
-    };
-    session.flash(&said)?;
-    Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
 }

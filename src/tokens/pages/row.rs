@@ -8,7 +8,7 @@ pub use crate::kernel::web::moment::Moment;
 use crate::tokens::expiry::SOON;
 use crate::tokens::{FormKey, LastUse, Token, Tombstone, Value, Via};
 
-/// From what age on a token that was never used is worth a hint.
+/// From what age on a value that was never used, nor any before it, is worth a hint.
 const STALE: Duration = Duration::from_hours(30 * 24);
 
 /// A use, or a try, as a page shows it.
@@ -119,7 +119,7 @@ pub struct Row {
     pub last_use: Option<UseLine>,
     /// Its current value was not used yet.
     pub is_waiting: bool,
-    /// It was never used and is not new any more.
+    /// It was never used, and its value is not new any more.
     pub is_stale: bool,
     /// When it stops by itself.
     pub expiry: ExpiryLine,
@@ -146,7 +146,7 @@ impl Row {
             created: Moment::day(token.created_at),
             last_use: last_use.map(UseLine::of),
             is_waiting: token.current.last_use.is_none() && token.current.lives(now),
-            is_stale: last_use.is_none() && now.since(token.created_at) >= STALE,
+            is_stale: last_use.is_none() && now.since(token.current.created_at) >= STALE,
             expiry: ExpiryLine::of(token.current.ends_at, now),
             band: token.retiring(now).map(|old| Band::of(&token.current, old)),
             tried: token.values().filter_map(|value| TriedLine::of(value, ended(value)?)).collect(),

@@ -165,6 +165,11 @@ async fn confirmed(
 
 const WRONG: &str = "That is not your password.";
 
+/// The field of a password that was right when it was checked and is not any more.
+fn wrong() -> Field {
+    Field::default().refused(WRONG)
+}
+
 /// `POST /account/email`
 pub async fn change_email(
     app: web::Data<App>,
@@ -179,10 +184,7 @@ pub async fn change_email(
     let Some(good_email) = good_email else { return Ok(refuse(&page)) };
     let hash = match confirmed(&app, &accounts, &person, form.text("password"), &client).await? {
         Ok(hash) => hash,
-        Err(refusal) => {
-            let password = Field::default().refused(refusal.sentence.clone());
-            return Ok(refusal.answer(&AccountPage { password, ..page }));
-        }
+        Err(refusal) => return Ok(refusal.answer(&AccountPage { password: refusal.field(), ..page })),
     };
     let said = format!("You sign in as {} from now on.", good_email.as_str());
     let change = Change { user: person.user, client, at: app.clock.now() };
@@ -194,7 +196,7 @@ pub async fn change_email(
         Err(ChangeError::EmailTaken) => {
             Ok(refuse(&AccountPage { email: email.refused("Somebody here has this address already."), ..page }))
         }
-        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { password: Field::default().refused(WRONG), ..page })),
+        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { password: wrong(), ..page })),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
 }
@@ -213,10 +215,7 @@ pub async fn change_password(
     let Some(chosen) = chosen else { return Ok(refuse(&page)) };
     let hash = match confirmed(&app, &accounts, &person, form.text("present_password"), &client).await? {
         Ok(hash) => hash,
-        Err(refusal) => {
-            let present_password = Field::default().refused(refusal.sentence.clone());
-            return Ok(refusal.answer(&AccountPage { present_password, ..page }));
-        }
+        Err(refusal) => return Ok(refusal.answer(&AccountPage { present_password: refusal.field(), ..page })),
     };
     let new = accounts.passwords.hash(chosen).await?;
     let this = this_one(&session)?;
@@ -227,9 +226,7 @@ pub async fn change_password(
             session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
             Ok(page::see_other(PATH))
         }
-        Err(ChangeError::Stale) => {
-            Ok(refuse(&AccountPage { present_password: Field::default().refused(WRONG), ..page }))
-        }
+        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { present_password: wrong(), ..page })),
         Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
@@ -258,12 +255,12 @@ pub async fn end_session(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let uuid: Id = uuid.parse().map_err(|_| PageError::NotFound)?;
-    let is_this = session.id() == Some(uuid);
+    let this = session.id();
     let change = Change { user, client, at: app.clock.now() };
-    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid)).await? {
+    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid, this.as_ref())).await? {
         return Err(PageError::NotFound);
     }
-    if is_this {
+    if this == Some(uuid) {
         session.sign_out();
         return Ok(page::see_other("/login"));
     }

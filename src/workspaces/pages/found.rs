@@ -9,6 +9,7 @@ use crate::kernel::app::App;
 use crate::kernel::error::PageError;
 use crate::kernel::rng;
 use crate::kernel::text::Label;
+use crate::kernel::web::client::Client;
 use crate::kernel::web::form::{Field, Form};
 use crate::kernel::web::page;
 use crate::workspaces::extract::{Founder, Person, no_founder};
@@ -47,6 +48,7 @@ pub async fn submit(
     app: web::Data<App>,
     Founder(person): Founder,
     session: BrowserSession,
+    client: Client,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (name, good_name) = Field::read::<Label>(&form, "name");
@@ -59,7 +61,7 @@ pub async fn submit(
     };
     let new = NewWorkspace::new(slug, name, kind, app.clock.now(), &mut rng::secure());
     let founder = person.user;
-    match app.db.write(move |conn| found(conn, &new, &founder)).await {
+    match app.db.write(move |conn| found(conn, &new, &founder, &client)).await {
         Ok(workspace) => {
             let name = workspace.profile.name.as_str();
             session.flash(&format!("Workspace {name} made. You are its administrator."))?;

@@ -304,7 +304,8 @@ impl Connection {
 
     /// Sends a `GET` and reads its answer, whose length must be said.
     pub fn get(&mut self, path: &str, authorization: &str) -> String {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: latchkey\r\nAuthorization: {authorization}\r\n\r\n");
+        let who = "Host: latchkey\r\nUser-Agent: kept-open/1";
+        let head = format!("GET {path} HTTP/1.1\r\n{who}\r\nAuthorization: {authorization}\r\n\r\n");
         self.0.write_all(head.as_bytes()).unwrap();
         let (mut answer, mut chunk) = (String::new(), [0; 8192]);
         loop {

@@ -1,0 +1,109 @@
+//! The set-up: the first administrator and their workspaces.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::password::NewPassword;
+use crate::accounts::session::BrowserSession;
+use crate::accounts::{Accounts, EmailAddress, NewUser};
+use crate::kernel::app::App;
+use crate::kernel::error::PageError;
+use crate::kernel::rng;
+use crate::kernel::text::Label;
+use crate::kernel::web::client::Client;
+use crate::kernel::web::form::{Field, Form};
+use crate::kernel::web::page::{self, Notice};
+use crate::workspaces::shell::Section;
+use crate::workspaces::{Kind, NewWorkspace, setup};
+
+#[derive(Template)]
+#[template(path = "workspaces/setup.html")]
+struct SetupPage {
+    code: String,
+    name: Field,
+    email: Field,
+    password: Field,
+    workspace: Field,
+    with_demo: bool,
+}
+
+/// The code of a set-up link, from a query.
+#[derive(serde::Deserialize)]
+pub struct SetupLink {
+    code: Option<String>,
+}
+
+fn no_setup(error: setup::SetupError) -> PageError {
+    match error {
+        setup::SetupError::Done => PageError::NotFound,
+        setup::SetupError::BadCode => PageError::Forbidden(
+            Notice::new(
+                "This set-up link is not valid",
+                "A set-up link works once, for 24 hours. Restart Latchkey on the server: it prints a new one.",
+            )
+            .with_way_on("/login", "Go to sign-in"),
+        ),
+        setup::SetupError::Db(error) => error.into(),
+    }
+}
+
+/// `GET /setup?code=…`
+pub async fn show(
+    app: web::Data<App>,
+    link: Result<web::Query<SetupLink>, actix_web::Error>,
+) -> Result<HttpResponse, PageError> {
+    let code = link.ok().and_then(|link| link.into_inner().code).unwrap_or_default();
+    setup::check(&app, &code).await.map_err(no_setup)?;
+    Ok(page::ok(&SetupPage {
+        code,
+        name: Field::default(),
+        email: Field::default(),
+        password: Field::default(),
+        workspace: Field::default(),
+        with_demo: true,
+    }))
+}
+
+/// `POST /setup`
+pub async fn submit(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    session: BrowserSession,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let code = form.text("code").to_owned();
+    setup::check(&app, &code).await.map_err(no_setup)?;
+    let (name, good_name) = Field::read::<Label>(&form, "name");
+    let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
+    let (workspace, good_workspace) = Field::read::<Label>(&form, "workspace");
+    let (password, chosen) = NewPassword::read(&form, "password", good_email.as_ref());
+    let with_demo = form.is_ticked("demo");
+    let (Some(good_name), Some(good_email), Some(good_workspace), Some(chosen)) =
+        (good_name, good_email, good_workspace, chosen)
+    else {
+        return Ok(page::answer(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &SetupPage { code, name, email, password, workspace, with_demo },
+        ));
+    };
+
+    let hash = accounts.passwords.hash(chosen).await?;
+    let now = app.clock.now();
+    let user = NewUser::new(good_email, good_name, hash, now, &mut rng::secure());
+    let mut workspaces =
+        vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut rng::secure())];
+    if with_demo {
+        workspaces.push(NewWorkspace::new(None, demo_name(&good_workspace), Kind::Demo, now, &mut rng::secure()));
+    }
+    let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(no_setup)?;
+    session.sign_in(&user, &client)?;
+    Ok(page::see_other(&Section::Overview.path(&slug)))
+}
+
+/// The demo workspace beside a production one: its name and "Demo", cut to fit.
+fn demo_name(production: &Label) -> Label {
+    let kept: String = production.as_str().chars().take(59).collect();
+    format!("{kept} Demo").parse().unwrap_or_else(|_| production.clone())
+}
