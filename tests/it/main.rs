@@ -45,6 +45,7 @@ mod outage;
 mod oversight;
 mod pages;
 mod proxies;
+mod proxy_logs;
 mod rate;
 mod rotate;
 mod scanners;
