@@ -15,6 +15,7 @@
 
 mod account;
 mod activity;
+mod alone;
 mod api;
 mod api_docs;
 mod api_users;
