@@ -42,6 +42,7 @@ mod log_lines;
 mod members;
 mod model;
 mod new_workspace;
+mod operations;
 mod outage;
 mod oversight;
 mod pages;
