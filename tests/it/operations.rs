@@ -66,3 +66,21 @@ fn a_command_beside_the_server_gets_its_settings_as_they_stand_in_the_file() {
         assert!(script.contains(path), "{path} is not in the script");
     }
 }
+
+#[test]
+fn the_container_is_built_from_everything_that_cargo_wants_to_see() {
+    let container = std::fs::read_to_string("deploy/Containerfile").unwrap();
+    let copied: Vec<&str> = container
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .filter(|rest| !rest.starts_with("--from"))
+        .flat_map(|rest| rest.split_whitespace().rev().skip(1))
+        .collect();
+    let manifest = std::fs::read_to_string("Cargo.toml").unwrap();
+    let named = manifest.split("path = \"").skip(1).map(|rest| rest.split(['/', '"']).next().unwrap());
+    let always = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "src", "templates", "static", "migrations"];
+    for wanted in named.chain(always) {
+        assert!(copied.contains(&wanted), "{wanted} is not copied: {copied:?}");
+        assert!(std::path::Path::new(wanted).exists(), "{wanted} is not there");
+    }
+}
