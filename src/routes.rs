@@ -3,12 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::web::ServiceConfig;
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _, Route, guard, middleware, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware, web};
 
 use crate::accounts::pages::{self as account_pages, reset};
-use crate::accounts::session_layer;
+use crate::accounts::{session_layer, store as accounts};
 use crate::api::{self, gateway, introspect, pages as api_pages, users};
 use crate::kernel::app::App;
+use crate::kernel::db::{DbError, FromDb};
 use crate::kernel::error::PageError;
 use crate::kernel::web::{assets, csrf};
 use crate::team::invitations::{accept, pages as invitation_pages};
@@ -138,14 +139,48 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         );
 }
 
-async fn ready(app: web::Data<App>) -> HttpResponse {
+async fn ready(app: web::Data<App>) -> Result<HttpResponse, NotReady> {
     if app.db.is_ready().await {
-        return plain(StatusCode::OK, "ready\n");
+        return Ok(plain(StatusCode::OK, "ready\n"));
     }
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let mut answer = plain(status, "the database does not answer, or is not migrated\n");
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
+    // A question of the program's own says why, or that what is there is not what this program needs.
+    app.db.read(accounts::has_users).await?;
+    Err(NotReady::Behind)
+}
+
+/// Why `/readyz` says no. Anybody may ask, so the details are for the log.
+#[derive(Debug, thiserror::Error)]
+enum NotReady {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("the database lacks a migration of this program: run latchkey migrate")]
+    Behind,
+}
+
+impl FromDb for NotReady {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::Behind => None,
+        }
+    }
+}
+
+impl ResponseError for NotReady {
+    fn error_response(&self) -> HttpResponse {
+        let line = match self {
+            Self::Db(DbError::Unavailable(_)) => "the database does not answer\n",
+            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => "the database refuses a query\n",
+            Self::Behind => "the database is not migrated\n",
+        };
+        let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, line);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        answer
+    }
+
+    fn status_code(&self) -> StatusCode {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 /// A line for probes: true at this moment alone.

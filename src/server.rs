@@ -194,6 +194,7 @@ impl Server {
         purger.abort();
         flusher.abort();
         uses.flush(&db).await;
+        log::info!("stopped");
         ended.map_err(StartError::Run)
     }
 }

@@ -26,7 +26,8 @@ impl BrowserSession {
     /// The uuid of who is signed in. An error if the session could not be read.
     pub fn user(&self) -> Result<Option<Id>, PageError> {
         if self.0.contains_key(UNAVAILABLE) {
-            return Err(PageError::Unavailable("the session can't be read".to_owned()));
+            let why = self.0.get::<String>(UNAVAILABLE).ok().flatten().unwrap_or_default();
+            return Err(PageError::Unavailable(format!("the session can't be read: {why}")));
         }
         Ok(self.0.get::<String>(USER).ok().flatten().and_then(|uuid| uuid.parse().ok()))
     }

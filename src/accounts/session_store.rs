@@ -78,10 +78,10 @@ impl SessionStore for Sessions {
         let (uuid, state, last_seen_at) = match found {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(None),
-            // actix-session would make a bare 500 of an error. A session that says so makes the 503 that it is.
+            // actix-session would make a bare 500 of an error. A session that says why makes the 503 that it is.
             Err(error) => {
-                log::warn!("a session can't be read: {error}");
-                return Ok(Some(State::from([(UNAVAILABLE.to_owned(), "true".to_owned())])));
+                let why = serde_json::Value::from(error.to_string()).to_string();
+                return Ok(Some(State::from([(UNAVAILABLE.to_owned(), why)])));
             }
         };
         if now.since(last_seen_at) >= SEEN {

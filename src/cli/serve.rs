@@ -16,7 +16,7 @@ pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Don
     let db = open(data)?;
     run(settings, data.data_dir.clone(), db, clock, |server| {
         if let Ok(url) = data.database() {
-            log::info!("data in {url}");
+            log::info!("version {}, data in {url}", env!("CARGO_PKG_VERSION"));
         }
         if let Some(url) = &server.setup_url {
             print(&format!(

@@ -1,7 +1,7 @@
 //! The errors of a page, and the one place that turns them into an answer. What tools are told stands in `web::api`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::ALLOW;
 use actix_web::{HttpResponse, ResponseError};
 
 use super::db::{DbError, FromDb};
@@ -94,17 +94,7 @@ impl ResponseError for PageError {
                 answer
             }
             Self::SeeOther(path) => page::see_other(path),
-            Self::Unavailable(_) => {
-                let mut answer = page::notice(
-                    status,
-                    &Notice::new(
-                        "Latchkey can’t reach its data right now",
-                        "If you just sent something, it may not have been saved: wait a moment, look, and try again. If it stays like this, tell the person who runs this server.",
-                    ),
-                );
-                answer.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));
-                answer
-            }
+            Self::Unavailable(_) => page::unavailable(None),
             // The page with the request id is made where the id is known: web::answers.
             Self::Internal(_) => HttpResponse::new(status),
         }

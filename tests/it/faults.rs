@@ -28,6 +28,7 @@ fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
     let refused = alice.post("/w/acme/settings/tokens", &fields);
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert!(refused.text().contains("reach its data right now"), "{}", refused.text());
+    assert!(refused.body.contains(refused.header("x-request-id")), "an id to quote: {}", refused.body);
     let refused = server.api("DELETE", "/api/v2/token.json").bearer(&value).send();
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert_eq!(refused.body, r#"{"detail":"Temporarily unavailable. Try again."}"#);
@@ -44,7 +45,6 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
-    assert_eq!(server.browser().get("/login").status, 200);
     server.database.shut_out(true);
     for _ in 0..3 {
         let refused = server.call(&value);
@@ -60,7 +60,9 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
     }
     let refused = alice.get("/w/acme/settings/tokens");
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
-    assert_eq!(server.api("GET", "/readyz").send().status, 503);
+    let ready = server.api("GET", "/readyz").send();
+    assert_eq!((ready.status, ready.body.as_str()), (503, "the database does not answer\n"));
+    assert_eq!(ready.header("retry-after"), "1");
     // What needs no database is there, also for somebody with a session.
     assert_eq!(server.api("GET", "/healthz").send().status, 200);
     assert_eq!([server.browser().get("/login").status, alice.get("/login").status], [200, 200]);
@@ -69,6 +71,23 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
     server.database.shut_out(false);
     server.wait_until(|server| server.call(&value).status == 200);
     assert_eq!(alice.get("/w/acme/settings/tokens").status, 200, "still signed in");
+}
+
+#[test]
+fn db_a_database_that_lacks_a_migration_is_not_ready_and_says_so() {
+    let server = TestServer::start();
+    let newest = "(SELECT max(version) FROM __diesel_schema_migrations)";
+    let versions = server.rows("SELECT version AS text FROM __diesel_schema_migrations ORDER BY version");
+    server.db_alter(&format!("DELETE FROM __diesel_schema_migrations WHERE version = {newest}"));
+    let ready = server.api("GET", "/readyz").send();
+    assert_eq!((ready.status, ready.body.as_str()), (503, "the database is not migrated\n"));
+    assert_eq!(server.api("GET", "/healthz").send().status, 200, "the process itself is well");
+    server
+        .db_alter(&format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{}')", versions.last().unwrap()));
+    assert_eq!(server.api("GET", "/readyz").send().body, "ready\n");
+    // A newer program has migrated it already, and restarts its instances one after the other.
+    server.db_alter("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
+    assert_eq!(server.api("GET", "/readyz").send().body, "ready\n");
 }
 
 #[test]

@@ -24,6 +24,12 @@ fn db_nobody_writes_a_line_of_their_own_into_the_log() {
     let person = [("name", "Ada"), ("email", "ada@example.org"), ("password", "seven blue kettles")];
     let answer = browser.post("/setup", &[&person[..], &[("workspace", "Tea"), ("code", code)]].concat());
     assert_eq!(answer.status, 303, "{}", answer.body);
+    // Who quotes the id that an answer carries is found by it.
+    for path in ["/login", "/no/such/page", "/api/v2/workspace.json", "/healthz"] {
+        let answer = Call::new(server.address, "GET", path).send();
+        let line = server.line(&format!("{} 127.0.0.1 GET {path} {}", answer.header("x-request-id"), answer.status));
+        assert!(line.contains("latchkey::access"), "{line}");
+    }
     let before = server.said();
     let ends =
         ["\r\n", "\n", "\r", "\u{1b}[2J\u{1b}[31m", "\u{85}", "\u{2028}", "\u{9b}31m", "\0", "\u{8}\u{8}", "\u{202e}"];

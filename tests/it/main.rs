@@ -14,6 +14,7 @@
 
 mod account;
 mod activity;
+mod alone;
 mod api;
 mod api_docs;
 mod api_users;
@@ -41,10 +42,12 @@ mod log_lines;
 mod members;
 mod model;
 mod new_workspace;
+mod operations;
 mod outage;
 mod oversight;
 mod pages;
 mod proxies;
+mod proxy_logs;
 mod rate;
 mod rotate;
 mod scanners;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use latchkey::config::ServerSettings;
 
 use crate::support::http::{Answer, Call, raw};
-use crate::support::proxy::{Proxy, caddy, free_port, nginx};
+use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
 use crate::support::{TestServer, proxy_settings};
 
 /// An API that answers with the head of the request that it got, and knows nothing of tokens.
@@ -73,16 +73,6 @@ struct Site {
     closed: u16,
 }
 
-/// The file with other addresses. Each of its own must be there.
-fn adapted(file: &str, changes: &[(&str, &str)]) -> String {
-    let mut text = std::fs::read_to_string(format!("deploy/{file}")).unwrap();
-    for (there, here) in changes {
-        assert!(text.contains(there), "{file} has no {there}");
-        text = text.replace(there, here);
-    }
-    text
-}
-
 impl Site {
     fn open(
         demand: &str,
@@ -124,6 +114,7 @@ impl Site {
                     ("127.0.0.1:8080", &latchkey.to_string()),
                     ("127.0.0.1:9000", &api.to_string()),
                     ("api.example {", &format!("http://127.0.0.1:{port} {{")),
+                    ("tokens.example {", &format!("http://127.0.0.1:{} {{", free_port())),
                     ("uri /auth/verify?\n", &format!("uri /auth/verify{demand}\n")),
                 ],
             );
@@ -230,6 +221,7 @@ fn tell(mut site: Site) {
     assert_eq!(site.api.asked(), asked);
     site.latchkey.restart();
     site.get_until(&value, 200);
+    assert!(!site.proxy.said().contains(&value), "the proxy logs no value, not even of what failed");
 }
 
 /// What the proxy demands of a token is met or 403.

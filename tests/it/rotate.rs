@@ -53,6 +53,9 @@ fn db_without_grace_every_earlier_value_stops_at_once_even_while_rotating() {
     let first = server.create_token(&alice, "acme", "Reporting");
     let second = rotate(&alice, "Reporting", &[("grace", "7d")]).value().to_owned();
 
+    let offered = alice.get(&alice.delete_path("acme", "Reporting").replace("/delete", "/rotate")).body;
+    assert_eq!(offered.matches(" disabled>").count(), 4, "only no grace can be chosen: {offered}");
+    assert!(offered.contains("value=\"none\" checked>"), "{offered}");
     let refused = rotate(&alice, "Reporting", &[("grace", "24h")]);
     assert_eq!(refused.status, 409);
     assert!(

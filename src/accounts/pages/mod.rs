@@ -11,6 +11,7 @@ use super::extract::SignedIn;
 use super::session::BrowserSession;
 use super::{Accounts, NextPath, SignInError, sign_in};
 use crate::kernel::app::App;
+use crate::kernel::db::DbError;
 use crate::kernel::db::events::{Event, EventKind};
 use crate::kernel::error::PageError;
 use crate::kernel::web::client::Client;
@@ -56,7 +57,12 @@ pub async fn show(
         Err(PageError::SeeOther(_) | PageError::Unavailable(_)) => {}
         Err(other) => return Err(other),
     }
-    let is_new = !accounts.has_people(&app.db).await?;
+    let is_new = match accounts.has_people(&app.db).await {
+        Ok(has_people) => !has_people,
+        // Nobody has asked since the start, and now the database is down.
+        Err(DbError::Unavailable(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
     Ok(page::ok(&SignInPage { email: String::new(), next, error: None, flash: session.take_flash(), is_new }))
 }

@@ -60,8 +60,8 @@ pub async fn finish(
             if status.is_server_error() {
                 failed(status, &answer.response().error().map_or_else(String::new, ToString::to_string));
             }
-            if status == StatusCode::INTERNAL_SERVER_ERROR {
-                answer = answer.into_response(our_mistake(uri.path(), id)).map_into_right_body();
+            if let Some(named) = named(answer.response(), uri.path(), id) {
+                answer = answer.into_response(named).map_into_right_body();
             }
             complete(answer.headers_mut());
             Ok(answer)
@@ -71,12 +71,21 @@ pub async fn finish(
             if answer.status().is_server_error() {
                 failed(answer.status(), &error);
             }
-            if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
-                answer = our_mistake(uri.path(), id);
-            }
+            answer = named(&answer, uri.path(), id).unwrap_or(answer);
             complete(answer.headers_mut());
             Err(InternalError::from_response(error, answer).into())
         }
+    }
+}
+
+/// The answer that says which request it is about, in place of one that could not: somebody will ask for it.
+fn named<B>(answer: &HttpResponse<B>, path: &str, id: &str) -> Option<HttpResponse> {
+    if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        Some(our_mistake(path, id))
+    } else if answer.extensions().contains::<page::Nameless>() {
+        Some(page::unavailable(Some(id)))
+    } else {
+        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, LOCATION, RETRY_AFTER};
 use askama::Template;
 
 use crate::kernel::error::PageError;
@@ -65,6 +65,25 @@ struct NoticePage<'a> {
 #[must_use]
 pub fn notice(status: StatusCode, notice: &Notice) -> HttpResponse {
     answer(status, &NoticePage { notice, request_id: None })
+}
+
+/// Stands on an answer that should name its request and can't yet: [`super::answers`] knows the id.
+pub struct Nameless;
+
+/// 503: the database does not answer. With the request's id once that is known.
+#[must_use]
+pub fn unavailable(request_id: Option<&str>) -> HttpResponse {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let notice = Notice::new(
+        "Latchkey can’t reach its data right now",
+        "If you just sent something, it may not have been saved: wait a moment, look, and try again. If it stays like this, tell the person who runs this server; the log has the reason under the request’s id.",
+    );
+    let mut answer = self::answer(status, &NoticePage { notice: &notice, request_id });
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    if request_id.is_none() {
+        answer.extensions_mut().insert(Nameless);
+    }
+    answer
 }
 
 /// The page of a mistake of ours: an id to quote, and nothing else.

@@ -36,6 +36,16 @@ fn program(name: &str) -> Option<String> {
     found
 }
 
+/// A file of `deploy/` with other addresses. Each of its own must be there.
+pub fn adapted(file: &str, changes: &[(&str, &str)]) -> String {
+    let mut text = std::fs::read_to_string(format!("deploy/{file}")).unwrap();
+    for (there, here) in changes {
+        assert!(text.contains(there), "{file} has no {there}");
+        text = text.replace(there, here);
+    }
+    text
+}
+
 /// nginx with `http` in its http block, listening on `port`.
 pub fn nginx(port: u16, http: &str) -> Option<Proxy> {
     let program = program("nginx")?;
@@ -62,7 +72,13 @@ pub fn caddy(port: u16, sites: &str) -> Option<Proxy> {
     let program = program("caddy")?;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("Caddyfile");
-    std::fs::write(&file, format!("{{\n\tadmin off\n}}\n{sites}")).unwrap();
+    // The first block without a name is for the whole of Caddy.
+    let text = if sites.contains("\n{\n") {
+        sites.replacen("\n{\n", "\n{\n\tadmin off\n", 1)
+    } else {
+        format!("{{\n\tadmin off\n}}\n{sites}")
+    };
+    std::fs::write(&file, text).unwrap();
     let mut command = Command::new(program);
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
     command.env_clear().env("HOME", folder.path());
