@@ -8,7 +8,7 @@ use crate::support::process::Home;
 #[test]
 fn every_setting_stands_in_the_readme_and_in_the_document_for_operators() {
     let help = Home::new().done(&["--help"]);
-    let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2).map(|word| word.trim());
+    let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2).map(str::trim);
     let flags: Vec<&str> =
         flags.filter(|flag| !matches!(*flag, "--help" | "--version" | "--email" | "--from" | "--to")).collect();
     assert!(flags.len() >= 14, "{flags:?}");
