@@ -27,8 +27,8 @@ pub fn is_for_tools(path: &str) -> bool {
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Middleware around everything, one for all that it does: each costs every request an allocation or two. An error that comes out of a middleware instead of a handler never meets another
-/// one, so it gets its headers here too.
+/// Middleware around everything, one for all that it does: each costs every request an allocation or two. An error that
+/// comes out of a middleware instead of a handler never meets another one, so it gets its headers here too.
 pub async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
