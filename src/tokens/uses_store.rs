@@ -45,8 +45,9 @@ pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(),
 }
 
 /// How many values are marked in one go on `SQLite`, and how long a breath is drawn then. Where all cores are busy, requests
-/// would wait for a thread that goes on for a hundred milliseconds; they pass one that rests now and then.
-const IN_ONE_GO: usize = 250;
+/// would wait for a thread that goes on for a hundred milliseconds; they pass one that rests now and then. Not so often
+/// that more values come meanwhile than one table of [`super::uses`] holds.
+const IN_ONE_GO: usize = 1000;
 const BREATH: Duration = Duration::from_micros(500);
 
 /// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
