@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware, web};
 
 use crate::accounts::pages::{self as account_pages, reset};
-use crate::accounts::{session_layer, store as accounts};
+use crate::accounts::{session_layer, store as accounts, tell_of_loss};
 use crate::api::{self, gateway, introspect, pages as api_pages, users};
 use crate::kernel::app::App;
 use crate::kernel::db::{DbError, FromDb};
@@ -133,6 +133,7 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .service(
             web::scope("")
                 .wrap(session_layer(app, site_key))
+                .wrap(middleware::from_fn(tell_of_loss))
                 .wrap(middleware::from_fn(csrf::same_origin))
                 .configure(serve_pages)
                 .default_service(web::to(async || PageError::NotFound.error_response())),

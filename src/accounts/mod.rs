@@ -26,7 +26,7 @@ use crate::kernel::rng::CryptoRng;
 use crate::kernel::text::{Label, Refused, fold};
 use crate::kernel::web::client::Client;
 use password::{PasswordHash, Passwords};
-pub use session_store::{Sessions, session_layer};
+pub use session_store::{Sessions, session_layer, tell_of_loss};
 pub use sign_in::{SignInError, sign_in};
 use store::UserKey;
 

@@ -6,7 +6,12 @@ use std::time::Duration;
 use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession};
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError, generate_session_key};
+use actix_web::Error;
+use actix_web::body::MessageBody;
 use actix_web::cookie::{Key, SameSite, time::Duration as CookieDuration};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::middleware::Next;
 use diesel::prelude::*;
 use sha2::{Digest as _, Sha256};
 
@@ -16,6 +21,7 @@ use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::db::schema::{sessions, users};
 use crate::kernel::db::{Conn, DbError};
+use crate::kernel::error::PageError;
 use crate::kernel::id::Id;
 use crate::kernel::rng;
 
@@ -46,6 +52,18 @@ pub fn session_layer(app: &App, site_key: &[u8]) -> SessionMiddleware<Sessions> 
         .cookie_content_security(CookieContentSecurity::Signed)
         .session_lifecycle(PersistentSession::default().session_ttl(lifetime))
         .build()
+}
+
+/// Middleware around [`session_layer`], which makes a bare 500 of a session that can't be written: 503 is what it is.
+pub async fn tell_of_loss(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next.call(request).await.map_err(|error| {
+        let is_loss = error.as_error::<InternalError<SaveError>>().is_some()
+            || error.as_error::<InternalError<anyhow::Error>>().is_some();
+        if is_loss { PageError::Unavailable("the session can't be written".to_owned()).into() } else { error }
+    })
 }
 
 fn digest(key: &SessionKey) -> Vec<u8> {
@@ -136,7 +154,10 @@ impl SessionStore for Sessions {
                 Ok::<_, DbError>(())
             })
             .await
-            .map_err(|error| SaveError::Other(error.into()))?;
+            .map_err(|error| {
+                log::warn!("a session can't be written: {error}");
+                SaveError::Other(error.into())
+            })?;
         Ok(key)
     }
 
@@ -144,7 +165,8 @@ impl SessionStore for Sessions {
         let digest = digest(&key);
         let json = serde_json::to_string(&state).map_err(|error| UpdateError::Serialization(error.into()))?;
         // An update, never an insert: a session that was ended meanwhile stays ended.
-        self.0
+        let written = self
+            .0
             .db
             .write(move |conn| {
                 diesel::update(sessions::table.filter(sessions::digest.eq(&digest)))
@@ -152,8 +174,11 @@ impl SessionStore for Sessions {
                     .execute(conn)?;
                 Ok::<_, DbError>(())
             })
-            .await
-            .map_err(|error| UpdateError::Other(error.into()))?;
+            .await;
+        // What was done is done; only the sentence about it is lost. Who signs in gets another session instead.
+        if let Err(error) = written {
+            log::warn!("what the next page was to say can't be written: {error}");
+        }
         Ok(key)
     }
 
@@ -170,7 +195,8 @@ impl SessionStore for Sessions {
                 diesel::delete(sessions::table.filter(sessions::digest.eq(&digest))).execute(conn)?;
                 Ok::<_, DbError>(())
             })
-            .await?;
+            .await
+            .inspect_err(|error| log::warn!("a session can't be ended: {error}"))?;
         Ok(())
     }
 }

@@ -4,9 +4,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
-use crate::support::TestServer;
 use crate::support::database::IS_POSTGRES;
 use crate::support::process::Home;
+use crate::support::{PASSWORD, TestServer};
 
 #[test]
 fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
@@ -35,6 +35,35 @@ fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
 
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(alice.post("/w/acme/settings/tokens", &fields).status, 201, "the same form, sent again");
+}
+
+#[test]
+fn db_a_session_that_cannot_be_written_is_503_and_undoes_nothing() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    for what in ["INSERT", "UPDATE", "DELETE"] {
+        let trigger = format!("CREATE TRIGGER stop_{what} BEFORE {what} ON sessions");
+        if IS_POSTGRES {
+            server.db_alter(
+                "CREATE OR REPLACE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql \
+                 AS 'BEGIN RAISE EXCEPTION ''canceling statement due to a story''; END'",
+            );
+            server.db_alter(&format!("{trigger} FOR EACH ROW EXECUTE FUNCTION stop()"));
+        } else {
+            server.db_alter(&format!("{trigger} BEGIN SELECT RAISE(ABORT, 'database is locked'); END"));
+        }
+    }
+    // The token is deleted; only the sentence that says so is lost.
+    assert_eq!(alice.post(&alice.delete_path("acme", "Reporting"), &[]).status, 303);
+    assert_eq!(server.call(&value).status, 401);
+    assert!(alice.get("/w/acme/settings/tokens").text().contains("Recently deleted Reporting"));
+    // Nobody is told that they are signed in, or out, who are not.
+    let refused = alice.post("/logout", &[]);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert!(refused.body.contains(refused.header("x-request-id")), "an id to quote: {}", refused.body);
+    assert_eq!(alice.get("/w/acme").status, 200);
+    assert_eq!(server.browser().sign_in("bob@example.org", PASSWORD).status, 503);
 }
 
 #[test]
