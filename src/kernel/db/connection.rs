@@ -67,16 +67,25 @@ fn is_well_formed(rest: &str) -> bool {
     let (hosts, name) = place.split_once('/').unwrap_or((place, ""));
     let is_host = |host: &str| {
         let (name, port) = match host.strip_prefix('[') {
-            Some(v6) => v6.split_once(']').unwrap_or(("[", "")),
+            Some(v6) => v6.split_once(']').filter(|(v6, _)| is_v6(v6)).unwrap_or(("[", "")),
             None => host.split_at(host.find(':').unwrap_or(host.len())),
         };
         let port_is_number = port.is_empty()
             || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         !name.contains(['[', ']']) && port_is_number
     };
+    // A colon in a database's name is more likely that of a password further back than it looks.
+    let is_name = !name.contains(['/', ':']);
     let no_second = !who.contains('/') && !place.contains('@') && (address.contains('@') || !options.contains('@'));
     let options_are_pairs = options.is_empty() || options.split('&').all(|pair| pair.matches('=').count() == 1);
-    plain && encoded && no_second && !name.contains('/') && hosts.split(',').all(is_host) && options_are_pairs
+    plain && encoded && no_second && is_name && hosts.split(',').all(is_host) && options_are_pairs
+}
+
+/// May this stand in brackets: an address and, behind a percent sign, its zone?
+fn is_v6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, ""));
+    address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        && zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.%".contains(&byte))
 }
 
 /// Never shows a password: a `PostgreSQL` URL is shown without its user, password and parameters.
@@ -357,6 +366,8 @@ mod tests {
             "u:secret@h/x?password=a=b",
             "u:secret@h/x?password",
             "u:secret@h/x#y",
+            "@/:secret?@=",
+            "@[:secret]?@=",
         ] {
             let refused = format!("postgres://{bad}").parse::<DatabaseUrl>();
             let said = refused.map_or_else(|error| error.to_string(), |url| panic!("{bad} is taken as {url}"));
@@ -370,6 +381,7 @@ mod tests {
             "u:p%40ss%2F!$'()*@db.example:5432/x?sslmode=disable&application_name=a@b",
             "u:p:q@h1:1,h2:2/x",
             "u@[::1]:5432/x",
+            "u@[fe80::1%25eth0]:5432/x",
             "%2Frun%2Fpostgresql/x",
         ] {
             assert!(format!("postgres://{good}").parse::<DatabaseUrl>().is_ok(), "{good}");
