@@ -37,6 +37,10 @@ fn every_state_of_a_token_says_what_it_is_in_light_in_dark_and_on_a_phone() {
     window.click_labelled("Rotate token Partner system");
     window.reads("A rotation is under way.");
     gallery.look_at(&window, "rotate-under-way");
+    assert!(window.has("//input[@id='grace-none'][@checked]"), "the one choice there is");
+    assert!(!window.has("//input[@name='grace'][not(@disabled)][@value!='none']"));
+    // As on a form that was opened before the other rotation.
+    window.run("document.querySelectorAll('[name=grace]').forEach((it) => { it.disabled = false })");
     window.click("//label[contains(., '24 more hours')]");
     window.click_button("Rotate token");
     window.reads("Not rotated");
