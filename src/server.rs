@@ -187,6 +187,9 @@ impl Server {
                 if let Err(error) = tombs.write(move |conn| events::purge(conn, now - events_kept)).await {
                     log::warn!("old events are not purged yet: {error}");
                 }
+                if let Err(error) = tombs.take_stock().await {
+                    log::warn!("the database has not looked at its rows yet: {error}");
+                }
                 rt::time::sleep(PURGE_EVERY).await;
             }
         });

@@ -181,7 +181,7 @@ pub(super) fn begin_attempt(
 fn is_familiar(conn: &mut Conn, user: Option<&str>, address: &str, now: Timestamp) -> Result<bool, DbError> {
     let Some(user) = user else { return Ok(false) };
     let signed_in = events::table
-        .filter(events::actor.eq(user))
+        .filter(events::actor.eq(user).and(events::workspace.is_null()))
         .filter(events::kind.eq(EventKind::SignInSucceeded.as_str()))
         .filter(events::at.gt((now - FAMILIAR).micros()))
         .filter(events::detail.eq(address));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable};
 
 use super::TeamMember;
 use super::activity::{Period, What};
@@ -105,32 +106,55 @@ impl From<EventRow> for Happening {
     }
 }
 
+/// Which events stand in one index, in the order of their time.
+type These<'a> =
+    Box<dyn BoxableExpression<events::table, <Conn as Connection>::Backend, SqlType = Nullable<Bool>> + 'a>;
+
 /// At most `limit` of the events that somebody sees, the latest of a period first. Of the workspace's and of the
-/// person's own account: two queries, since each has an index of its own to follow.
+/// person's own account, which belongs to none, of what they did and of what happened to them: a query each, since each
+/// has an index to follow, and reads no more of a long history than the page shows.
 pub(super) fn happenings(
     conn: &mut Conn,
     what: &What,
     period: Period,
     limit: usize,
 ) -> Result<Vec<Happening>, DbError> {
-    let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let (workspace, person) = (what.workspace.as_str(), what.person.as_str());
-    let within = events::at.ge(period.from.micros()).and(events::at.lt(period.before.micros()));
-    let own = events::actor.eq(person).or(events::subject.eq(person));
-    let latest = (events::at.desc(), events::id.desc());
-    let in_workspace =
-        events::table.filter(events::workspace.eq(workspace)).filter(events::action.eq_any(what.of_workspace()));
+    let here = || events::workspace.eq(what.workspace.as_str());
+    let nowhere = || events::workspace.is_null();
+    let (did, met) = (|| events::actor.eq(what.person.as_str()), || events::subject.eq(what.person.as_str()));
+    let mut latest = |these: These, words: Vec<&str>| latest(conn, these, words, period, limit);
     let mut rows = if what.sees_all {
-        in_workspace.filter(within).order(latest).limit(most).select(EVENT).load::<EventRow>(conn)?
+        latest(Box::new(here()), what.of_workspace())?
     } else {
-        in_workspace.filter(own).filter(within).order(latest).limit(most).select(EVENT).load::<EventRow>(conn)?
+        let mut rows = latest(Box::new(did().and(here())), what.of_workspace())?;
+        rows.extend(latest(Box::new(met().and(here())), what.of_workspace())?);
+        rows
     };
-    let of_account = what.of_account();
-    if !of_account.is_empty() {
-        let of_account = events::table.filter(events::action.eq_any(of_account)).filter(own).filter(within);
-        rows.extend(of_account.order(latest).limit(most).select(EVENT).load::<EventRow>(conn)?);
-        rows.sort_by_key(|((id, at, ..), ..)| std::cmp::Reverse((*at, *id)));
-        rows.truncate(limit);
-    }
+    rows.extend(latest(Box::new(did().and(nowhere())), what.of_account())?);
+    rows.extend(latest(Box::new(met().and(nowhere())), what.of_account())?);
+    rows.sort_by_key(|((id, at, ..), ..)| std::cmp::Reverse((*at, *id)));
+    // What somebody did to themselves was found twice.
+    rows.dedup_by_key(|((id, ..), ..)| *id);
+    rows.truncate(limit);
     Ok(rows.into_iter().map(Happening::from).collect())
+}
+
+fn latest(
+    conn: &mut Conn,
+    these: These,
+    words: Vec<&str>,
+    period: Period,
+    limit: usize,
+) -> Result<Vec<EventRow>, DbError> {
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(events::table
+        .filter(these)
+        .filter(events::action.eq_any(words))
+        .filter(events::at.ge(period.from.micros()).and(events::at.lt(period.before.micros())))
+        .order((events::at.desc(), events::id.desc()))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select(EVENT)
+        .load(conn)?)
 }

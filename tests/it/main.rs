@@ -34,6 +34,7 @@ mod expiry;
 mod faults;
 mod gateway;
 mod general;
+mod histories;
 mod instances;
 mod introspect;
 mod invitations;

@@ -16,7 +16,7 @@ pub mod types;
 
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use connection::Manager;
@@ -206,12 +206,32 @@ impl Db {
         transaction(&mut *self.writes.take_blocking()?, &work)
     }
 
+    /// Lets the database look how its rows are spread, by which it chooses among its indexes. `PostgreSQL` does so by
+    /// itself; `SQLite` is to be asked now and then (its documentation of `PRAGMA optimize`), and looks only at what has
+    /// changed much since.
+    pub async fn take_stock(&self) -> Result<(), DbError> {
+        self.writes.run(take_stock).await
+    }
+
+    /// [`Db::take_stock`] for callers that may block.
+    pub fn take_stock_blocking(&self) -> Result<(), DbError> {
+        take_stock(&mut *self.writes.take_blocking()?)
+    }
+
     /// Does the database answer, and has it every table that this program needs?
     pub async fn is_ready(&self) -> bool {
         self.reads
             .run(|conn| migrate::is_behind(conn).map_err(|error| DbError::Failed(error.to_string())))
             .await
             .is_ok_and(|behind| !behind)
+    }
+}
+
+fn take_stock(conn: &mut Conn) -> Result<(), DbError> {
+    match conn {
+        // 2: look at what needs it. 0x10000: whether or not this connection has used it.
+        Conn::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA optimize = 0x10002")?),
+        Conn::Postgres(_) => Ok(()),
     }
 }
 
