@@ -371,11 +371,17 @@ fn behind_values() -> _ {
         .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
 }
 
-/// Whoever holds the value with this digest: one query, whatever it finds. `.get_result()` on the unique column, not
-/// `.first()`, whose LIMIT would make `SQLite` prepare the statement anew each time.
+/// Whoever holds the value with this digest. Two queries: an unknown value, which is all that an attacker sends, is told
+/// by one index, without a look at the five tables behind it. `.get_result()` on the unique column, not `.first()`, whose
+/// LIMIT would make `SQLite` prepare the statement anew each time.
 pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Option<Found>, DbError> {
-    let query = behind_values().filter(token_values::digest.eq(digest.as_bytes().as_slice())).select(CALLER);
-    let row = crate::on_its_own!(conn, conn => query.get_result::<CallerRow>(conn)).optional()?;
+    let known = token_values::table.filter(token_values::digest.eq(digest.as_bytes().as_slice()));
+    let known = known.select(token_values::id);
+    let Some(value) = crate::on_its_own!(conn, conn => known.get_result::<i64>(conn)).optional()? else {
+        return Ok(None);
+    };
+    let behind = behind_values().filter(token_values::id.eq(value)).select(CALLER);
+    let row = crate::on_its_own!(conn, conn => behind.get_result::<CallerRow>(conn)).optional()?;
     Ok(row.map(Found::from))
 }
 
