@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 
-use super::connection::{self, DatabaseUrl};
-use super::{DbError, OpenError};
+use super::{DatabaseUrl, DbError, OpenError, connection};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]

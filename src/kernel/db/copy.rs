@@ -5,9 +5,9 @@
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 
-use super::connection::{self, Conn, DatabaseUrl};
+use super::connection::{self, Conn};
 use super::migrate::{Standing, standing};
-use super::{ConnTransactions, Db, DbError, FromDb, OpenError, schema, transaction_once};
+use super::{ConnTransactions, DatabaseUrl, Db, DbError, FromDb, OpenError, schema, transaction_once};
 
 /// Rows that are read and written at once. Times the columns of the widest table (16) it must stay below what a
 /// statement may have of parameters: 32,766 on `SQLite`, 65,535 on `PostgreSQL`.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use diesel::r2d2::{HandleError, Pool, PooledConnection};
 use tokio::sync::Semaphore;
 
-use super::connection::{Conn, DatabaseUrl, Manager, first_line};
-use super::{DbError, FromDb, OpenError};
+use super::connection::{Conn, Manager, first_line};
+use super::{DatabaseUrl, DbError, FromDb, OpenError};
 
 /// How long a request queues for a connection before it is told that the database is unavailable.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(3);

@@ -13,6 +13,7 @@ mod migrate;
 mod near;
 pub mod schema;
 pub mod types;
+mod url;
 
 use std::time::Duration;
 
@@ -20,9 +21,10 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, Transact
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use connection::Manager;
-pub use connection::{BadUrl, Conn, DatabaseUrl, Limits};
+pub use connection::{Conn, Limits};
 use lane::Lane;
 pub use near::{Epoch, Near};
+pub use url::{BadUrl, DatabaseUrl};
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);
 const READERS: u32 = 4;
