@@ -176,7 +176,7 @@ impl FromStr for Country {
         if code.is_empty() || rust_iso3166::from_alpha2(&code).is_some() {
             Ok(Self(code))
         } else {
-            Err(Refused::because("Enter a country's two letters, like RW or DE, or leave it empty."))
+            Err(Refused::because("Enter a country’s two letters, like RW or DE, or leave it empty."))
         }
     }
 }

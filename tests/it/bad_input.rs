@@ -193,7 +193,7 @@ fn db_a_body_that_is_no_form_is_refused_before_it_is_understood() {
             let kind = kind.map(|kind| ("Content-Type", kind));
             let answer = browser.send("POST", path, OURS, kind.as_slice(), body);
             assert_eq!(answer.status, status, "{path} {kind:?}: {}", answer.body);
-            assert_eq!(answer.title(), "This form can&#39;t be read · Latchkey");
+            assert_eq!(answer.title(), "This form can’t be read · Latchkey");
             assert!(answer.text().contains("Nothing was changed. Go back, reload the page"), "{}", answer.text());
         }
         assert_eq!(server.db_rows(&TABLES), before, "{path}");

@@ -97,8 +97,8 @@ fn db_refused_settings_keep_what_was_typed_and_change_nothing() {
     for (field, text, message) in [
         ("name", "", "Enter a name."),
         ("name", &"x".repeat(65), "Use at most 64 characters."),
-        ("country", "XX", "Enter a country's two letters, like RW or DE, or leave it empty."),
-        ("country", "Rwanda", "Enter a country's two letters, like RW or DE, or leave it empty."),
+        ("country", "XX", "Enter a country’s two letters, like RW or DE, or leave it empty."),
+        ("country", "Rwanda", "Enter a country’s two letters, like RW or DE, or leave it empty."),
         ("languages", "english", languages),
         ("languages", "en", languages),
         ("languages", "eng,fré", languages),

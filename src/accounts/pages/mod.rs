@@ -84,7 +84,7 @@ pub async fn submit(
             return Ok(page::see_other(next.as_ref().map_or("/", NextPath::as_str)));
         }
         Err(error) => {
-            Refusal::of(error, "That e-mail address and password don't match, or the account is not active.")?
+            Refusal::of(error, "That e-mail address and password don’t match, or the account is not active.")?
         }
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());

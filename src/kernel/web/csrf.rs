@@ -29,7 +29,7 @@ pub async fn same_origin(
     }
     let refused = PageError::Forbidden(Notice::new(
         "This form was not sent from Latchkey",
-        "Nothing was changed. To keep others from acting in your name, a form counts only when it is sent from this site's own pages. Open the page again and send it from there. If you run this server behind a proxy, check that --public-url is the address in your browser.",
+        "Nothing was changed. To keep others from acting in your name, a form counts only when it is sent from this site’s own pages. Open the page again and send it from there. If you run this server behind a proxy, check that --public-url is the address in your browser.",
     ));
     Ok(request.into_response(refused.error_response()))
 }

@@ -66,7 +66,7 @@ fn decode(part: &[u8]) -> Result<String, PageError> {
 fn refuse(status: StatusCode, why: &str) -> PageError {
     PageError::bad(
         status,
-        "This form can't be read",
+        "This form can’t be read",
         &format!("{why} Nothing was changed. Go back, reload the page and send its form again."),
     )
 }

@@ -49,7 +49,7 @@ pub fn refuse_long_head(request: &ServiceRequest) -> Option<HttpResponse> {
             status,
             &Notice::new(
                 "The request is too long",
-                "Your browser sent more than 16 KiB of headers. Delete this site's cookies and try again.",
+                "Your browser sent more than 16 KiB of headers. Delete this site’s cookies and try again.",
             ),
         )
     })
