@@ -6,6 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::kernel::web::answers::Remark;
 use crate::kernel::web::api;
 use crate::tokens::extract::{ApiError, Bearer};
 use crate::tokens::verify::{Caller, Reason, Refusal};
@@ -13,6 +14,9 @@ use crate::workspaces::{Role, Slug};
 
 /// What a header can't hold, or a reader would take for something else; what is not ASCII is encoded anyway.
 const UNSAFE_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
+
+/// Nobody gets in, and the reason is in the proxy's configuration alone.
+const UNKNOWN_DEMAND: Remark = Remark("a gateway demands something unknown of a token: see docs/gateway.md");
 
 /// What the proxy demands of the token beyond being good.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,8 +58,10 @@ pub async fn verify(request: HttpRequest, caller: Result<Bearer, ApiError>) -> R
             Some(None) => welcome(&caller),
             Some(Some(why)) => api::problem(StatusCode::FORBIDDEN, why),
             None => {
-                log::warn!("a gateway demands something unknown of a token, and is told 403: see docs/gateway.md");
-                api::problem(StatusCode::FORBIDDEN, "The gateway demands something that Latchkey does not know.")
+                let why = "The gateway demands something that Latchkey does not know.";
+                let mut answer = api::problem(StatusCode::FORBIDDEN, why);
+                answer.extensions_mut().insert(UNKNOWN_DEMAND);
+                answer
             }
         },
         Err(ApiError::Refused(refusal)) => turn_away(refusal),

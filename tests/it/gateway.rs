@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::support::http::{Answer, raw};
-use crate::support::{TestServer, proxy_settings};
+use crate::support::http::{Answer, Browser, Call, raw};
+use crate::support::process::Home;
+use crate::support::{PASSWORD, TestServer, proxy_settings};
 
 const VERIFY: &str = "/auth/verify";
 const HEADERS: [&str; 6] =
@@ -111,6 +112,27 @@ fn db_every_malformed_header_is_401_and_never_400() {
     assert_refused(&cookie, 401, "a cookie");
     server.set_active("alice", false);
     assert_refused(&verify(&server, &format!("Token {value}")), 401, "deactivated");
+}
+
+#[test]
+fn db_a_demand_that_is_not_known_is_found_in_the_log_by_the_request_s_id() {
+    let home = Home::new();
+    home.done_with(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
+    home.done(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"]);
+    home.done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"]);
+    let server = home.serve_with(&[], "warn");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let ask = |query: &str| Call::new(server.address, "GET", &format!("{VERIFY}?{query}")).bearer(&value).send();
+    assert_eq!((ask("role=administrator").status, ask("role=editor").status), (200, 403));
+    let unknown = ask("role=root&secret=x");
+    assert_eq!(unknown.status, 403);
+    let line = server.line(unknown.header("x-request-id"));
+    assert!(line.contains(" WARN ") && line.contains("GET /auth/verify: 403 a gateway demands"), "{line}");
+    let (_, said) = server.terminate();
+    assert_eq!(said.matches("demands").count(), 1, "of the others nothing is said: {said}");
+    assert!(!said.contains("secret=x") && !said.contains(&value), "{said}");
 }
 
 #[test]

@@ -19,6 +19,10 @@ use crate::kernel::rng;
 /// The header that names a request in the log.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Stands on an answer that is no failure of ours and that whoever runs the server should still know of: one sentence for
+/// the log, which only here can say which request it is about.
+pub struct Remark(pub &'static str);
+
 /// Is this a path for tools, whose errors are JSON?
 #[must_use]
 pub fn is_for_tools(path: &str) -> bool {
@@ -42,6 +46,9 @@ pub async fn finish(
     let failed = |status: StatusCode, why: &dyn Display| {
         log::error!("{id} {method} {}: {} {why}", target::without_secrets(uri.path()), status.as_u16());
     };
+    let remarked = |status: StatusCode, Remark(what): &Remark| {
+        log::warn!("{id} {method} {}: {} {what}", target::without_secrets(uri.path()), status.as_u16());
+    };
     let is_secret = uri.path_and_query().is_some_and(|it| target::has_secrets(it.as_str()));
     let complete = |headers: &mut HeaderMap| {
         headers::add_security(headers, is_https, is_secret);
@@ -59,6 +66,9 @@ pub async fn finish(
             let status = answer.status();
             if status.is_server_error() {
                 failed(status, &answer.response().error().map_or_else(String::new, ToString::to_string));
+            }
+            if let Some(remark) = answer.response().extensions().get::<Remark>() {
+                remarked(status, remark);
             }
             if let Some(named) = named(answer.response(), uri.path(), id) {
                 answer = answer.into_response(named).map_into_right_body();
