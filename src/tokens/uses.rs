@@ -20,6 +20,9 @@ const AT_ONCE: usize = 20_000;
 /// When so many values wait, they are written at once: this bounds the memory for them. As many as a hash table of 2^17
 /// places takes.
 const MOST: usize = 114_688;
+/// How many values are waited with while nothing can be written, of uses and of tries each: as many as a table twice as
+/// large takes. What comes then is not noted; a value that is known stays so.
+const MOST_KEPT: usize = 2 * MOST;
 
 /// The uses of one value since the last flush.
 #[derive(Debug, Clone)]
@@ -96,22 +99,22 @@ impl Uses {
             let written = db.write(move |conn| write(conn, &writing_uses, &writing_tries)).await;
             if let Err(error) = written {
                 log::warn!("the last use of {} tokens is not written yet: {error}", used.len() + some.0.len());
-                let mut kept = self.batch();
-                for (value, seen) in used.iter().chain(some.0.iter()) {
-                    kept.add_use(*value, seen.clone());
-                }
-                for (value, seen) in tried.iter().chain(some.1.iter()) {
-                    kept.add_tries(*value, seen.clone());
-                }
+                used.extend_from_slice(&some.0);
+                tried.extend_from_slice(&some.1);
+                self.batch().keep(used, tried);
                 return;
             }
         }
     }
 
-    /// [`Uses::flush`] for callers that may block; what can't be written is lost.
+    /// [`Uses::flush`] for callers that may block, who are told what it failed of.
     pub fn flush_blocking(&self, db: &Db) -> Result<(), DbError> {
         let (used, tried) = self.batch().take();
-        db.write_blocking(|conn| write(conn, &used, &tried))
+        let written = db.write_blocking(|conn| write(conn, &used, &tried));
+        if written.is_err() {
+            self.batch().keep(used, tried);
+        }
+        written
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
@@ -145,9 +148,21 @@ impl Batch {
         client
     }
 
+    /// Takes back what could not be written.
+    fn keep(&mut self, used: Vec<(ValueKey, Use)>, tried: Vec<(ValueKey, Tries)>) {
+        for (value, seen) in used {
+            self.add_use(value, seen);
+        }
+        for (value, seen) in tried {
+            self.add_tries(value, seen);
+        }
+    }
+
     /// Adds uses from elsewhere in time: earlier or later, whichever way two batches meet.
     fn add_use(&mut self, value: ValueKey, other: Use) {
+        let is_full = self.used.len() >= MOST_KEPT;
         match self.used.get_mut(&value) {
+            None if is_full => {}
             None => drop(self.used.insert(value, other)),
             Some(known) => {
                 let first = known.first.min(other.first);
@@ -160,7 +175,9 @@ impl Batch {
     }
 
     fn add_tries(&mut self, value: ValueKey, other: Tries) {
+        let is_full = self.tried.len() >= MOST_KEPT;
         match self.tried.get_mut(&value) {
+            None if is_full => {}
             None => drop(self.tried.insert(value, other)),
             Some(known) => {
                 let count = known.count + other.count;
@@ -179,4 +196,35 @@ fn write(conn: &mut Conn, used: &[(ValueKey, Use)], tried: &[(ValueKey, Tries)])
         store::mark_tried(conn, *value, tried)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_database_that_takes_nothing_is_bounded_and_what_is_known_stays() {
+        let evidence = Uses::default();
+        let client = |agent: &str| Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) };
+        let [noon, later] = [Timestamp::from_micros(0), Timestamp::from_micros(1)];
+        let many = i64::try_from(MOST_KEPT).unwrap() + 1;
+        for value in 0..many {
+            evidence.record(ValueKey(value), client("first"), noon);
+            evidence.record_try(ValueKey(value), client("first"), noon);
+        }
+        let (used, tried) = evidence.batch().take();
+        assert_eq!([used.len(), tried.len()], [MOST_KEPT; 2]);
+        // Meanwhile one of these values is used again, and a new one.
+        for value in [0, many] {
+            evidence.record(ValueKey(value), client("second"), later);
+            evidence.record_try(ValueKey(value), client("second"), later);
+        }
+        evidence.batch().keep(used, tried);
+        let batch = evidence.batch();
+        assert_eq!([batch.used.len(), batch.tried.len()], [MOST_KEPT; 2]);
+        let (used, tried) = (&batch.used[&ValueKey(0)], &batch.tried[&ValueKey(0)]);
+        assert_eq!((used.first, used.last, used.client.agent.as_deref()), (noon, later, Some("second")));
+        assert_eq!((tried.count, tried.last), (2, later));
+        assert!(batch.used.contains_key(&ValueKey(many)), "the latest is kept before the oldest");
+    }
 }

@@ -27,6 +27,26 @@ fn db_a_row_waits_for_the_first_call_and_then_says_when_where_and_what() {
 }
 
 #[test]
+fn db_what_could_not_be_written_is_written_the_next_time() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let gone = server.create_token(&alice, "acme", "Partner");
+    alice.post(&alice.delete_path("acme", "Partner"), &[]);
+    server.db_alter("ALTER TABLE value_uses RENAME TO value_uses_elsewhere");
+    assert_eq!((server.call(&value).status, server.call(&gone).status), (200, 401));
+    server.flush_in_vain();
+    server.clock.advance(Duration::from_mins(2));
+    server.call(&gone);
+    server.flush_in_vain();
+    server.db_alter("ALTER TABLE value_uses_elsewhere RENAME TO value_uses");
+    server.flush();
+    let list = alice.get(LIST).text();
+    assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1"), "{list}");
+    assert!(list.contains("was tried 2 times since, last 23 Nov 2026, 12:02 UTC"), "{list}");
+}
+
+#[test]
 fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
     let server = TestServer::start();
     server.create_token(&server.signed_in("alice"), "acme", "Reporting");

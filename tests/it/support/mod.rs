@@ -231,6 +231,12 @@ impl TestServer {
         self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
     }
 
+    /// [`TestServer::flush`] while the database takes nothing.
+    pub fn flush_in_vain(&self) {
+        // Not at once where the server itself has just taken what waits, and is about to put it back.
+        self.wait_until(|server| server.running.as_ref().unwrap().uses.flush_blocking(&server.db).is_err());
+    }
+
     /// Waits for something that the server does by itself.
     pub fn wait_until(&self, happened: impl Fn(&Self) -> bool) {
         for _ in 0..200 {
