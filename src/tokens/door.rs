@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
+use super::callers_store;
 use super::look::Looks;
 use super::lookups::Lookups;
 use super::memory::Pass;
 use super::passes::{Behind, Passes, pass_to};
-use super::store;
 use super::uses::Uses;
 use super::verify::{self, Presented, Reason, Refusal};
 use crate::kernel::app::App;
@@ -78,7 +78,7 @@ impl Door {
         if let Some(pass) = T::recall(&self.passes, presented, epoch).filter(|pass| now < pass.until) {
             return Ok(Ok(pass));
         }
-        let found = looks.read(|conn| store::find_by_digest(conn, presented.digest()))?;
+        let found = looks.read(|conn| callers_store::find_by_digest(conn, presented.digest()))?;
         Ok(verify::judge(found, presented, now).map(|caller| {
             let caller = Arc::new(caller);
             T::keep(&self.passes, presented.digest(), epoch, &caller);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::store;
+use super::callers_store;
 use super::value::ValueDigest;
 use super::verify::Found;
 use crate::kernel::db::{Db, DbError};
@@ -56,7 +56,7 @@ impl Lookups {
                 break;
             }
             let digests: Arc<[ValueDigest]> = some.iter().map(|(digest, _)| *digest).collect();
-            let found = self.db.look_up(move |conn| store::find_by_digests(conn, &digests)).await;
+            let found = self.db.look_up(move |conn| callers_store::find_by_digests(conn, &digests)).await;
             for (digest, asker) in some {
                 let answer = found.as_ref().map(|found| found.get(digest.as_bytes().as_slice()).cloned());
                 // Whoever went away meanwhile is not told.

@@ -1,5 +1,6 @@
 //! What opens the API: tokens, their values, and who may make and delete them.
 
+mod callers_store;
 pub mod door;
 pub mod expiry;
 pub mod extract;

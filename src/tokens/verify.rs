@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::TokenName;
-use super::store::{self, ValueKey};
+use super::callers_store;
+use super::store::ValueKey;
 use super::value::ValueDigest;
 use crate::accounts::{EmailAddress, User};
 use crate::kernel::clock::Timestamp;
@@ -191,7 +192,7 @@ pub fn read<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Presented
 
 /// Finds the caller behind what was presented by a lookup of its own, for whoever has no door.
 pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Caller, Refusal>, DbError> {
-    let found = store::find_by_digest(conn, &presented.digest)?;
+    let found = callers_store::find_by_digest(conn, &presented.digest)?;
     Ok(judge(found, presented, now))
 }
 

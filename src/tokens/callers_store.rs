@@ -1,0 +1,78 @@
+//! The lookups of the hot path: everything behind a value, by its digest. Each is one statement that the database keeps
+//! prepared, so what is changed here is measured.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+
+use super::TokenName;
+use super::store::ValueKey;
+use super::value::ValueDigest;
+use super::verify::{Caller, End, Found};
+use crate::accounts::store::{USER, UserColumns, UserRow};
+use crate::kernel::clock::Timestamp;
+use crate::kernel::db::schema::{memberships, token_values, tokens, users, workspaces};
+use crate::kernel::db::{Conn, DbError};
+use crate::kernel::id::Id;
+use crate::workspaces::Role;
+use crate::workspaces::store::{MembershipKey, WORKSPACE, WorkspaceColumns, WorkspaceRow};
+
+type CallerColumns = (
+    (token_values::id, token_values::ends_at, token_values::end_reason),
+    (tokens::uuid, tokens::name),
+    (memberships::id, memberships::role, memberships::removed_at),
+    UserColumns,
+    WorkspaceColumns,
+);
+/// The columns of a value and of everything behind it, in the order of [`CallerRow`].
+const CALLER: CallerColumns = (
+    (token_values::id, token_values::ends_at, token_values::end_reason),
+    (tokens::uuid, tokens::name),
+    (memberships::id, memberships::role, memberships::removed_at),
+    USER,
+    WORKSPACE,
+);
+type CallerRow =
+    ((i64, Option<Timestamp>, Option<End>), (Id, TokenName), (i64, Role, Option<Timestamp>), UserRow, WorkspaceRow);
+
+impl From<CallerRow> for Found {
+    fn from((value, token, membership, user, workspace): CallerRow) -> Self {
+        let (value, ends_at, end) = value;
+        let (uuid, name) = token;
+        let (membership, role, removed_at) = membership;
+        let (value, membership) = (ValueKey(value), MembershipKey(membership));
+        let (user, workspace) = (user.into(), Arc::new(workspace.into()));
+        let caller = Caller { value, membership, uuid, name, role, user, workspace, ends_at };
+        Self { end, is_member: removed_at.is_none(), caller }
+    }
+}
+
+/// Everything behind values, from one join.
+#[diesel::dsl::auto_type]
+fn behind_values() -> _ {
+    token_values::table
+        .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
+}
+
+/// Whoever holds the value with this digest. Two queries: an unknown value, which is all that an attacker sends, is told
+/// by one index, without a look at the five tables behind it. `.get_result()` on the unique column, not `.first()`, whose
+/// LIMIT would make `SQLite` prepare the statement anew each time.
+pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Option<Found>, DbError> {
+    let known = token_values::table.filter(token_values::digest.eq(digest.as_bytes().as_slice()));
+    let known = known.select(token_values::id);
+    let Some(value) = crate::on_its_own!(conn, conn => known.get_result::<i64>(conn)).optional()? else {
+        return Ok(None);
+    };
+    let behind = behind_values().filter(token_values::id.eq(value)).select(CALLER);
+    let row = crate::on_its_own!(conn, conn => behind.get_result::<CallerRow>(conn)).optional()?;
+    Ok(row.map(Found::from))
+}
+
+/// Whoever holds the values with these digests, by the digests: one query for all of them.
+pub(super) fn find_by_digests(conn: &mut Conn, digests: &[ValueDigest]) -> Result<HashMap<Vec<u8>, Found>, DbError> {
+    let any = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
+    let query = behind_values().filter(any).select((token_values::digest, CALLER));
+    let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;
+    Ok(rows.into_iter().map(|(digest, row)| (digest, row.into())).collect())
+}
