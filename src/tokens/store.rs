@@ -108,6 +108,12 @@ pub fn of_caller(conn: &mut Conn, caller: &Caller) -> Result<Option<Token>, DbEr
     find(conn, caller.membership, &caller.uuid)
 }
 
+/// When a value was made. It must be there: a living one is never purged.
+pub fn made_at(conn: &mut Conn, value: ValueKey) -> Result<Timestamp, DbError> {
+    let made = token_values::table.filter(token_values::id.eq(value.0)).select(token_values::created_at);
+    Ok(made.get_result(conn)?)
+}
+
 /// The most rows that a list of tombstones is made of.
 const TOMBSTONES_MAX: i64 = 100;
 

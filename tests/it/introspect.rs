@@ -167,6 +167,21 @@ fn db_an_introspection_is_a_use_by_the_server_that_asked() {
 }
 
 #[test]
+fn db_what_fails_in_us_is_never_told_as_a_token_that_does_not_live() {
+    let server = server();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    // The evidence of use decides nothing.
+    server.db_execute("DELETE FROM value_uses");
+    assert_eq!(ask(&server, &value).json()["active"], true);
+    // A check that succeeds, and a question after it that can't be answered.
+    server.db_alter("ALTER TABLE token_values RENAME COLUMN created_at TO made_at");
+    let failed = ask(&server, &value);
+    assert_eq!((failed.status, failed.json()["active"].is_null()), (500, true), "{}", failed.body);
+    assert!(failed.body.contains(failed.header("x-request-id")), "an id to find the reason by: {}", failed.body);
+    assert_inactive(&ask(&server, &value.replace("rpat", "rpax")), "what the caller did is told as before");
+}
+
+#[test]
 fn a_secret_that_would_not_do_is_one_line_at_the_start() {
     let home = Home::new();
     let file = home.folder.path().join("secret");
