@@ -4,7 +4,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::{IS_POSTGRES, OwnServer};
+use crate::support::http::{Browser, Call};
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
 
@@ -117,6 +118,61 @@ fn db_a_database_that_lacks_a_migration_is_not_ready_and_says_so() {
     // A newer program has migrated it already, and restarts its instances one after the other.
     server.db_alter("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
     assert_eq!(server.api("GET", "/readyz").send().body, "ready\n");
+}
+
+#[test]
+fn db_a_server_that_takes_nothing_for_now_is_read_from_and_heals_by_itself() {
+    if !IS_POSTGRES {
+        return;
+    }
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let path = alice.delete_path("acme", "Reporting");
+    server.database.take_no_writes(true);
+    assert_eq!((server.call(&value).status, alice.get("/w/acme/settings/tokens").status), (200, 200));
+    let refused = alice.post(&path, &[]);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
+    assert_eq!(server.call(&value).status, 200, "nothing was deleted");
+    server.database.take_no_writes(false);
+    assert_eq!(alice.post(&path, &[]).status, 303);
+    assert_eq!(server.call(&value).status, 401);
+}
+
+#[test]
+fn db_a_server_that_speaks_german_is_understood() {
+    if !IS_POSTGRES {
+        return;
+    }
+    let Some(database) = OwnServer::start() else { return };
+    if !database.speak_german() {
+        return;
+    }
+    let home = Home::new();
+    let url = ["--database-url", database.url()];
+    let done = |args: &[&str], stdin: &str| home.done_with(&[&url[..], args].concat(), stdin);
+    done(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
+    done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"], "");
+    done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"], "");
+    let server = home.serve_with(&[&url[..], &["--database-lock-timeout", "1"]].concat(), "warn");
+    assert_eq!(server.said().matches("de_DE.UTF-8").count(), 1, "said once: {}", server.said());
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let call = || Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(&value).send();
+    assert_eq!(call().status, 200);
+
+    let mut other = diesel::PgConnection::establish(database.url()).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE token_values IN ACCESS EXCLUSIVE MODE").unwrap();
+    let refused = call();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.body);
+    let line = server.line(refused.header("x-request-id"));
+    assert!(line.contains("503") && line.contains("Sperre"), "in its own words: {line}");
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(call().status, 200);
+
+    other.batch_execute("ALTER TABLE token_values RENAME COLUMN digest TO digests").unwrap();
+    assert_eq!(call().status, 500, "a mistake is one in any language");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
 use diesel::r2d2::R2D2Connection as _;
+use diesel::sql_types::Text;
+use diesel::{Connection as _, RunQueryDsl as _};
 
-use super::{DatabaseUrl, OpenError};
+use super::{DatabaseUrl, OpenError, error};
 
 /// A connection to `SQLite` or `PostgreSQL`. Queries are written once, against this.
 #[derive(diesel::MultiConnection)]
@@ -85,6 +87,8 @@ impl Manager {
                     lock_timeout.as_millis()
                 ))
                 .map_err(QueryError)?;
+                let language = diesel::select(sql::<Text>("current_setting('lc_messages')"));
+                error::hear(&language.get_result::<String>(&mut conn).map_err(QueryError)?);
                 Ok(Conn::Postgres(conn))
             }
             DatabaseUrl::Sqlite(path) => {

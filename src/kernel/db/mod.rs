@@ -7,6 +7,7 @@
 pub mod backup;
 mod connection;
 pub mod copy;
+mod error;
 pub mod events;
 mod lane;
 mod migrate;
@@ -22,6 +23,7 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use connection::Manager;
 pub use connection::{Conn, Limits};
+pub use error::{DbError, FromDb, OpenError};
 use lane::Lane;
 pub use near::{Epoch, Near};
 pub use url::{BadUrl, DatabaseUrl};
@@ -30,97 +32,6 @@ const READ_PATIENCE: Duration = Duration::from_millis(50);
 const READERS: u32 = 4;
 /// How often a transaction that lost against another is tried before it counts as failed.
 const ATTEMPTS: u32 = 5;
-
-/// A query that failed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DbError {
-    /// Locked, gone, or too busy: the same request may succeed in a moment.
-    #[error("the database does not answer: {0}")]
-    Unavailable(String),
-    /// A unique index refused the row: somebody else was first.
-    #[error("a row like it is there already: {0}")]
-    Taken(String),
-    /// A statement that this program should not have sent, or a row that it cannot read.
-    #[error("the database refused a query: {0}")]
-    Failed(String),
-}
-
-impl From<QueryError> for DbError {
-    fn from(error: QueryError) -> Self {
-        match &error {
-            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
-                Self::Taken(info.message().to_owned())
-            }
-            QueryError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
-                info,
-            ) => Self::Unavailable(info.message().to_owned()),
-            // SQLite tells of a lock by text only (diesel hands its code through nowhere), PostgreSQL of a
-            // lock_timeout, statement_timeout or shutdown by these.
-            QueryError::DatabaseError(_, info) if says_unavailable(info.message()) => {
-                Self::Unavailable(info.message().to_owned())
-            }
-            QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => {
-                Self::Unavailable(error.to_string())
-            }
-            _ => Self::Failed(error.to_string()),
-        }
-    }
-}
-
-fn says_unavailable(message: &str) -> bool {
-    [
-        "database is locked",
-        "database table is locked",
-        "database schema is locked",
-        "disk I/O error",
-        "unable to open database file",
-        "database or disk is full",
-        "attempt to write a readonly database",
-        "canceling statement due to",
-        "terminating connection",
-        "deadlock detected",
-        "server closed the connection",
-        "no connection to the server",
-        "could not receive data from server",
-        "the database system is",
-        "SSL connection has been closed",
-    ]
-    .iter()
-    .any(|sign| message.contains(sign))
-}
-
-/// An error that a failed query turns into: what [`Db::read`] and [`Db::write`] ask of a use case's error.
-pub trait FromDb: From<DbError> + Send + 'static {
-    /// The failed query behind this error, if that is what it is.
-    fn as_db(&self) -> Option<&DbError>;
-}
-
-impl FromDb for DbError {
-    fn as_db(&self) -> Option<&DbError> {
-        Some(self)
-    }
-}
-
-/// The database could not be made ready at start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file or its folder cannot be made.
-    #[error("can't make the database file {0}: {1}")]
-    File(std::path::PathBuf, std::io::Error),
-    /// It was to be there already.
-    #[error("there is no database {0}")]
-    Missing(DatabaseUrl),
-    /// Nothing answers there, or it is no database.
-    #[error("can't open the database {0}: {1}")]
-    Connect(DatabaseUrl, String),
-    /// It did not answer for as long as one should wait.
-    #[error("the database {0} did not answer for {1:?}: {2}")]
-    GaveUp(DatabaseUrl, Duration, String),
-    /// A migration failed; nothing of it was kept.
-    #[error("can't migrate the database {0}: {1}")]
-    Migrate(DatabaseUrl, String),
-}
 
 /// The database, shared by everything in the process; clones are handles to the same.
 #[derive(Clone)]

@@ -113,9 +113,22 @@ impl TestDatabase {
         let name = self.name.as_ref().unwrap();
         run(&server().url, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {}", !out));
         if out {
-            let cut = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
-            run(&server().url, &cut);
+            self.cut_off();
         }
+    }
+
+    /// Lets nobody write to this database of a server's, as if it had just become another's copy; or lets them again.
+    pub fn take_no_writes(&self, none: bool) {
+        let name = self.name.as_ref().unwrap();
+        run(&server().url, &format!("ALTER DATABASE {name} SET default_transaction_read_only = {none}"));
+        self.cut_off();
+    }
+
+    /// Cuts everybody off this database of a server's.
+    fn cut_off(&self) {
+        let name = self.name.as_ref().unwrap();
+        let cut = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+        run(&server().url, &cut);
     }
 
     /// Whether each table holds this anywhere, as text or as bytes: the names of those that do. Only asked of a server:
@@ -290,6 +303,33 @@ impl OwnServer {
         &self.url
     }
 
+    /// Lets it speak German from now on. `false` where that can't be had.
+    pub fn speak_german(&self) -> bool {
+        let folder = self.folder();
+        let mut made = Command::new("localedef");
+        made.args(["--no-archive", "-i", "de_DE", "-f", "UTF-8"]).arg(folder.join("de_DE.UTF-8"));
+        if !made.output().is_ok_and(|ran| ran.status.success()) {
+            skip("skipped: a server that speaks German needs a locale: apt-get install locales");
+            return false;
+        }
+        // It looks for locales where it is told to when it starts.
+        self.kill();
+        self.start_again();
+        run(&self.url, "ALTER SYSTEM SET lc_messages = 'de_DE.UTF-8'");
+        run(&self.url, "SELECT pg_reload_conf()");
+        let mut said = String::new();
+        for _ in 0..100 {
+            let mut conn = diesel::PgConnection::establish(&self.url).unwrap();
+            said = conn.batch_execute("SELECT nothing").unwrap_err().to_string();
+            if said.contains("existiert nicht") {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        skip(&format!("skipped: this PostgreSQL has no German: {said}"));
+        false
+    }
+
     fn folder(&self) -> PathBuf {
         let socket = self.url.split("host=").nth(1).unwrap().split('&').next().unwrap();
         PathBuf::from(percent_encoding::percent_decode_str(socket).decode_utf8().unwrap().into_owned())
@@ -310,7 +350,7 @@ impl OwnServer {
         if as_postgres {
             command.args(["-u", "postgres", "--", "sh"]);
         }
-        command.args(["-c", AGAIN]).arg(&self.programs).arg(&folder);
+        command.args(["-c", AGAIN]).arg(&self.programs).arg(&folder).env("LOCPATH", &folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().unwrap().success(), "PostgreSQL does not start again");
     }
