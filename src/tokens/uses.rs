@@ -17,12 +17,15 @@ pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// How many values are written in one transaction, which others who want to write have to wait for: some 80 ms. Each
 /// commit costs those who look values up the pages that they have at hand.
 const AT_ONCE: usize = 20_000;
-/// When so many values wait, they are written at once: this bounds the memory for them. As many as a hash table of 2^17
-/// places takes.
-const MOST: usize = 114_688;
-/// How many values are waited with while nothing can be written, of uses and of tries each: as many as a table twice as
-/// large takes. What comes then is not noted; a value that is known stays so.
-const MOST_KEPT: usize = 2 * MOST;
+/// When so many values wait, they are written at once; as many more may come while that goes on. With fewer at a time each
+/// page of the database is written more often.
+const DUE: usize = MOST / 2;
+/// How many values are waited with, of uses and of tries each: as many as a hash table of 2^18 places takes. While nothing
+/// can be written, what comes then is not noted; a value that is known stays so.
+const MOST: usize = 229_376;
+/// When so many wait, the table gets the room for all that may, and keeps it. Doubled from few to many, again after each
+/// rest, it would tear holes into the memory that many passes are kept in, some megabytes each time.
+const MANY: usize = MOST / 64;
 
 /// The uses of one value since the last flush.
 #[derive(Debug, Clone)]
@@ -66,7 +69,7 @@ impl Uses {
             _ => {
                 let client = batch.known(client);
                 batch.add_use(value, Use { first: now, last: now, client });
-                if batch.used.len() == MOST {
+                if batch.used.len() == DUE {
                     self.is_full.notify_one();
                 }
             }
@@ -130,13 +133,10 @@ fn last_of<T>(all: &mut Vec<T>) -> Vec<T> {
 type Taken = (Vec<(ValueKey, Use)>, Vec<(ValueKey, Tries)>);
 
 impl Batch {
-    /// What was collected. The table for as many stays: to make it anew would tear holes into the memory that many passes
-    /// are kept in.
+    /// What was collected.
     fn take(&mut self) -> Taken {
-        let used: Vec<_> = self.used.drain().collect();
-        self.used.shrink_to(2 * used.len());
         self.clients.clear();
-        (used, std::mem::take(&mut self.tried).into_iter().collect())
+        (self.used.drain().collect(), std::mem::take(&mut self.tried).into_iter().collect())
     }
 
     fn known(&mut self, client: Client) -> Arc<Client> {
@@ -160,10 +160,15 @@ impl Batch {
 
     /// Adds uses from elsewhere in time: earlier or later, whichever way two batches meet.
     fn add_use(&mut self, value: ValueKey, other: Use) {
-        let is_full = self.used.len() >= MOST_KEPT;
+        let is_full = self.used.len() >= MOST;
         match self.used.get_mut(&value) {
             None if is_full => {}
-            None => drop(self.used.insert(value, other)),
+            None => {
+                if self.used.len() == MANY {
+                    self.used.reserve(MOST - MANY);
+                }
+                self.used.insert(value, other);
+            }
             Some(known) => {
                 let first = known.first.min(other.first);
                 if known.last <= other.last {
@@ -175,7 +180,7 @@ impl Batch {
     }
 
     fn add_tries(&mut self, value: ValueKey, other: Tries) {
-        let is_full = self.tried.len() >= MOST_KEPT;
+        let is_full = self.tried.len() >= MOST;
         match self.tried.get_mut(&value) {
             None if is_full => {}
             None => drop(self.tried.insert(value, other)),
@@ -207,13 +212,13 @@ mod tests {
         let evidence = Uses::default();
         let client = |agent: &str| Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) };
         let [noon, later] = [Timestamp::from_micros(0), Timestamp::from_micros(1)];
-        let many = i64::try_from(MOST_KEPT).unwrap() + 1;
+        let many = i64::try_from(MOST).unwrap() + 1;
         for value in 0..many {
             evidence.record(ValueKey(value), client("first"), noon);
             evidence.record_try(ValueKey(value), client("first"), noon);
         }
         let (used, tried) = evidence.batch().take();
-        assert_eq!([used.len(), tried.len()], [MOST_KEPT; 2]);
+        assert_eq!([used.len(), tried.len()], [MOST; 2]);
         // Meanwhile one of these values is used again, and a new one.
         for value in [0, many] {
             evidence.record(ValueKey(value), client("second"), later);
@@ -221,7 +226,7 @@ mod tests {
         }
         evidence.batch().keep(used, tried);
         let batch = evidence.batch();
-        assert_eq!([batch.used.len(), batch.tried.len()], [MOST_KEPT; 2]);
+        assert_eq!([batch.used.len(), batch.tried.len()], [MOST; 2]);
         let (used, tried) = (&batch.used[&ValueKey(0)], &batch.tried[&ValueKey(0)]);
         assert_eq!((used.first, used.last, used.client.agent.as_deref()), (noon, later, Some("second")));
         assert_eq!((tried.count, tried.last), (2, later));
