@@ -195,8 +195,9 @@ impl Server {
         });
         let ended = running.await;
         purger.abort();
-        flusher.abort();
+        // Behind a flush that is under way, which must not be cut short.
         uses.flush(&db).await;
+        flusher.abort();
         log::info!("stopped");
         ended.map_err(StartError::Run)
     }

@@ -57,6 +57,8 @@ struct Batch {
 pub struct Uses {
     waiting: Arc<Mutex<Batch>>,
     is_full: Arc<Notify>,
+    /// Whoever writes. One at a time, so that whoever comes second knows that nothing is under way when it is done.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Uses {
@@ -92,6 +94,7 @@ impl Uses {
     /// Writes what was collected, in transactions of a bounded length. What can't be written now is kept for the next
     /// time.
     pub async fn flush(&self, db: &Db) {
+        let _turn = self.turn.lock().await;
         let (mut used, mut tried) = self.batch().take();
         // In the order of their rows: neighbours share pages, and each page is written once.
         used.sort_unstable_by_key(|(value, _)| *value);

@@ -144,3 +144,43 @@ where
 
 impl<C> RunQueryDsl<C> for MarkUsed {}
 impl<C> RunQueryDsl<C> for MarkTried {}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection as _;
+
+    use super::*;
+    use crate::kernel::clock::Timestamp;
+    use crate::kernel::db::Db;
+    use crate::kernel::db::schema::value_uses;
+    use crate::tokens::uses::Uses;
+
+    #[test]
+    fn a_flush_behind_another_ends_when_everything_is_written() {
+        const VALUES: i64 = 45_000;
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("x.db").to_string_lossy().parse().unwrap()).unwrap();
+        let rows = format!(
+            "PRAGMA foreign_keys = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {VALUES}) \
+             INSERT INTO value_uses (value_id) SELECT i FROM n; PRAGMA foreign_keys = ON;"
+        );
+        db.read_blocking(|conn| conn.batch_execute(&rows).map_err(DbError::from)).unwrap();
+        let uses = Uses::default();
+        let client = Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: None };
+        (1..=VALUES).for_each(|value| uses.record(ValueKey(value), client.clone(), Timestamp::from_micros(1)));
+        let (first, its_db) = (uses.clone(), db.clone());
+        let written = actix_web::rt::System::new().block_on(async move {
+            let first = actix_web::rt::spawn(async move { first.flush(&its_db).await });
+            // The first has taken everything; a server that ends now asks for another, and then gives the first up.
+            tokio::task::yield_now().await;
+            uses.flush(&db).await;
+            first.abort();
+            db.read(|conn| {
+                let marked = value_uses::table.filter(value_uses::last_used_at.is_not_null());
+                Ok::<i64, DbError>(marked.count().get_result(conn)?)
+            })
+            .await
+        });
+        assert_eq!(written.unwrap(), VALUES);
+    }
+}
