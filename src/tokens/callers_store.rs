@@ -1,5 +1,5 @@
-//! The lookups of the hot path: everything behind a value, by its digest. Each is one statement that the database keeps
-//! prepared, so what is changed here is measured.
+//! The lookups of the hot path: everything behind a value, by its digest. The database keeps their
+//! statements prepared, and what is changed here is measured.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -57,7 +57,7 @@ struct Batch {
 pub struct Uses {
     waiting: Arc<Mutex<Batch>>,
     is_full: Arc<Notify>,
-    /// Whoever writes. One at a time, so that whoever comes second knows that nothing is under way when it is done.
+    /// Whoever is in [`Uses::flush`]. One at a time, so that whoever comes second knows that nothing is under way when it is done.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
