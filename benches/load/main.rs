@@ -38,7 +38,7 @@ use seed::Seed;
 #[derive(clap::Parser)]
 struct Options {
     /// How many rounds
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 10)]
     rounds: usize,
     /// How many seconds each scenario is asked in a round
     #[arg(long, default_value_t = 3)]
@@ -55,6 +55,9 @@ struct Options {
     /// Keep the databases in this folder, and use what is there
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// Another build of the program, which is asked for one token and for any too
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// What cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -120,13 +123,18 @@ fn main() {
         scenario("/auth/verify, many tokens", &on_many, VERIFY, any.clone(), 1),
         Scenario {
             noise: Some(small.clone()),
-            ..scenario("one token, 1000 foreign commits/s", &on_one, WORKSPACE, one_token, 0)
+            ..scenario("one token, 1000 foreign commits/s", &on_one, WORKSPACE, one_token.clone(), 0)
         },
         Scenario {
             noise: Some(large.clone()),
             ..scenario("many tokens, 1000 foreign commits/s", &on_many, WORKSPACE, any.clone(), 0)
         },
     ];
+    if let Some(other) = &options.against {
+        let start = |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)));
+        wanted.push(scenario("one token, the other build", &start(&one, "other-one"), WORKSPACE, one_token.clone(), 0));
+        wanted.push(scenario("many tokens, the other build", &start(&many, "other-many"), WORKSPACE, any.clone(), 0));
+    }
     if is_wanted("PostgreSQL, many tokens")
         && let Some(url) = postgres::server_url()
     {

@@ -29,7 +29,12 @@ impl Drop for Running {
 impl Process {
     /// The program, on this database.
     pub fn latchkey(database: &Database) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database)
+    }
+
+    /// A build of the program, on this database.
+    pub fn build_of_latchkey(binary: &Path, database: &Database) -> Self {
+        let mut command = Command::new(binary);
         command.env_clear().env("LATCHKEY_LOG", "warn").env("DATABASE_URL", &database.url);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&database.folder);
         Self::start(command)

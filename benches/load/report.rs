@@ -7,40 +7,48 @@ use crate::{Options, Scenario};
 
 pub struct Report<'a> {
     scenarios: &'a [Scenario],
-    /// What each scenario did, round by round.
-    lines: Vec<Vec<Round>>,
+    /// What each scenario did.
+    lines: Vec<Line>,
+}
+
+#[derive(Default)]
+struct Line {
+    rounds: Vec<Round>,
+    /// Of all rounds: the slowest hundredth of one round is the scheduler's chance.
+    times: Times,
 }
 
 struct Round {
     per_second: f64,
-    p50: f64,
-    p99: f64,
     /// Microseconds of the server's time for a request.
     cpu: f64,
 }
 
 impl<'a> Report<'a> {
     pub fn new(scenarios: &'a [Scenario]) -> Self {
-        Self { scenarios, lines: scenarios.iter().map(|_| Vec::new()).collect() }
+        Self { scenarios, lines: scenarios.iter().map(|_| Line::default()).collect() }
     }
 
     pub fn add(&mut self, line: usize, outcome: &Outcome, cpu: Duration) {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
-        let round = Round {
-            per_second: outcome.per_second,
-            p50: micros(outcome.p50),
-            p99: micros(outcome.p99),
-            cpu: micros(cpu) / outcome.count as f64,
-        };
         let name = self.scenarios[line].name;
-        println!("round {} {name}: {:.0} requests/s", self.lines[line].len() + 1, round.per_second);
-        self.lines[line].push(round);
+        let line = &mut self.lines[line];
+        let round = Round { per_second: outcome.per_second, cpu: cpu.as_secs_f64() * 1e6 / outcome.times.len() as f64 };
+        let mut times = Times::default();
+        times.add(&outcome.times);
+        println!(
+            "round {} {name}: {:.0} requests/s, p99 {} µs",
+            line.rounds.len() + 1,
+            round.per_second,
+            times.percentile(99)
+        );
+        line.rounds.push(round);
+        line.times.add(&outcome.times);
     }
 
     pub fn print(&self, options: &Options) {
         println!();
         println!(
-            "{} rounds of {} s, {} connections; medians, ratios within a round (least to most)",
+            "{} rounds of {} s, {} connections; medians, ratios within a round (least to most); percentiles of all rounds",
             options.rounds, options.seconds, options.connections
         );
         println!();
@@ -48,25 +56,56 @@ impl<'a> Report<'a> {
             "| scenario | requests/s | of the limit | p50 µs | p99 µs | times the limit's | CPU µs a request | times the limit's | own memory MB |"
         );
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-        for (scenario, rounds) in self.scenarios.iter().zip(&self.lines) {
+        for (scenario, line) in self.scenarios.iter().zip(&self.lines) {
             let limit = &self.lines[scenario.limit];
-            let median_of = |get: fn(&Round) -> f64| middle(rounds.iter().map(get).collect()).0;
+            let median_of = |get: fn(&Round) -> f64| middle(line.rounds.iter().map(get).collect()).0;
             let ratio = |get: fn(&Round) -> f64| {
-                middle(rounds.iter().zip(limit).map(|(round, limit)| get(round) / get(limit)).collect())
+                middle(line.rounds.iter().zip(&limit.rounds).map(|(round, limit)| get(round) / get(limit)).collect())
             };
             let (share, least, most) = ratio(|round| round.per_second);
+            let p99 = line.times.percentile(99);
             println!(
-                "| {} | {:.0} | {share:.2} ({least:.2} to {most:.2}) | {:.0} | {:.0} | {:.2} | {:.1} | {:.2} | {:.1} |",
+                "| {} | {:.0} | {share:.2} ({least:.2} to {most:.2}) | {} | {p99} | {:.2} | {:.1} | {:.2} | {:.1} |",
                 scenario.name,
                 median_of(|round| round.per_second),
-                median_of(|round| round.p50),
-                median_of(|round| round.p99),
-                ratio(|round| round.p99).0,
+                line.times.percentile(50),
+                p99 as f64 / limit.times.percentile(99) as f64,
                 median_of(|round| round.cpu),
                 ratio(|round| round.cpu).0,
                 scenario.server.own_memory(),
             );
         }
+    }
+}
+
+/// How many answers took so many microseconds; the last is for all that took longer.
+struct Times(Vec<u64>);
+
+impl Default for Times {
+    fn default() -> Self {
+        Self(vec![0; 1 << 16])
+    }
+}
+
+impl Times {
+    fn add(&mut self, nanoseconds: &[u32]) {
+        let last = self.0.len() - 1;
+        for time in nanoseconds {
+            self.0[last.min(*time as usize / 1000)] += 1;
+        }
+    }
+
+    /// In microseconds.
+    fn percentile(&self, percent: u64) -> usize {
+        let rank = self.0.iter().sum::<u64>() * percent / 100;
+        let mut seen = 0;
+        self.0
+            .iter()
+            .take_while(|count| {
+                seen += **count;
+                seen <= rank
+            })
+            .count()
     }
 }
 
