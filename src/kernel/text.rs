@@ -81,6 +81,10 @@ fn is_invisible(c: char) -> bool {
 /// The first `max` characters of `text`, without control characters: for what others send us and we show or log.
 #[must_use]
 pub fn clipped(text: &str, max: usize) -> String {
+    // What most send: nothing to leave out.
+    if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars().filter(|c| !is_unfit(*c)).take(max).collect()
 }
 

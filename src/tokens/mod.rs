@@ -16,6 +16,7 @@ pub mod uses;
 mod uses_store;
 pub mod value;
 pub mod verify;
+mod waiting;
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The writes of the evidence of use. There are many of them, so each is a statement that the database keeps prepared:
 //! diesel's own updates are prepared anew each time.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use diesel::backend::Backend;
@@ -10,13 +11,27 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::store::ValueKey;
-use super::uses::{Tries, Use};
+use super::waiting::{ClientNumber, Taken, Tries, Use};
 use crate::kernel::db::{Conn, DbError};
 use crate::kernel::web::client::Client;
 
+/// Writes down what happened to these of the values, counted in each list.
+pub(super) fn write(conn: &mut Conn, taken: &Taken, these: Range<usize>) -> Result<(), DbError> {
+    let origins: Vec<Origin> = taken.clients.iter().map(|client| Origin::of(client)).collect();
+    mark_used(conn, part_of(&taken.used, &these), &origins)?;
+    for (value, tried) in part_of(&taken.tried, &these) {
+        mark_tried(conn, *value, tried, &origins)?;
+    }
+    Ok(())
+}
+
+fn part_of<'a, T>(list: &'a [T], these: &Range<usize>) -> &'a [T] {
+    &list[these.start.min(list.len())..these.end.min(list.len())]
+}
+
 /// Writes down that values were used: one write a value, however often. A later use that another process wrote stays.
 /// A server is told of many at once, because each word with it takes longer than the writing.
-pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(), DbError> {
+fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)], origins: &[Origin]) -> Result<(), DbError> {
     match conn {
         Conn::Sqlite(conn) => {
             for (nth, (value, used)) in used.iter().enumerate() {
@@ -24,18 +39,18 @@ pub(super) fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)]) -> Result<(),
                     #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
                     std::thread::sleep(BREATH);
                 }
-                let (first, last) = (used.first.micros(), used.last.micros());
-                MarkUsed { value: value.0, first, last, origin: Origin::of(&used.client) }.execute(conn)?;
+                let (first, last) = (used.first.micros(), used.last().micros());
+                MarkUsed { value: value.0, first, last, origin: origin_of(used.client, origins) }.execute(conn)?;
             }
         }
         Conn::Postgres(conn) => {
             for used in used.chunks(AT_ONCE) {
-                let origins: Vec<Origin> = used.iter().map(|(_, used)| Origin::of(&used.client)).collect();
+                let origins: Vec<&Origin> = used.iter().map(|(_, used)| origin_of(used.client, origins)).collect();
                 diesel::sql_query(MARK_ALL_USED)
                     .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
                     .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
-                    .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last.micros()).collect::<Vec<_>>())
-                    .bind::<Array<Text>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
+                    .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last().micros()).collect::<Vec<_>>())
+                    .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
                     .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.agent).collect::<Vec<_>>())
                     .execute(conn)?;
             }
@@ -62,45 +77,49 @@ const MARK_ALL_USED: &str = "
     WHERE value_id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
 
 /// Writes down that a value was tried after it had stopped.
-pub(super) fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries) -> Result<(), DbError> {
+fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries, origins: &[Origin]) -> Result<(), DbError> {
     let (count, last) = (tried.count, tried.last.micros());
-    let marked = MarkTried { value: value.0, count, last, origin: Origin::of(&tried.client) };
+    let marked = MarkTried { value: value.0, count, last, origin: origin_of(tried.client, origins) };
     crate::on_its_own!(conn, conn => marked.execute(conn))?;
     Ok(())
 }
 
-#[derive(QueryId)]
-struct MarkUsed {
+struct MarkUsed<'a> {
     value: i64,
     first: i64,
     last: i64,
-    origin: Origin,
+    origin: &'a Origin,
 }
 
-#[derive(QueryId)]
-struct MarkTried {
+struct MarkTried<'a> {
     value: i64,
     count: i64,
     last: i64,
-    origin: Origin,
+    origin: &'a Origin,
 }
 
-/// The client, as it is written.
+/// A client, as it is written.
 struct Origin {
-    ip: String,
+    ip: Option<String>,
     agent: Option<String>,
 }
 
+/// Of a client that was not told apart from others.
+static UNKNOWN: Origin = Origin { ip: None, agent: None };
+
 impl Origin {
     fn of(client: &Client) -> Self {
-        Self { ip: client.ip_text(), agent: client.agent.clone() }
+        Self { ip: Some(client.ip_text()), agent: client.agent.clone() }
     }
 }
 
-impl<DB: Backend> QueryFragment<DB> for MarkUsed
+fn origin_of(client: ClientNumber, origins: &[Origin]) -> &Origin {
+    client.of(origins).unwrap_or(&UNKNOWN)
+}
+
+impl<DB: Backend> QueryFragment<DB> for MarkUsed<'_>
 where
     i64: ToSql<BigInt, DB>,
-    String: ToSql<Text, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -109,7 +128,7 @@ where
         out.push_sql("), last_used_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(", last_used_ip = ");
-        out.push_bind_param::<Text, _>(&self.origin.ip)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.origin.ip)?;
         out.push_sql(", last_used_agent = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
         out.push_sql(" WHERE value_id = ");
@@ -121,10 +140,9 @@ where
     }
 }
 
-impl<DB: Backend> QueryFragment<DB> for MarkTried
+impl<DB: Backend> QueryFragment<DB> for MarkTried<'_>
 where
     i64: ToSql<BigInt, DB>,
-    String: ToSql<Text, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -133,7 +151,7 @@ where
         out.push_sql(", last_try_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(", last_try_ip = ");
-        out.push_bind_param::<Text, _>(&self.origin.ip)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.origin.ip)?;
         out.push_sql(", last_try_agent = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
         out.push_sql(" WHERE value_id = ");
@@ -142,8 +160,18 @@ where
     }
 }
 
-impl<C> RunQueryDsl<C> for MarkUsed {}
-impl<C> RunQueryDsl<C> for MarkTried {}
+impl QueryId for MarkUsed<'_> {
+    type QueryId = MarkUsed<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryId for MarkTried<'_> {
+    type QueryId = MarkTried<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<C> RunQueryDsl<C> for MarkUsed<'_> {}
+impl<C> RunQueryDsl<C> for MarkTried<'_> {}
 
 #[cfg(test)]
 mod tests {
