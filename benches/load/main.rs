@@ -123,11 +123,11 @@ fn main() {
         scenario("/auth/verify, many tokens", &on_many, VERIFY, any.clone(), 1),
         Scenario {
             noise: Some(small.clone()),
-            ..scenario("one token, 1000 foreign commits/s", &on_one, WORKSPACE, one_token.clone(), 0)
+            ..scenario("1000 foreign commits/s, one token", &on_one, WORKSPACE, one_token.clone(), 0)
         },
         Scenario {
             noise: Some(large.clone()),
-            ..scenario("many tokens, 1000 foreign commits/s", &on_many, WORKSPACE, any.clone(), 0)
+            ..scenario("1000 foreign commits/s, many tokens", &on_many, WORKSPACE, any.clone(), 0)
         },
     ];
     if let Some(other) = &options.against {
@@ -145,7 +145,11 @@ fn main() {
 
     let mut report = Report::new(&scenarios);
     for round in 0..=options.rounds {
-        for (line, scenario) in scenarios.iter().enumerate() {
+        // There and back, so that none always comes after the same other.
+        let there = 0..scenarios.len();
+        let order: Vec<usize> = if round % 2 == 0 { there.collect() } else { there.rev().collect() };
+        for line in order {
+            let scenario = &scenarios[line];
             let load = |asked, time| Load {
                 address: scenario.server.address,
                 path: scenario.path,
