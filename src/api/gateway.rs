@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::kernel::web::answers::Remark;
 use crate::kernel::web::api;
+use crate::kernel::web::headers::{BY_AUTHORIZATION, NO_STORE};
 use crate::tokens::extract::{ApiError, Bearer};
 use crate::tokens::verify::{Caller, Reason, Refusal};
 use crate::workspaces::{Role, Slug};
@@ -67,24 +68,31 @@ pub async fn verify(request: HttpRequest, caller: Result<Bearer, ApiError>) -> R
         Err(ApiError::Refused(refusal)) => turn_away(refusal),
         Err(error @ ApiError::Db(_)) => return Err(error),
     };
-    answer.headers_mut().insert(VARY, HeaderValue::from_static("Authorization"));
+    answer.headers_mut().insert(VARY, BY_AUTHORIZATION);
     Ok(answer)
 }
+
+const AUTH_WORKSPACE: HeaderName = HeaderName::from_static("x-auth-workspace");
+const AUTH_WORKSPACE_SLUG: HeaderName = HeaderName::from_static("x-auth-workspace-slug");
+const AUTH_USER: HeaderName = HeaderName::from_static("x-auth-user");
+const AUTH_EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
+const AUTH_ROLE: HeaderName = HeaderName::from_static("x-auth-role");
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Always all six headers, so that each overwrites what a client may have sent under its name.
 fn welcome(caller: &Caller) -> HttpResponse {
     let email = utf8_percent_encode(caller.user.email.as_str(), UNSAFE_IN_HEADER).to_string();
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((CACHE_CONTROL, "no-store"));
+    answer.insert_header((CACHE_CONTROL, NO_STORE));
     for (name, value) in [
-        ("x-auth-workspace", caller.workspace.uuid.as_str()),
-        ("x-auth-workspace-slug", caller.workspace.slug.as_str()),
-        ("x-auth-user", caller.user.uuid.as_str()),
-        ("x-auth-email", &email),
-        ("x-auth-role", caller.role.as_str()),
-        ("x-auth-token", caller.uuid.as_str()),
+        (AUTH_WORKSPACE, caller.workspace.uuid.as_str()),
+        (AUTH_WORKSPACE_SLUG, caller.workspace.slug.as_str()),
+        (AUTH_USER, caller.user.uuid.as_str()),
+        (AUTH_EMAIL, &email),
+        (AUTH_ROLE, caller.role.as_str()),
+        (AUTH_TOKEN, caller.uuid.as_str()),
     ] {
-        answer.insert_header((HeaderName::from_static(name), value));
+        answer.insert_header((name, value));
     }
     answer.finish()
 }

@@ -20,6 +20,7 @@ use crate::kernel::error::PageError;
 use crate::kernel::id::Id;
 use crate::kernel::web::client::Client;
 use crate::kernel::web::form::Form;
+use crate::kernel::web::headers::{BY_AUTHORIZATION, NO_STORE};
 use crate::tokens::extract::ApiError;
 use crate::tokens::store;
 use crate::tokens::uses::Uses;
@@ -121,8 +122,8 @@ fn problem(status: StatusCode, error: &str, description: &str) -> HttpResponse {
 
 fn answer(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((VARY, "Authorization"))
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .insert_header((VARY, BY_AUTHORIZATION))
         .json(body)
 }
 

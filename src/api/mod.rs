@@ -11,7 +11,7 @@ pub mod users;
 
 use actix_web::http::Method;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, VARY};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
@@ -21,6 +21,7 @@ use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
 use crate::kernel::web::client::Client;
+use crate::kernel::web::headers::{BY_AUTHORIZATION, NO_STORE};
 use crate::tokens::extract::ApiError;
 use crate::tokens::passes::Opened;
 use crate::tokens::{Deletion, Owner, Via, delete, store};
@@ -29,14 +30,15 @@ use rate::Admitted;
 
 /// RapidPro's name for the workspace that a token opens.
 const WORKSPACE: HeaderName = HeaderName::from_static("x-temba-workspace");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer to somebody who was let in.
 fn answer(workspace: &Workspace, status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .insert_header((WORKSPACE, workspace.uuid.as_str()))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((VARY, "Authorization"));
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .insert_header((VARY, BY_AUTHORIZATION));
     answer
 }
 
@@ -63,7 +65,7 @@ struct Credits {
 /// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
 pub async fn workspace(Admitted(opened): Admitted<Opened>) -> HttpResponse {
     let body = opened.said(|workspace| Bytes::from(workspace_body(workspace)));
-    answer(&opened.workspace, StatusCode::OK).content_type("application/json").body(body)
+    answer(&opened.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body)
 }
 
 fn workspace_body(workspace: &Workspace) -> Vec<u8> {
@@ -172,7 +174,7 @@ pub fn other_method(request: &HttpRequest, allow: &str) -> HttpResponse {
     if request.method() == Method::OPTIONS {
         return HttpResponse::NoContent()
             .insert_header((ALLOW, allow))
-            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((CACHE_CONTROL, NO_STORE))
             .finish();
     }
     api::method_not_allowed(request.method().as_str(), &allow)

@@ -10,6 +10,7 @@ use super::openapi;
 use super::rate::Rate;
 use super::reference::{ENDPOINTS, Endpoint, FAILURES, FAILURES_OF_ALL, Failure};
 use crate::kernel::app::App;
+use crate::kernel::web::headers::NO_STORE;
 use crate::kernel::web::page;
 
 #[derive(Template)]
@@ -44,11 +45,11 @@ pub async fn map(app: web::Data<App>) -> HttpResponse {
         .filter(|endpoint| named.iter().any(|field| field.name == endpoint.id))
         .map(|endpoint| (endpoint.id.to_owned(), app.site.public_url.join(endpoint.path).into()))
         .collect();
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(map)
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(map)
 }
 
 /// `GET /api/v2/openapi.json`
 pub async fn openapi(app: web::Data<App>) -> HttpResponse {
     let document = openapi::document(&app.site.public_url.origin());
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(document)
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(document)
 }

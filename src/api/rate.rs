@@ -17,6 +17,7 @@ use crate::kernel::app::App;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::id::Id;
 use crate::kernel::web::api;
+use crate::kernel::web::headers::BY_AUTHORIZATION;
 use crate::tokens::extract::{ApiError, Arriving, Bearer};
 use crate::tokens::passes::Behind;
 use crate::tokens::verify::Caller;
@@ -186,7 +187,7 @@ impl ResponseError for Turned {
                 let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
                 let mut answer = api::problem(self.status_code(), &detail);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-                answer.headers_mut().insert(VARY, HeaderValue::from_static("Authorization"));
+                answer.headers_mut().insert(VARY, BY_AUTHORIZATION);
                 answer
             }
         }

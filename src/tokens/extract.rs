@@ -16,6 +16,7 @@ use super::verify::{self, Caller, Reason, Refusal, Style};
 use crate::kernel::db::{DbError, FromDb};
 use crate::kernel::error::PageError;
 use crate::kernel::web::api::{self, Problem};
+use crate::kernel::web::headers::{BY_AUTHORIZATION, NO_STORE};
 use crate::kernel::web::page::Notice;
 use crate::workspaces::extract::Member;
 
@@ -160,32 +161,29 @@ fn detail(style: Style, reason: &Reason) -> &'static str {
 
 /// An answer in the style of RFC 6750, section 3.
 fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse {
-    let (error, description) = match reason {
-        Reason::Missing => (None, None),
+    const REALM: &str = "Bearer realm=\"latchkey\"";
+    let with = |error: &'static str, description: &str| {
+        (Some(error), format!("{REALM}, error=\"{error}\", error_description=\"{description}\""))
+    };
+    let (error, header) = match reason {
+        Reason::Missing => (None, REALM.to_owned()),
         Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64 | Reason::Twice => {
-            (Some("invalid_request"), None)
+            with("invalid_request", detail.trim_end_matches('.'))
         }
-        Reason::Unknown | Reason::OtherEmail => (Some("invalid_token"), None),
+        Reason::Unknown | Reason::OtherEmail => with("invalid_token", detail),
         Reason::Ended(end, at, _) => {
             let (what, how) = match end {
                 Some(verify::End::Deleted) => ("token", "was deleted"),
                 Some(verify::End::Retired | verify::End::Exposed) => ("value", "was retired"),
                 None => ("token", "expired"),
             };
-            (Some("invalid_token"), Some(format!("The {what} {how} on {at}")))
+            with("invalid_token", &format!("The {what} {how} on {at}"))
         }
-        Reason::Role => (Some("insufficient_scope"), None),
+        Reason::Role => with("insufficient_scope", detail.trim_end_matches('.')),
     };
-    let mut header = String::from("Bearer realm=\"latchkey\"");
-    if let Some(error) = error {
-        header = format!(
-            "{header}, error=\"{error}\", error_description=\"{}\"",
-            description.as_deref().unwrap_or(detail).trim_end_matches('.')
-        );
-    }
     HttpResponse::build(status)
         .insert_header((WWW_AUTHENTICATE, header))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((VARY, "Authorization"))
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .insert_header((VARY, BY_AUTHORIZATION))
         .json(Problem { detail, error })
 }

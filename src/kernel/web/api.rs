@@ -2,7 +2,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+
+use super::headers::NO_STORE;
 
 /// The body of an error.
 #[derive(serde::Serialize)]
@@ -17,7 +19,7 @@ pub struct Problem<'a> {
 /// Answers with `{"detail": …}`.
 #[must_use]
 pub fn problem(status: StatusCode, detail: &str) -> HttpResponse {
-    HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(Problem { detail, error: None })
+    HttpResponse::build(status).insert_header((CACHE_CONTROL, NO_STORE)).json(Problem { detail, error: None })
 }
 
 /// 404: nothing is at this path.
@@ -40,6 +42,6 @@ pub fn method_not_allowed(method: &str, allow: &str) -> HttpResponse {
 #[must_use]
 pub fn unavailable() -> HttpResponse {
     let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable. Try again.");
-    answer.headers_mut().insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from_static("1"));
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::USER_AGENT;
+use actix_web::http::header::{USER_AGENT, X_FORWARDED_FOR};
 use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::kernel::app::App;
@@ -28,7 +28,7 @@ impl Client {
     pub fn of(request: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
         // Always there on a TCP socket, which is all that this server listens on.
         let peer = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
-        let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+        let forwarded = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
         let agent = request
             .headers()
             .get(USER_AGENT)

@@ -3,33 +3,53 @@
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY};
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, HeaderMap, HeaderName,
+    HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
 
 use super::page::{self, Notice};
 
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()";
+/// For `Cache-Control`: this answer is for one caller and one moment.
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// For `Vary`: this answer hangs on who asks.
+pub const BY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
+
+/// What every answer says to a browser. Constants, so that the compiler checks them letter by letter, not each answer.
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin")),
+    (CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
+    (
+        PERMISSIONS_POLICY,
+        HeaderValue::from_static(
+            "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()",
+        ),
+    ),
+];
+const WHOLE_TO_OURSELVES: HeaderValue = HeaderValue::from_static("same-origin");
+/// For a page whose own address holds a code: nobody is told more of it than the site. `no-referrer` would be stricter, but
+/// makes browsers send `Origin: null` with our own forms.
+const SITE_ALONE: HeaderValue = HeaderValue::from_static("strict-origin");
+const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// The longest head of a request, in bytes of its header names and values and its target.
 const HEAD_MAX: usize = 16 * 1024;
 
-/// Adds what every answer says to a browser. Where the page's own address holds a code, nobody is told more of it than
-/// the site. `no-referrer` would be stricter, but makes browsers send `Origin: null` with our own forms.
+/// Adds what every answer says to a browser.
 pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: bool) {
-    const ALWAYS: [(&str, &str); 5] = [
-        ("content-security-policy", CONTENT_SECURITY_POLICY),
-        ("x-content-type-options", "nosniff"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-        ("permissions-policy", PERMISSIONS_POLICY),
-    ];
     for (name, value) in ALWAYS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name, value);
     }
-    let referrer = HeaderValue::from_static(if is_at_a_secret { "strict-origin" } else { "same-origin" });
-    headers.insert(REFERRER_POLICY, referrer);
+    headers.insert(REFERRER_POLICY, if is_at_a_secret { SITE_ALONE } else { WHOLE_TO_OURSELVES });
     if is_https {
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+        headers.insert(STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
 }
 
