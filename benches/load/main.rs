@@ -55,6 +55,10 @@ struct Options {
     /// Keep the databases in this folder, and use what is there
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// How much the servers let the generator go first, as nice(1) has it: 0 not at all, 19 most. Where they share the
+    /// cores, the slowest answers are otherwise those that are there and wait until the generator may read them
+    #[arg(long, default_value_t = 0)]
+    behind: u8,
     /// Another build of the program, which is asked for one token and for any too
     #[arg(long)]
     against: Option<PathBuf>,
@@ -98,9 +102,10 @@ fn main() {
     let many = Seed::new(options.tokens);
     let small = one.in_sqlite(&folder.join("one"));
     let large = many.in_sqlite(&folder.join("many"));
-    let on_one = Process::latchkey(&small);
-    let on_many = Process::latchkey(&large);
-    let limit = Process::limit(&limit::answers(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path()));
+    let on_one = Process::latchkey(&small, options.behind);
+    let on_many = Process::latchkey(&large, options.behind);
+    let answers = limit::answers(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path());
+    let limit = Process::limit(&answers, options.behind);
 
     let scenario = |name, server: &Process, path, asked, limit| Scenario {
         name,
@@ -131,14 +136,15 @@ fn main() {
         },
     ];
     if let Some(other) = &options.against {
-        let start = |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)));
+        let start =
+            |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)), options.behind);
         wanted.push(scenario("one token, the other build", &start(&one, "other-one"), WORKSPACE, one_token.clone(), 0));
         wanted.push(scenario("many tokens, the other build", &start(&many, "other-many"), WORKSPACE, any.clone(), 0));
     }
     if is_wanted("PostgreSQL, many tokens")
         && let Some(url) = postgres::server_url()
     {
-        let server = Process::latchkey(&many.in_postgres(url, &folder.join("postgres")));
+        let server = Process::latchkey(&many.in_postgres(url, &folder.join("postgres")), options.behind);
         wanted.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, any, 0));
     }
     scenarios.extend(wanted.into_iter().filter(|scenario| is_wanted(scenario.name)));

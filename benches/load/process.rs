@@ -26,23 +26,30 @@ impl Drop for Running {
     }
 }
 
+/// A command that so much lets others go first (nice(1)).
+fn nice(binary: &Path, behind: u8) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", &behind.to_string()]).arg(binary);
+    command
+}
+
 impl Process {
     /// The program, on this database.
-    pub fn latchkey(database: &Database) -> Self {
-        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database)
+    pub fn latchkey(database: &Database, behind: u8) -> Self {
+        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database, behind)
     }
 
     /// A build of the program, on this database.
-    pub fn build_of_latchkey(binary: &Path, database: &Database) -> Self {
-        let mut command = Command::new(binary);
+    pub fn build_of_latchkey(binary: &Path, database: &Database, behind: u8) -> Self {
+        let mut command = nice(binary, behind);
         command.env_clear().env("LATCHKEY_LOG", "warn").env("DATABASE_URL", &database.url);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&database.folder);
         Self::start(command)
     }
 
     /// The limit, with the answers in this file.
-    pub fn limit(answers: &Path) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+    pub fn limit(answers: &Path, behind: u8) -> Self {
+        let mut command = nice(&std::env::current_exe().unwrap(), behind);
         command.arg("--be-limit").arg(answers);
         Self::start(command)
     }

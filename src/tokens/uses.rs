@@ -112,3 +112,45 @@ fn take(part: &Mutex<Waiting>) -> Taken {
 fn lock(part: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::time::timeout;
+
+    use super::*;
+
+    fn call(uses: &Uses, value: i64, agent: &str) {
+        let client = Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) };
+        uses.record(ValueKey(value), client, Timestamp::from_micros(1));
+    }
+
+    #[test]
+    fn what_is_much_does_not_wait_for_its_time() {
+        let shortly = Duration::from_millis(100);
+        let uses = Uses::default();
+        actix_web::rt::System::new().block_on(async {
+            call(&uses, 1, "curl");
+            assert!(timeout(shortly, uses.are_due()).await.is_err(), "one use waits");
+            // Of one part alone, though the others have next to nothing.
+            let same_part = (0..).step_by(PARTS * 1024).flat_map(|from| from..from + 1024);
+            same_part.take(40_000).for_each(|value| call(&uses, value, "curl"));
+            assert!(timeout(FLUSH_EVERY / 2, uses.are_due()).await.is_ok());
+            // Nothing is left of it now, and whoever was told late must not be told of nothing.
+            (0..5000).for_each(|number| call(&uses, 1, &number.to_string()));
+            uses.parts.iter().for_each(|part| drop(take(part)));
+            assert!(timeout(shortly, uses.are_due()).await.is_err());
+        });
+    }
+
+    #[test]
+    fn neighbours_are_in_one_part_and_all_parts_are_used() {
+        let uses = Uses::default();
+        let all = 1024 * i64::try_from(PARTS).unwrap();
+        (0..all).for_each(|value| call(&uses, value, "curl"));
+        let parts: Vec<Taken> = uses.parts.iter().map(take).collect();
+        for (nth, part) in parts.iter().enumerate() {
+            let from = 1024 * i64::try_from(nth).unwrap();
+            assert!(part.used.iter().map(|(value, _)| value.0).eq(from..from + 1024), "in the order of their rows");
+        }
+    }
+}

@@ -183,16 +183,41 @@ mod tests {
     use crate::kernel::db::schema::value_uses;
     use crate::tokens::uses::Uses;
 
+    /// A database with the places for the evidence of so many values.
+    fn with_values(folder: &tempfile::TempDir, values: i64) -> Db {
+        let db = Db::open(&folder.path().join("x.db").to_string_lossy().parse().unwrap()).unwrap();
+        let rows = format!(
+            "PRAGMA foreign_keys = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {values}) \
+             INSERT INTO value_uses (value_id) SELECT i FROM n; PRAGMA foreign_keys = ON;"
+        );
+        db.read_blocking(|conn| conn.batch_execute(&rows).map_err(DbError::from)).unwrap();
+        db
+    }
+
+    #[test]
+    fn each_value_gets_its_own_client_and_of_too_many_clients_the_time_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, uses) = (with_values(&folder, 1000), Uses::default());
+        let client = |agent: String| Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent) };
+        // One value's callers take all the places for clients that there are, but for those of the first ten.
+        (1..=10).for_each(|value| uses.record(ValueKey(value), client(value.to_string()), Timestamp::from_micros(1)));
+        (0..5000).for_each(|one| uses.record(ValueKey(20), client(format!("tool {one}")), Timestamp::from_micros(2)));
+        uses.record(ValueKey(30), client("late".to_owned()), Timestamp::from_micros(3));
+        uses.flush_blocking(&db).unwrap();
+        let query = value_uses::table.filter(value_uses::last_used_at.is_not_null()).order(value_uses::value_id);
+        let columns = (value_uses::value_id, value_uses::last_used_at, value_uses::last_used_agent);
+        let rows = db.read_blocking(|conn| {
+            Ok::<_, DbError>(query.select(columns).load::<(i64, Option<i64>, Option<String>)>(conn)?)
+        });
+        let first = (1..=10).map(|value| (value, Some(1), Some(value.to_string())));
+        assert!(rows.unwrap().into_iter().eq(first.chain([(20, Some(2), None), (30, Some(3), None)])));
+    }
+
     #[test]
     fn a_flush_behind_another_ends_when_everything_is_written() {
         const VALUES: i64 = 45_000;
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("x.db").to_string_lossy().parse().unwrap()).unwrap();
-        let rows = format!(
-            "PRAGMA foreign_keys = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {VALUES}) \
-             INSERT INTO value_uses (value_id) SELECT i FROM n; PRAGMA foreign_keys = ON;"
-        );
-        db.read_blocking(|conn| conn.batch_execute(&rows).map_err(DbError::from)).unwrap();
+        let db = with_values(&folder, VALUES);
         let uses = Uses::default();
         let client = Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: None };
         (1..=VALUES).for_each(|value| uses.record(ValueKey(value), client.clone(), Timestamp::from_micros(1)));

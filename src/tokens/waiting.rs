@@ -255,6 +255,9 @@ mod tests {
         let untouched = waiting.used.keys().find(|value| ![0, many].contains(&value.0)).unwrap();
         assert_eq!(agent(&waiting, waiting.used[untouched].client), Some("first"));
         assert!(waiting.used.contains_key(&ValueKey(many)), "the latest is kept before the oldest");
+        let mut elsewhere = Waiting::default();
+        elsewhere.keep(&taken, MOST - 1);
+        assert_eq!([elsewhere.used.len(), elsewhere.tried.len()], [1; 2], "what was written is not written again");
     }
 
     #[test]
