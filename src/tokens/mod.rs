@@ -1,6 +1,7 @@
 //! What opens the API: tokens, their values, and who may make and delete them.
 
 mod callers_store;
+mod deletion;
 pub mod door;
 pub mod expiry;
 pub mod extract;
@@ -19,7 +20,6 @@ pub mod verify;
 mod waiting;
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use crate::accounts::User;
 use crate::kernel::clock::Timestamp;
@@ -31,15 +31,13 @@ use crate::kernel::text::{Label, Refused};
 use crate::kernel::web::client::Client;
 use crate::workspaces::extract::Member;
 use crate::workspaces::store::{MembershipKey, lock_membership};
+pub use deletion::{Deleted, Deletion, REMEMBERED, Tombstone, Via, delete, delete_all, purge};
 use expiry::Expiry;
 use store::{TokenKey, ValueKey};
 use value::{TokenValue, ValueDigest};
 
 /// The most tokens that a member can have in a workspace. The database holds it too: slots are 1 to 3.
 pub const LIMIT: usize = 3;
-
-/// How long a deleted token, or a value that made way, is remembered.
-pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
 /// A token's name, unique among the member's without regard to letters' case.
 pub type TokenName = Label;
@@ -73,17 +71,6 @@ impl Token {
     pub fn values(&self) -> impl Iterator<Item = &Value> {
         std::iter::once(&self.current).chain(&self.earlier)
     }
-}
-
-/// What is remembered of a token's deletion.
-#[derive(Debug, Clone)]
-pub struct Tombstone {
-    /// When.
-    pub at: Timestamp,
-    /// The address of who did it, if a person did.
-    pub by: Option<String>,
-    /// By what.
-    pub via: Via,
 }
 
 /// What may be known about the secret string of a token.
@@ -297,106 +284,4 @@ fn event<'a>(
         client,
         ..Event::new(at, kind)
     }
-}
-
-/// By what a token was deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// The page.
-    Page,
-    /// The command line.
-    CommandLine,
-    /// The API, by the token itself.
-    Api,
-    /// The member was removed from the workspace.
-    Removal,
-    /// The member was given a role that has no tokens.
-    Demotion,
-    /// An administrator of the workspace revoked it.
-    Administrator,
-}
-
-impl Via {
-    const ALL: [Self; 6] =
-        [Self::Page, Self::CommandLine, Self::Api, Self::Removal, Self::Demotion, Self::Administrator];
-
-    /// The word in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::CommandLine => "command line",
-            Self::Api => "api",
-            Self::Removal => "removal",
-            Self::Demotion => "demotion",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-impl FromStr for Via {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        Self::ALL.into_iter().find(|via| via.as_str() == text).ok_or_else(|| Refused::because("not a way to delete"))
-    }
-}
-
-/// A deletion: who, by what, from where, when.
-#[derive(Debug, Clone)]
-pub struct Deletion {
-    /// By what.
-    pub via: Via,
-    /// Who, as a uuid and an address; nobody for the command line.
-    pub by: Option<(Id, String)>,
-    /// From where.
-    pub client: Option<Client>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What became of a deletion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deleted {
-    /// The token stopped now.
-    Now(TokenName),
-    /// It had been deleted before.
-    Before(TokenName),
-    /// The owner has no such token.
-    Missing,
-}
-
-/// Deletes a token inside the caller's transaction. Its values stop at once; its row stays, so that who still tries
-/// can be told.
-pub fn delete(conn: &mut Conn, owner: &Owner, uuid: &Id, deletion: &Deletion) -> Result<Deleted, DbError> {
-    lock_membership(conn, owner.membership)?;
-    let Some((token, name, deleted_at)) = store::find_with_deleted(conn, owner.membership, uuid)? else {
-        return Ok(Deleted::Missing);
-    };
-    if deleted_at.is_some() {
-        return Ok(Deleted::Before(name));
-    }
-    store::delete_token(conn, token, deletion)?;
-    let kind = if deletion.via == Via::Administrator { EventKind::TokenRevoked } else { EventKind::TokenDeleted };
-    Event {
-        actor: deletion.by.as_ref().map(|(uuid, _)| uuid.as_str()),
-        detail: Some(deletion.via.as_str()),
-        ..event(owner, uuid, &name, deletion.client.as_ref(), deletion.at, kind)
-    }
-    .record(conn)?;
-    Ok(Deleted::Now(name))
-}
-
-/// Deletes every token of a membership inside the caller's transaction, and says how many.
-pub fn delete_all(conn: &mut Conn, owner: &Owner, deletion: &Deletion) -> Result<usize, DbError> {
-    lock_membership(conn, owner.membership)?;
-    let tokens = store::live(conn, owner.membership)?;
-    for token in &tokens {
-        delete(conn, owner, &token.uuid, deletion)?;
-    }
-    Ok(tokens.len())
-}
-
-/// Forgets what was deleted, or made way for another value, before `before`. Returns how many tokens were forgotten.
-pub fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
-    store::purge(conn, before)
 }
