@@ -36,9 +36,15 @@ macro_rules! method {
     };
 }
 
-/// A route for these methods. Actix's own guards write down what they let in with each request, for a 405 that is ours.
+/// A route for these methods. Actix's own guards write down with each request what they let in, for a 405 that the table
+/// below answers itself.
 fn taking(methods: &'static [Method]) -> Route {
     web::route().guard(guard::fn_guard(|context| methods.contains(&context.head().method)))
+}
+
+/// A route for probes, with actix's guards and its 405.
+fn probe() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// Makes a list of paths and methods for tests and documents, and the function that serves the same. Each path is served
@@ -126,8 +132,8 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .route("/healthz", method!(GET).to(async || plain(StatusCode::OK, "ok\n")))
-        .route("/readyz", method!(GET).to(ready))
+        .service(web::resource("/healthz").route(probe().to(async || plain(StatusCode::OK, "ok\n"))))
+        .service(web::resource("/readyz").route(probe().to(ready)))
         .service(static_files)
         .configure(serve_api)
         .configure(serve_api_pages)

@@ -290,6 +290,8 @@ fn db_health_is_told_to_anyone() {
             assert_eq!((answer.status, answer.body.as_str()), (200, body));
             let head = server.api("HEAD", path).send();
             assert_eq!((head.status, head.body.as_str()), (200, ""), "some probes ask by HEAD");
+            let other = server.api("POST", path).send();
+            assert_eq!((other.status, other.header("allow")), (405, "GET, HEAD"));
         }
     }
 }
