@@ -224,7 +224,7 @@ mod tests {
         let (first, its_db) = (uses.clone(), db.clone());
         let written = actix_web::rt::System::new().block_on(async move {
             let first = actix_web::rt::spawn(async move { first.flush(&its_db).await });
-            // The first has taken everything; a server that ends now asks for another, and then gives the first up.
+            // The first has begun; a server that ends now asks for another, and then gives the first up.
             tokio::task::yield_now().await;
             uses.flush(&db).await;
             first.abort();
