@@ -21,7 +21,7 @@ use crate::routes;
 use crate::team::activity::KeptDays;
 use crate::tokens;
 use crate::tokens::door::Door;
-use crate::tokens::passes::Passes;
+use crate::tokens::passes;
 use crate::tokens::uses::Uses;
 use crate::workspaces::setup;
 
@@ -114,7 +114,7 @@ impl Server {
         };
         let uses = Uses::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let passes = Passes::default();
+        let passes = passes::Shared::default();
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()

@@ -1,18 +1,37 @@
 //! Asks, as many times as it can, on connections that stay open, one request at a time on each.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::seed::Seed;
 
 /// How many threads ask.
 const THREADS: usize = 2;
+
+/// Which workers of the server a thread's connections lead to. The server gives each new connection to its next worker, so
+/// that the order in which they are opened decides.
+#[derive(Clone, Copy)]
+pub enum Meet {
+    /// Each thread asks all workers alike.
+    Crossed,
+    /// Each thread asks a worker of its own, as long as there are as many workers as threads.
+    Paired,
+}
+
+impl Meet {
+    /// The thread that has this one of the connections.
+    fn thread(self, connection: usize, connections: usize) -> usize {
+        match self {
+            Self::Crossed => connection * THREADS / connections,
+            Self::Paired => connection % THREADS,
+        }
+    }
+}
 
 /// The values that are presented.
 #[derive(Clone)]
@@ -72,6 +91,7 @@ pub struct Load<'a> {
     pub path: &'static str,
     pub asked: &'a Asked,
     pub connections: usize,
+    pub meet: Meet,
     pub time: Duration,
 }
 
@@ -84,25 +104,28 @@ pub struct Outcome {
 
 impl Load<'_> {
     pub fn run(&self) -> Outcome {
+        let mut lines: [Vec<TcpStream>; THREADS] = std::array::from_fn(|_| Vec::new());
+        for connection in 0..self.connections {
+            lines[self.meet.thread(connection, self.connections)].push(TcpStream::connect(self.address).unwrap());
+        }
         let begun = Instant::now();
         let times: Vec<u32> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || self.ask_on_thread(number))).collect();
+            let threads = lines.map(|lines| scope.spawn(|| self.ask_on_thread(lines)));
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
         Outcome { per_second: times.len() as f64 / begun.elapsed().as_secs_f64(), times }
     }
 
-    fn ask_on_thread(&self, number: usize) -> Vec<u32> {
+    fn ask_on_thread(&self, lines: Vec<TcpStream>) -> Vec<u32> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         let set = tokio::task::LocalSet::new();
         let end = Instant::now() + self.time;
-        let mine = self.connections / THREADS;
         set.block_on(&runtime, async {
-            let asking: Vec<_> = (0..mine)
-                .map(|connection| {
-                    let (address, path, asked) = (self.address, self.path, self.asked.clone());
-                    let random = Random(0x9E37_79B9_7F4A_7C15 ^ (number * mine + connection + 1) as u64);
-                    tokio::task::spawn_local(async move { ask(address, path, &asked, random, end).await.unwrap() })
+            let asking: Vec<_> = lines
+                .into_iter()
+                .map(|line| {
+                    let (path, asked) = (self.path, self.asked.clone());
+                    tokio::task::spawn_local(async move { ask(line, path, &asked, end).await.unwrap() })
                 })
                 .collect();
             let mut times = Vec::new();
@@ -114,11 +137,14 @@ impl Load<'_> {
     }
 }
 
-async fn ask(address: SocketAddr, path: &str, asked: &Asked, mut random: Random, end: Instant) -> io::Result<Vec<u32>> {
-    let mut connection = TcpStream::connect(address).await?;
-    connection.set_nodelay(true)?;
+async fn ask(line: TcpStream, path: &str, asked: &Asked, end: Instant) -> io::Result<Vec<u32>> {
+    line.set_nodelay(true)?;
+    line.set_nonblocking(true)?;
+    let (own, server) = (line.local_addr()?, line.peer_addr()?);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ u64::from(own.port()));
+    let mut connection = tokio::net::TcpStream::from_std(line)?;
     let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: python-requests/2.32.3\r\nAccept: */*\r\nAuthorization: Bearer "
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: python-requests/2.32.3\r\nAccept: */*\r\nAuthorization: Bearer "
     );
     let mut request = Vec::with_capacity(head.len() + 64);
     let mut answer = vec![0u8; 16 * 1024];

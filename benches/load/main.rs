@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use generator::{Asked, Load};
+use generator::{Asked, Load, Meet};
 use process::Process;
 use report::Report;
 use seed::Seed;
@@ -38,10 +38,10 @@ use seed::Seed;
 #[derive(clap::Parser)]
 struct Options {
     /// How many rounds
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// How many seconds each scenario is asked in a round
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 8)]
     seconds: u64,
     /// How many tokens are in the large databases
     #[arg(long, default_value_t = 1_000_000)]
@@ -55,10 +55,9 @@ struct Options {
     /// Keep the databases in this folder, and use what is there
     #[arg(long)]
     keep: Option<PathBuf>,
-    /// How much the servers let the generator go first, as nice(1) has it: 0 not at all, 19 most. Where they share the
-    /// cores, the slowest answers are otherwise those that are there and wait until the generator may read them
-    #[arg(long, default_value_t = 0)]
-    behind: u8,
+    /// Let each thread of the generator ask one worker, where there are two, instead of all
+    #[arg(long)]
+    paired: bool,
     /// Another build of the program, which is asked for one token and for any too
     #[arg(long)]
     against: Option<PathBuf>,
@@ -88,6 +87,12 @@ struct Scenario {
     noise: Option<seed::Database>,
 }
 
+impl Scenario {
+    fn is_limit(&self) -> bool {
+        self.name.starts_with("limit")
+    }
+}
+
 fn main() {
     let options = Options::parse();
     if let Some(answers) = &options.be_limit {
@@ -102,10 +107,10 @@ fn main() {
     let many = Seed::new(options.tokens);
     let small = one.in_sqlite(&folder.join("one"));
     let large = many.in_sqlite(&folder.join("many"));
-    let on_one = Process::latchkey(&small, options.behind);
-    let on_many = Process::latchkey(&large, options.behind);
+    let on_one = Process::latchkey(&small);
+    let on_many = Process::latchkey(&large);
     let answers = limit::answers(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path());
-    let limit = Process::limit(&answers, options.behind);
+    let limit = Process::limit(&answers);
 
     let scenario = |name, server: &Process, path, asked, limit| Scenario {
         name,
@@ -136,15 +141,14 @@ fn main() {
         },
     ];
     if let Some(other) = &options.against {
-        let start =
-            |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)), options.behind);
+        let start = |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)));
         wanted.push(scenario("one token, the other build", &start(&one, "other-one"), WORKSPACE, one_token.clone(), 0));
         wanted.push(scenario("many tokens, the other build", &start(&many, "other-many"), WORKSPACE, any.clone(), 0));
     }
     if is_wanted("PostgreSQL, many tokens")
         && let Some(url) = postgres::server_url()
     {
-        let server = Process::latchkey(&many.in_postgres(url, &folder.join("postgres")), options.behind);
+        let server = Process::latchkey(&many.in_postgres(url, &folder.join("postgres")));
         wanted.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, any, 0));
     }
     scenarios.extend(wanted.into_iter().filter(|scenario| is_wanted(scenario.name)));
@@ -161,6 +165,7 @@ fn main() {
                 path: scenario.path,
                 asked,
                 connections: options.connections,
+                meet: if options.paired { Meet::Paired } else { Meet::Crossed },
                 time,
             };
             if round == 0 {
@@ -168,6 +173,7 @@ fn main() {
                     |other: &Scenario| (other.server.address, other.path) == (scenario.server.address, scenario.path);
                 if !scenarios[..line].iter().any(is_same) {
                     load(&scenario.asked.each_once(), WARM_UP).run();
+                    scenario.server.settle();
                 }
                 continue;
             }
@@ -179,6 +185,10 @@ fn main() {
                 noise.stop();
             }
             report.add(line, &result, cpu);
+            if !scenario.is_limit() {
+                // What it still has to write would cost whoever is asked next.
+                scenario.server.settle();
+            }
         }
     }
     report.print(&options);

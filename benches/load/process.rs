@@ -26,30 +26,23 @@ impl Drop for Running {
     }
 }
 
-/// A command that so much lets others go first (nice(1)).
-fn nice(binary: &Path, behind: u8) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", &behind.to_string()]).arg(binary);
-    command
-}
-
 impl Process {
     /// The program, on this database.
-    pub fn latchkey(database: &Database, behind: u8) -> Self {
-        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database, behind)
+    pub fn latchkey(database: &Database) -> Self {
+        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database)
     }
 
     /// A build of the program, on this database.
-    pub fn build_of_latchkey(binary: &Path, database: &Database, behind: u8) -> Self {
-        let mut command = nice(binary, behind);
+    pub fn build_of_latchkey(binary: &Path, database: &Database) -> Self {
+        let mut command = Command::new(binary);
         command.env_clear().env("LATCHKEY_LOG", "warn").env("DATABASE_URL", &database.url);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&database.folder);
         Self::start(command)
     }
 
     /// The limit, with the answers in this file.
-    pub fn limit(answers: &Path, behind: u8) -> Self {
-        let mut command = nice(&std::env::current_exe().unwrap(), behind);
+    pub fn limit(answers: &Path) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("--be-limit").arg(answers);
         Self::start(command)
     }
@@ -73,6 +66,18 @@ impl Process {
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Waits until it has written what it collected, and rests.
+    pub fn settle(&self) {
+        std::thread::sleep(latchkey::tokens::uses::FLUSH_EVERY);
+        loop {
+            let cpu = self.cpu();
+            std::thread::sleep(Duration::from_millis(300));
+            if self.cpu() == cpu {
+                return;
+            }
+        }
     }
 
     /// What it has for itself, in MB: its proportional share of pages that are no file's (proc(5), `smaps_rollup`).

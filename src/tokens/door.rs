@@ -14,7 +14,7 @@ use super::callers_store;
 use super::look::Looks;
 use super::lookups::Lookups;
 use super::memory::Pass;
-use super::passes::{Behind, Passes, pass_to};
+use super::passes::{Behind, Passes, Shared, pass_to};
 use super::uses::Uses;
 use super::verify::{self, Presented, Reason, Refusal};
 use crate::kernel::app::App;
@@ -41,15 +41,15 @@ enum Way {
 pub type Verdict<T> = Result<Result<Arc<T>, Refusal>, DbError>;
 
 impl Door {
-    /// A worker's door. The passes are shared with the doors of the other workers.
+    /// A worker's door, which shares this with the doors of the other workers.
     #[must_use]
-    pub fn new(app: &App, uses: Uses, passes: Passes) -> Self {
+    pub fn new(app: &App, uses: Uses, shared: Shared) -> Self {
         let near = app.db.near().unwrap_or_else(|error| {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
         let way = near.map_or_else(|| Way::Far(Lookups::new(app.db.clone())), |near| Way::Near(Looks::new(near)));
-        Self { app: app.clone(), uses, passes, way }
+        Self { app: app.clone(), uses, passes: Passes::new(shared), way }
     }
 
     /// Who sends a request.

@@ -1,8 +1,10 @@
-//! What the doors of all workers remember: for many values where they lead, which is all that most requests need, and for
-//! few who their callers are.
+//! What a door remembers: for many values where they lead, which is all that most requests need, and for few who their
+//! callers are. Values are remembered by all workers together, since there may be a million of them; the workspaces that
+//! they lead to by each worker for itself, since workers that count the users of one copy wait for each other.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use actix_web::web::Bytes;
 
@@ -18,24 +20,34 @@ use crate::workspaces::store::WorkspaceKey;
 const CALLERS: (usize, usize) = (1 << 8, 8);
 /// Where a value leads takes 24 bytes: 40 MB at most, 27 MB for a million values.
 const PLACES: (usize, usize) = (1 << 15, 48);
-/// Of so many workspaces a copy is kept. What leads to others is looked up each time.
-const COPIES: usize = 10_000;
+/// Of so many workspaces a worker keeps a copy, some 700 bytes each. What leads to others is looked up each time.
+const COPIES: usize = 2048;
 
-/// What the doors of all workers remember. Clones are handles to the same.
+/// What all workers remember together. Clones are handles to the same.
 #[derive(Clone)]
-pub struct Passes {
+pub struct Shared {
     callers: Memory<Arc<Caller>>,
     places: Memory<Place>,
-    copies: Arc<Mutex<Copies>>,
 }
 
-impl Default for Passes {
+/// A workspace's key, as far as it is a small one.
+type Place = u32;
+
+impl Default for Shared {
     fn default() -> Self {
-        Self {
-            callers: Memory::new(CALLERS.0, CALLERS.1),
-            places: Memory::new(PLACES.0, PLACES.1),
-            copies: Arc::default(),
-        }
+        Self { callers: Memory::new(CALLERS.0, CALLERS.1), places: Memory::new(PLACES.0, PLACES.1) }
+    }
+}
+
+/// What one worker's door remembers.
+pub struct Passes {
+    shared: Shared,
+    copies: RefCell<Copies>,
+}
+
+impl Passes {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self { shared, copies: RefCell::default() }
     }
 }
 
@@ -60,10 +72,10 @@ impl Behind for Caller {
         &self.workspace
     }
     fn recall(passes: &Passes, presented: &Presented, epoch: Epoch) -> Option<Pass<Arc<Self>>> {
-        passes.callers.recall(presented.digest(), epoch).filter(|pass| presented.is_of(&pass.to.user.email))
+        passes.shared.callers.recall(presented.digest(), epoch).filter(|pass| presented.is_of(&pass.to.user.email))
     }
     fn keep(passes: &Passes, digest: &ValueDigest, epoch: Epoch, caller: &Arc<Caller>) {
-        passes.callers.keep(digest, epoch, pass_to(caller));
+        passes.shared.callers.keep(digest, epoch, pass_to(caller));
     }
 }
 
@@ -93,14 +105,15 @@ impl Behind for Opened {
         if !presented.is_anonymous() {
             return None;
         }
-        let pass = passes.places.recall(presented.digest(), epoch)?;
-        let copy = passes.copies().at(pass.to, epoch)?;
+        let pass = passes.shared.places.recall(presented.digest(), epoch)?;
+        let copy = passes.copies.borrow().of(pass.to, epoch)?;
         Some(pass.map(|_| copy))
     }
     fn keep(passes: &Passes, digest: &ValueDigest, epoch: Epoch, caller: &Arc<Caller>) {
-        let place = passes.copies().keep(caller, epoch);
-        if let Some(place) = place {
-            passes.places.keep(digest, epoch, pass_to(caller).map(|_| place));
+        let WorkspaceKey(key) = caller.workspace.key;
+        if let Ok(place) = Place::try_from(key) {
+            passes.copies.borrow_mut().keep(place, epoch, caller);
+            passes.shared.places.keep(digest, epoch, pass_to(caller).map(|_| place));
         }
     }
 }
@@ -110,43 +123,24 @@ pub(super) fn pass_to(caller: &Arc<Caller>) -> Pass<Arc<Caller>> {
     Pass { value: caller.value, until: caller.ends_at.unwrap_or(Timestamp::NEVER), to: Arc::clone(caller) }
 }
 
-impl Passes {
-    fn copies(&self) -> MutexGuard<'_, Copies> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// One copy of each workspace that values lead to, as it was in one epoch.
 #[derive(Default)]
 struct Copies {
     epoch: Epoch,
-    all: Vec<Arc<Opened>>,
-    places: HashMap<WorkspaceKey, Place>,
+    all: HashMap<Place, Arc<Opened>>,
 }
 
-/// Where the copy of a workspace stands.
-type Place = u32;
-
 impl Copies {
-    fn at(&self, place: Place, epoch: Epoch) -> Option<Arc<Opened>> {
-        self.all.get(usize::try_from(place).ok()?).filter(|_| self.epoch == epoch).map(Arc::clone)
+    fn of(&self, place: Place, epoch: Epoch) -> Option<Arc<Opened>> {
+        self.all.get(&place).filter(|_| self.epoch == epoch).map(Arc::clone)
     }
 
-    fn keep(&mut self, caller: &Arc<Caller>, epoch: Epoch) -> Option<Place> {
-        if epoch < self.epoch {
-            // Another worker has seen a later one.
-            return None;
-        }
-        if epoch > self.epoch {
+    fn keep(&mut self, place: Place, epoch: Epoch, caller: &Arc<Caller>) {
+        if epoch != self.epoch {
             *self = Self { epoch, ..Self::default() };
         }
-        let key = caller.workspace.key;
-        if let Some(place) = self.places.get(&key) {
-            return Some(*place);
+        if self.all.len() < COPIES {
+            self.all.entry(place).or_insert_with(|| Opened::of(caller));
         }
-        let place = Place::try_from(self.all.len()).ok().filter(|_| self.all.len() < COPIES)?;
-        self.all.push(Opened::of(caller));
-        self.places.insert(key, place);
-        Some(place)
     }
 }

@@ -59,11 +59,10 @@ fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)], origins: &[Origin]) -> R
     Ok(())
 }
 
-/// How many values are marked in one go on `SQLite`, and how long a breath is drawn then. Where all cores are busy, requests
-/// would wait for a thread that goes on for a hundred milliseconds; they pass one that rests now and then. Not so often
-/// that more values come meanwhile than one table of [`super::uses`] holds.
-const IN_ONE_GO: usize = 1000;
-const BREATH: Duration = Duration::from_micros(500);
+/// How many values are marked in one go on `SQLite`, which takes 0.1 ms, and how long a breath is drawn then. Where all cores
+/// are busy, requests wait for a thread that goes on for a millisecond; they pass one that rests as often as this.
+const IN_ONE_GO: usize = 128;
+const BREATH: Duration = Duration::from_micros(100);
 
 /// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
 const AT_ONCE: usize = 1000;
