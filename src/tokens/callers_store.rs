@@ -70,9 +70,12 @@ pub(super) fn find_by_digest(conn: &mut Conn, digest: &ValueDigest) -> Result<Op
 }
 
 /// Whoever holds the values with these digests, by the digests: one query for all of them.
-pub(super) fn find_by_digests(conn: &mut Conn, digests: &[ValueDigest]) -> Result<HashMap<Vec<u8>, Found>, DbError> {
+pub(super) fn find_by_digests(
+    conn: &mut Conn,
+    digests: &[ValueDigest],
+) -> Result<HashMap<Vec<u8>, Arc<Found>>, DbError> {
     let any = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
     let query = behind_values().filter(any).select((token_values::digest, CALLER));
     let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;
-    Ok(rows.into_iter().map(|(digest, row)| (digest, row.into())).collect())
+    Ok(rows.into_iter().map(|(digest, row)| (digest, Arc::new(row.into()))).collect())
 }

@@ -19,7 +19,8 @@ use crate::kernel::db::{Db, DbError};
 /// How many values one query asks for at most.
 const MOST: usize = 256;
 
-type Answer = Result<Option<Found>, DbError>;
+/// Several may ask for the same value; who is alone with it takes it without a copy.
+type Answer = Result<Option<Arc<Found>>, DbError>;
 
 /// A worker's lookups, by the connections that all share.
 pub(super) struct Lookups {
