@@ -88,6 +88,10 @@ pub struct Opened {
 }
 
 impl Opened {
+    fn new(workspace: &Arc<Workspace>) -> Arc<Self> {
+        Arc::new(Self { workspace: Arc::clone(workspace), said: OnceLock::new() })
+    }
+
     /// What `say` says of the workspace, said once.
     pub fn said(&self, say: impl FnOnce(&Workspace) -> Bytes) -> Bytes {
         self.said.get_or_init(|| say(&self.workspace)).clone()
@@ -96,7 +100,7 @@ impl Opened {
 
 impl Behind for Opened {
     fn of(caller: &Arc<Caller>) -> Arc<Self> {
-        Arc::new(Self { workspace: Arc::clone(&caller.workspace), said: OnceLock::new() })
+        Self::new(&caller.workspace)
     }
     fn workspace(&self) -> &Workspace {
         &self.workspace
@@ -112,7 +116,7 @@ impl Behind for Opened {
     fn keep(passes: &Passes, digest: &ValueDigest, epoch: Epoch, caller: &Arc<Caller>) {
         let WorkspaceKey(key) = caller.workspace.key;
         if let Ok(place) = Place::try_from(key) {
-            passes.copies.borrow_mut().keep(place, epoch, caller);
+            passes.copies.borrow_mut().keep(place, epoch, &caller.workspace);
             passes.shared.places.keep(digest, epoch, pass_to(caller).map(|_| place));
         }
     }
@@ -135,12 +139,54 @@ impl Copies {
         self.all.get(&place).filter(|_| self.epoch == epoch).map(Arc::clone)
     }
 
-    fn keep(&mut self, place: Place, epoch: Epoch, caller: &Arc<Caller>) {
+    fn keep(&mut self, place: Place, epoch: Epoch, workspace: &Arc<Workspace>) {
         if epoch != self.epoch {
             *self = Self { epoch, ..Self::default() };
         }
         if self.all.len() < COPIES {
-            self.all.entry(place).or_insert_with(|| Opened::of(caller));
+            self.all.entry(place).or_insert_with(|| Opened::new(workspace));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::id::Id;
+    use crate::kernel::rng;
+    use crate::workspaces::profile::{Kind, Profile};
+
+    fn workspace(name: &str) -> Arc<Workspace> {
+        Arc::new(Workspace {
+            key: WorkspaceKey(1),
+            uuid: Id::new(Timestamp::from_micros(0), &mut rng::secure()),
+            slug: "acme".parse().unwrap(),
+            profile: Profile::new(name.parse().unwrap(), Kind::Production),
+        })
+    }
+
+    fn name(copies: &Copies, place: Place, epoch: Epoch) -> Option<String> {
+        copies.of(place, epoch).map(|opened| opened.workspace.profile.name.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_copy_is_of_its_own_epoch_alone() {
+        // Another worker may have seen the later epoch first, and remembered under it where values lead.
+        let (mut copies, [before, after]) = (Copies::default(), [1, 2].map(Epoch::from));
+        copies.keep(1, before, &workspace("Acme"));
+        assert_eq!(name(&copies, 1, before).as_deref(), Some("Acme"));
+        assert_eq!(name(&copies, 1, after), None);
+        copies.keep(1, after, &workspace("Acme Ltd"));
+        assert_eq!(name(&copies, 1, after).as_deref(), Some("Acme Ltd"));
+        assert_eq!(name(&copies, 1, before), None);
+    }
+
+    #[test]
+    fn copies_are_bounded_and_what_there_is_stays() {
+        let (mut copies, epoch, acme) = (Copies::default(), Epoch::from(1), workspace("Acme"));
+        let most = Place::try_from(COPIES).unwrap();
+        (0..=most).for_each(|place| copies.keep(place, epoch, &acme));
+        assert_eq!(copies.all.len(), COPIES);
+        assert!(copies.of(0, epoch).is_some() && copies.of(most, epoch).is_none());
     }
 }
