@@ -21,7 +21,6 @@ use crate::routes;
 use crate::team::activity::KeptDays;
 use crate::tokens;
 use crate::tokens::door::Door;
-use crate::tokens::passes;
 use crate::tokens::uses::Uses;
 use crate::workspaces::setup;
 
@@ -114,13 +113,13 @@ impl Server {
         };
         let uses = Uses::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let passes = passes::Shared::default();
+        let shared = tokens::passes::Shared::default();
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
                 .app_data(uses_data.clone())
-                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), passes.clone())))
+                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), shared.clone())))
                 .app_data(accounts_data.clone())
                 .app_data(clients.clone())
                 .app_data(kept_days.clone())

@@ -87,12 +87,6 @@ struct Scenario {
     noise: Option<seed::Database>,
 }
 
-impl Scenario {
-    fn is_limit(&self) -> bool {
-        self.name.starts_with("limit")
-    }
-}
-
 fn main() {
     let options = Options::parse();
     if let Some(answers) = &options.be_limit {
@@ -185,10 +179,8 @@ fn main() {
                 noise.stop();
             }
             report.add(line, &result, cpu);
-            if !scenario.is_limit() {
-                // What it still has to write would cost whoever is asked next.
-                scenario.server.settle();
-            }
+            // What it still has to write would cost whoever is asked next.
+            scenario.server.settle();
         }
     }
     report.print(&options);

@@ -115,8 +115,8 @@ impl Behind for Opened {
     }
     fn keep(passes: &Passes, digest: &ValueDigest, epoch: Epoch, caller: &Arc<Caller>) {
         let WorkspaceKey(key) = caller.workspace.key;
-        if let Ok(place) = Place::try_from(key) {
-            passes.copies.borrow_mut().keep(place, epoch, &caller.workspace);
+        let Ok(place) = Place::try_from(key) else { return };
+        if passes.copies.borrow_mut().keep(place, epoch, &caller.workspace) {
             passes.shared.places.keep(digest, epoch, pass_to(caller).map(|_| place));
         }
     }
@@ -139,13 +139,15 @@ impl Copies {
         self.all.get(&place).filter(|_| self.epoch == epoch).map(Arc::clone)
     }
 
-    fn keep(&mut self, place: Place, epoch: Epoch, workspace: &Arc<Workspace>) {
+    /// `false` if there is no room: what leads there would never be recalled, and is not to take the place of what is.
+    fn keep(&mut self, place: Place, epoch: Epoch, workspace: &Arc<Workspace>) -> bool {
         if epoch != self.epoch {
             *self = Self { epoch, ..Self::default() };
         }
         if self.all.len() < COPIES {
             self.all.entry(place).or_insert_with(|| Opened::new(workspace));
         }
+        self.all.contains_key(&place)
     }
 }
 
@@ -173,10 +175,10 @@ mod tests {
     fn a_copy_is_of_its_own_epoch_alone() {
         // Another worker may have seen the later epoch first, and remembered under it where values lead.
         let (mut copies, [before, after]) = (Copies::default(), [1, 2].map(Epoch::from));
-        copies.keep(1, before, &workspace("Acme"));
+        assert!(copies.keep(1, before, &workspace("Acme")));
         assert_eq!(name(&copies, 1, before).as_deref(), Some("Acme"));
         assert_eq!(name(&copies, 1, after), None);
-        copies.keep(1, after, &workspace("Acme Ltd"));
+        assert!(copies.keep(1, after, &workspace("Acme Ltd")));
         assert_eq!(name(&copies, 1, after).as_deref(), Some("Acme Ltd"));
         assert_eq!(name(&copies, 1, before), None);
     }
@@ -185,8 +187,11 @@ mod tests {
     fn copies_are_bounded_and_what_there_is_stays() {
         let (mut copies, epoch, acme) = (Copies::default(), Epoch::from(1), workspace("Acme"));
         let most = Place::try_from(COPIES).unwrap();
-        (0..=most).for_each(|place| copies.keep(place, epoch, &acme));
-        assert_eq!(copies.all.len(), COPIES);
-        assert!(copies.of(0, epoch).is_some() && copies.of(most, epoch).is_none());
+        assert!((0..most).all(|place| copies.keep(place, epoch, &acme)));
+        assert!(
+            !copies.keep(most, epoch, &acme) && copies.of(most, epoch).is_none(),
+            "one more than there is room for"
+        );
+        assert!(copies.keep(0, epoch, &acme) && copies.of(0, epoch).is_some());
     }
 }

@@ -2,7 +2,6 @@
 //! each is 24 bytes, and who called stands in a list of its own.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,16 +168,13 @@ impl Waiting {
 
     /// Adds uses from elsewhere in time: earlier or later, whichever way two batches meet.
     fn add_use(&mut self, value: ValueKey, other: Use) {
-        if self.used.len() == MANY {
-            self.used.reserve(MOST - MANY);
-        }
-        let is_full = self.used.len() >= MOST;
-        match self.used.entry(value) {
-            Entry::Occupied(known) => known.into_mut().join(other),
-            Entry::Vacant(_) if is_full => {}
-            Entry::Vacant(place) => {
-                place.insert(other);
+        if let Some(known) = self.used.get_mut(&value) {
+            known.join(other);
+        } else if self.used.len() < MOST {
+            if self.used.len() == MANY {
+                self.used.reserve(MOST - MANY);
             }
+            self.used.insert(value, other);
         }
     }
 
