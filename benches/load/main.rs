@@ -17,7 +17,7 @@
 mod generator;
 mod limit;
 mod noise;
-#[path = "../../tests/it/support/database.rs"]
+#[path = "../../tests/it/support/postgres.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod postgres;
 mod process;

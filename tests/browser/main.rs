@@ -23,6 +23,8 @@ mod journeys;
 mod life;
 mod pages;
 mod people;
+#[path = "../it/support/postgres.rs"]
+mod postgres;
 #[path = "../it/support/process.rs"]
 mod process;
 mod states;

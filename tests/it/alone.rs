@@ -1,8 +1,9 @@
 //! The binary alone, as it is installed: no repository beside it, nothing that a build leaves, an empty folder for data.
 
 use crate::support::PASSWORD;
-use crate::support::database::{IS_POSTGRES, skip};
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
+use crate::support::postgres::skip;
 use crate::support::process::{Home, Latchkey};
 
 /// What the page asks its browser to load: path, and what is there.

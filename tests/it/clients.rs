@@ -9,7 +9,8 @@ use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use crate::support::TestServer;
-use crate::support::database::{IS_POSTGRES, skip};
+use crate::support::database::IS_POSTGRES;
+use crate::support::postgres::skip;
 use crate::support::process::Home;
 
 /// A program of `target/clients`, if it is there.

@@ -10,8 +10,9 @@ use latchkey::kernel::db::DatabaseUrl;
 use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
 
 use crate::support::PASSWORD;
-use crate::support::database::{IS_POSTGRES, server_url};
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::Call;
+use crate::support::postgres::server_url;
 use crate::support::process::{Home, Latchkey};
 
 const ALICE: &str = "alice@example.org";

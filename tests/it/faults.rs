@@ -4,8 +4,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
-use crate::support::database::{IS_POSTGRES, OwnServer};
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Browser, Call};
+use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
 

@@ -5,8 +5,9 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::database::{IS_POSTGRES, OwnServer};
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
+use crate::support::postgres::OwnServer;
 use crate::support::process::{Home, Latchkey};
 
 const PASSWORD: &str = "open the door please";

@@ -6,7 +6,7 @@ use std::process::Command;
 use latchkey::kernel::rng;
 use latchkey::tokens::value::{TokenValue, ValueDigest};
 
-use crate::support::database::skip;
+use crate::support::postgres::skip;
 
 fn document() -> String {
     std::fs::read_to_string("docs/token-format.md").unwrap()

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::database::{IS_POSTGRES, skip};
+use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
+use crate::support::postgres::skip;
 use crate::support::process::{Home, Latchkey};
 use crate::support::{PASSWORD, TestServer};
 

@@ -3,6 +3,7 @@
 
 pub mod database;
 pub mod http;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::database::skip;
+use super::postgres::skip;
 
 /// A running proxy. Killed when dropped.
 pub struct Proxy {
