@@ -14,8 +14,8 @@ use crate::kernel::web::client::Client;
 
 /// How often what was collected is written. Pages say that evidence is at most 10 s old.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
-/// How many values are written in one transaction, which others who want to write have to wait for: 80 ms at most. Each
-/// commit costs those who look values up the pages that they have at hand.
+/// How many values are written in one transaction, which others who want to write have to wait for: 0.12 s at most where all
+/// cores are busy. Each commit costs those who look values up the pages that they have at hand.
 const AT_ONCE: usize = 20_000;
 /// In so many parts it is collected, each taken when it is its turn to be written, so that not everything is in memory
 /// twice.
