@@ -74,6 +74,9 @@ pub(super) fn find_by_digests(
     conn: &mut Conn,
     digests: &[ValueDigest],
 ) -> Result<HashMap<Vec<u8>, Arc<Found>>, DbError> {
+    if digests.is_empty() {
+        return Ok(HashMap::new());
+    }
     let any = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
     let query = behind_values().filter(any).select((token_values::digest, CALLER));
     let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;

@@ -1,9 +1,9 @@
 //! The door of the API, one a worker: from what is presented to the caller, as things stand at this moment.
 //!
-//! On `SQLite` the lookup is made right here, on a connection of the worker's own, and what it found is remembered: for
-//! many values where they lead, which is all that most requests need, and for few who their callers are. Each request
-//! first asks for the epoch, which costs less than the lookup, and believes only what was found in it. On `PostgreSQL` nothing
-//! is remembered: those who wait are looked up together.
+//! What a lookup found is remembered: for many values where they lead, which is all that most requests need, and for few
+//! who their callers are. Each request first asks for the epoch, which costs less than the lookup, and believes only what
+//! was found in it. On `SQLite` it asks, and looks up, right here, on a connection of the worker's own. On `PostgreSQL` those
+//! who wait are asked for together.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::passes::{Behind, Passes, Shared, pass_to};
 use super::uses::Uses;
 use super::verify::{self, Presented, Reason, Refusal};
 use crate::kernel::app::App;
-use crate::kernel::db::DbError;
+use crate::kernel::db::{DbError, Epoch};
 use crate::kernel::web::client::Client;
 
 /// What a worker needs to let callers in. To be let in is what counts as a use of a value.
@@ -60,40 +60,43 @@ impl Door {
 
     /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
     pub async fn enter<T: Behind>(&self, presented: Presented, client: Client) -> Verdict<T> {
-        let pass = match &self.way {
-            Way::Near(looks) => self.find_here(looks, &presented).await?,
-            Way::Far(lookups) => self.find_there(lookups, &presented).await?,
-        };
+        let pass = self.find(&presented).await?;
         Ok(self.note(pass, client))
     }
 
-    async fn find_here<T: Behind>(
-        &self,
-        looks: &Rc<Looks>,
-        presented: &Presented,
-    ) -> Result<Result<Pass<Arc<T>>, Refusal>, DbError> {
-        // Before the lookup: a commit between the two makes the memory older than it is, never younger.
-        let epoch = looks.epoch().await?;
-        let now = self.app.clock.now();
-        if let Some(pass) = T::recall(&self.passes, presented, epoch).filter(|pass| now < pass.until) {
-            return Ok(Ok(pass));
-        }
-        let found = looks.read(|conn| callers_store::find_by_digest(conn, presented.digest()))?;
-        Ok(verify::judge(found, presented, now).map(|caller| {
+    async fn find<T: Behind>(&self, presented: &Presented) -> Result<Result<Pass<Arc<T>>, Refusal>, DbError> {
+        // The epoch before the lookup: a commit between the two makes the memory older than it is, never younger.
+        let (epoch, found) = match &self.way {
+            Way::Near(looks) => {
+                let epoch = looks.epoch().await?;
+                if let Some(pass) = self.recall(presented, epoch) {
+                    return Ok(Ok(pass));
+                }
+                (epoch, looks.read(|conn| callers_store::find_by_digest(conn, presented.digest()))?)
+            }
+            Way::Far(lookups) => {
+                // Only what is likely to be recalled is worth a way for the epoch alone.
+                if lookups.seen().is_some_and(|seen| self.recall::<T>(presented, seen).is_some()) {
+                    let epoch = lookups.epoch().await?;
+                    if let Some(pass) = self.recall(presented, epoch) {
+                        return Ok(Ok(pass));
+                    }
+                }
+                let (epoch, found) = lookups.find(presented.digest()).await?;
+                (epoch, found.map(Arc::unwrap_or_clone))
+            }
+        };
+        Ok(verify::judge(found, presented, self.app.clock.now()).map(|caller| {
             let caller = Arc::new(caller);
             T::keep(&self.passes, presented.digest(), epoch, &caller);
             pass_to(&caller).map(|caller| T::of(&caller))
         }))
     }
 
-    async fn find_there<T: Behind>(
-        &self,
-        lookups: &Rc<Lookups>,
-        presented: &Presented,
-    ) -> Result<Result<Pass<Arc<T>>, Refusal>, DbError> {
-        let found = lookups.find(presented.digest()).await?.map(Arc::unwrap_or_clone);
-        Ok(verify::judge(found, presented, self.app.clock.now())
-            .map(|caller| pass_to(&Arc::new(caller)).map(|caller| T::of(&caller))))
+    /// What is remembered, if it was found in this epoch and holds still.
+    fn recall<T: Behind>(&self, presented: &Presented, epoch: Epoch) -> Option<Pass<Arc<T>>> {
+        let now = self.app.clock.now();
+        T::recall(&self.passes, presented, epoch).filter(|pass| now < pass.until)
     }
 
     fn note<T>(&self, pass: Result<Pass<Arc<T>>, Refusal>, client: Client) -> Result<Arc<T>, Refusal> {

@@ -29,6 +29,7 @@ mod defences;
 mod documents;
 mod door;
 mod endurance;
+mod epoch;
 mod evidence;
 mod expiry;
 mod faults;

@@ -7,6 +7,7 @@
 pub mod backup;
 mod connection;
 pub mod copy;
+mod epoch;
 mod error;
 pub mod events;
 mod lane;
@@ -23,9 +24,10 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use connection::Manager;
 pub use connection::{Conn, Limits};
+pub use epoch::Epoch;
 pub use error::{DbError, FromDb, OpenError};
 use lane::Lane;
-pub use near::{Epoch, Near};
+pub use near::Near;
 pub use url::{BadUrl, DatabaseUrl};
 
 const READ_PATIENCE: Duration = Duration::from_millis(50);

@@ -10,8 +10,7 @@ use diesel::sql_types::BigInt;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::connection::{Conn, Manager, first_line};
-use super::schema::identity_epoch;
-use super::{DbError, OpenError};
+use super::{DbError, Epoch, OpenError};
 
 /// How much of the file a reader sees as memory, in bytes: `SQLite`'s own most. A lookup touches some twenty pages, and
 /// without this each is a system call. The pages are the operating system's, shared by all, and given back when others
@@ -27,18 +26,6 @@ pub struct Near {
     seen: Option<(i64, Epoch)>,
     /// Is the file held as it was at some moment?
     is_held: bool,
-}
-
-/// A state of everything that decides who a value's caller is and what they may do. While it is the same, so is the
-/// answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Epoch(i64);
-
-#[cfg(test)]
-impl From<i64> for Epoch {
-    fn from(number: i64) -> Self {
-        Self(number)
-    }
 }
 
 impl Near {
@@ -82,16 +69,14 @@ impl Near {
         }
     }
 
-    /// The epoch at this moment, whichever process moved it. Triggers on the tables move it.
+    /// The epoch at this moment, whichever process moved it.
     pub fn epoch(&mut self) -> Result<Epoch, DbError> {
         // In this order: a commit between the two is noticed at the next look.
-        let seen = self.seen;
-        let conn = self.sqlite()?;
-        let version = Fixed::<DATA_VERSION>.get_result::<i64>(conn)?;
-        match seen {
+        let version = Fixed::<DATA_VERSION>.get_result::<i64>(self.sqlite()?)?;
+        match self.seen {
             Some((seen, epoch)) if seen == version => Ok(epoch),
             _ => {
-                let epoch = Epoch(identity_epoch::table.select(identity_epoch::number).get_result::<i64>(conn)?);
+                let epoch = Epoch::now(&mut self.conn)?;
                 self.seen = Some((version, epoch));
                 Ok(epoch)
             }
