@@ -144,3 +144,27 @@ fn db_on_postgresql_another_server_has_another_epoch() {
     database.start_again();
     assert_eq!(statuses(), [401; 10]);
 }
+
+/// A value ends while somebody looks it up: what they found is not remembered as if it were of later.
+#[test]
+fn db_on_postgresql_what_ends_during_a_lookup_is_over_afterwards() {
+    if !IS_POSTGRES {
+        return;
+    }
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let call = || server.api("GET", WORKSPACE).bearer(&value).send().status;
+    let (mut other, mut watch) = (server.database.connect(), server.database.connect());
+    other.batch_execute("BEGIN; LOCK TABLE identity_epoch IN ACCESS EXCLUSIVE MODE").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(call);
+        let waiting = "SELECT 'yes' AS text FROM pg_locks WHERE NOT granted AND relation = 'identity_epoch'::regclass";
+        while rows(&mut watch, waiting).is_empty() {
+            std::thread::yield_now();
+        }
+        other.batch_execute("UPDATE token_values SET ends_at = 1; COMMIT").unwrap();
+    });
+    for _ in 0..10 {
+        assert_eq!(call(), 401);
+    }
+}
