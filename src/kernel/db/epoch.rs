@@ -32,8 +32,8 @@ impl Epoch {
         })
     }
 
-    /// The one that this tells from others.
-    pub(super) fn of(what: impl Hash) -> Self {
+    /// The one that this tells from all others.
+    fn of(what: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         what.hash(&mut hasher);
         Self(hasher.finish())
@@ -47,8 +47,9 @@ impl From<i64> for Epoch {
     }
 }
 
-/// The number alone could come again: after a failover to a server that had not heard of everything, which has been running
-/// since another moment; or after a restore beneath a running program, by another transaction. A query of its own, so that it is prepared once.
+/// The number alone could come again: after a failover, from a server that had not heard of everything, but was started at
+/// another moment; or after a restore beneath a running program, but written by another transaction. A query type of its
+/// own, because diesel prepares `sql_query` anew each time.
 #[derive(QueryId)]
 struct Look;
 
