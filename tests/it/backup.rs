@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
-use crate::support::PASSWORD;
 use crate::support::database::IS_POSTGRES;
 use crate::support::http::Call;
 use crate::support::process::Home;
@@ -33,9 +32,7 @@ fn text(path: &Path, sql: &str) -> String {
 
 fn home() -> (Home, String) {
     let home = Home::new();
-    home.done_with(&["user", "add", "--email", ALICE, "--name", "Alice", "--password-stdin"], PASSWORD);
-    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
-    home.done(&["member", "add", "--workspace", "acme", "--email", ALICE, "--role", "administrator"]);
+    home.add_acme(&[ALICE], "administrator");
     let value = home.done(&["token", "create", "--workspace", "acme", "--email", ALICE, "--name", "Reporting"]);
     (home, value.trim_end().to_owned())
 }

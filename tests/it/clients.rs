@@ -76,9 +76,7 @@ fn db_rapidpro_s_client_pages_through_the_users() {
 fn db_clients_that_wait_as_told_get_through_the_rate() {
     let home = Home::new();
     let email = "alice@example.org";
-    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
-    home.done_with(&["user", "add", "--email", email, "--name", "Alice", "--password-stdin"], "open the door please");
-    home.done(&["member", "add", "--workspace", "acme", "--email", email]);
+    home.add_acme(&[email], "editor");
     let value = home.done(&["token", "create", "--workspace", "acme", "--email", email, "--name", "Reporting"]);
     let server = home.serve_with(&["--api-rate", "4/second"], "warn");
     let story = json!({"base": server.url(""), "value": value.trim_end(), "email": email, "count": 4});

@@ -55,9 +55,7 @@ const PEOPLE: &str = "
 /// A home with 1,000 people and their tokens, and Alice with the value of hers.
 fn full() -> (Home, String) {
     let home = Home::new();
-    home.done_with(&["user", "add", "--email", ALICE, "--name", "Alice", "--password-stdin"], PASSWORD);
-    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
-    home.done(&["member", "add", "--workspace", "acme", "--email", ALICE, "--role", "administrator"]);
+    home.add_acme(&[ALICE], "administrator");
     let value = home.done(&["token", "create", "--workspace", "acme", "--email", ALICE, "--name", "Alice's"]);
     sqlite(&home.file()).batch_execute(PEOPLE).unwrap();
     (home, value.trim_end().to_owned())

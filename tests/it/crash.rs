@@ -175,11 +175,7 @@ fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
     // A server's answers take longer; about as much as this is to be asked between two cuts.
     const SLOWER: u32 = if IS_POSTGRES { 2 } else { 1 };
     let home = Home::new();
-    home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
-    for (email, name) in [("alice@example.org", "Alice"), ("bob@example.org", "Bob")] {
-        home.done_with(&["user", "add", "--email", email, "--name", name, "--password-stdin"], PASSWORD);
-        home.done(&["member", "add", "--workspace", "acme", "--email", email]);
-    }
+    home.add_acme(&["alice@example.org", "bob@example.org"], "editor");
     let mut server = home.serve_with(&[], "warn");
     let mut people: Vec<(Browser, Knowledge)> = ["alice@example.org", "bob@example.org"]
         .into_iter()

@@ -133,12 +133,7 @@ fn db_of_a_thousand_deletions_by_another_process_none_is_missed_under_load() {
     const ROUNDS: usize = 1000;
     let home = Home::new();
     let latchkey = home.serve_with(&[], "warn");
-    home.done_with(
-        &["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"],
-        "open the door please\n",
-    );
-    home.done(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"]);
-    home.done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "editor"]);
+    home.add_acme(&["alice@example.org"], "editor");
     let steady =
         home.done(&["token", "create", "--workspace", "acme", "--email", "alice@example.org", "--name", "Steady"]);
     let steady = steady.split_whitespace().find(|word| word.starts_with("rpat")).unwrap().to_owned();

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::PASSWORD;
 use crate::support::http::{Browser, Call};
 use crate::support::process::Home;
 
-const PASSWORD: &str = "open the door please";
 const PEOPLE: [&str; 2] = ["alice", "bob"];
 /// In how many parts the time is cut; before the first ends, everything was used once.
 const PARTS: u32 = 10;
@@ -70,13 +70,11 @@ fn a_working_day_leaves_no_more_open_than_its_first_hour() {
     let time = minutes.map_or(Duration::from_secs(10), |minutes| Duration::from_secs(60 * minutes));
     let home = Home::new();
     let server = home.serve_with(&[], "warn");
-    home.done(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"]);
+    let people = PEOPLE.map(|name| format!("{name}@example.org"));
+    home.add_acme(&people, "administrator");
     let mut steady = String::new();
-    for name in PEOPLE {
-        let email = format!("{name}@example.org");
-        home.done_with(&["user", "add", "--email", &email, "--name", name, "--password-stdin"], PASSWORD);
-        home.done(&["member", "add", "--workspace", "acme", "--email", &email, "--role", "administrator"]);
-        steady = home.done(&["token", "create", "--workspace", "acme", "--email", &email, "--name", "Steady"]);
+    for email in &people {
+        steady = home.done(&["token", "create", "--workspace", "acme", "--email", email, "--name", "Steady"]);
     }
     let steady = steady.split_whitespace().find(|word| word.starts_with("rpat")).unwrap();
     let (is_over, rounds, calls) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));

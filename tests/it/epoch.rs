@@ -3,14 +3,13 @@
 use diesel::connection::SimpleConnection as _;
 use latchkey::kernel::db::{Conn, Db, Epoch};
 
-use crate::support::TestServer;
 use crate::support::database::{IS_POSTGRES, TestDatabase, rows};
 use crate::support::http::{Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
+use crate::support::{PASSWORD, TestServer};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
-const PASSWORD: &str = "open the door please";
 
 fn now(conn: &mut Conn) -> Epoch {
     Epoch::now(conn).unwrap()
@@ -124,13 +123,9 @@ fn db_on_postgresql_another_server_has_another_epoch() {
         return;
     }
     let Some(database) = OwnServer::start() else { return };
-    let home = Home::new();
-    let url = ["--database-url", database.url()];
-    let done = |args: &[&str], stdin: &str| home.done_with(&[&url[..], args].concat(), stdin);
-    done(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
-    done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"], "");
-    done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "editor"], "");
-    let server = home.serve_with(&url, "off");
+    let home = Home::on(&database);
+    home.add_acme(&["alice@example.org"], "editor");
+    let server = home.serve_with(&[], "off");
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
     let value = alice.create_token("acme", "Reporting").value().to_owned();

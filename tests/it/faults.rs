@@ -149,13 +149,9 @@ fn db_a_server_that_speaks_german_is_understood() {
     if !database.speak_german() {
         return;
     }
-    let home = Home::new();
-    let url = ["--database-url", database.url()];
-    let done = |args: &[&str], stdin: &str| home.done_with(&[&url[..], args].concat(), stdin);
-    done(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
-    done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"], "");
-    done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"], "");
-    let server = home.serve_with(&[&url[..], &["--database-lock-timeout", "1"]].concat(), "warn");
+    let home = Home::on(&database);
+    home.add_acme(&["alice@example.org"], "administrator");
+    let server = home.serve_with(&["--database-lock-timeout", "1"], "warn");
     assert_eq!(server.said().matches("de_DE.UTF-8").count(), 1, "said once: {}", server.said());
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);

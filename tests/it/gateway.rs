@@ -117,9 +117,7 @@ fn db_every_malformed_header_is_401_and_never_400() {
 #[test]
 fn db_a_demand_that_is_not_known_is_found_in_the_log_by_the_request_s_id() {
     let home = Home::new();
-    home.done_with(&["user", "add", "--email", "alice@example.org", "--name", "Alice", "--password-stdin"], PASSWORD);
-    home.done(&["workspace", "add", "--name", "Acme", "--slug", "acme", "--kind", "production"]);
-    home.done(&["member", "add", "--workspace", "acme", "--email", "alice@example.org", "--role", "administrator"]);
+    home.add_acme(&["alice@example.org"], "administrator");
     let server = home.serve_with(&[], "warn");
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use crate::support::PASSWORD;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
 use crate::support::proxy::{self, Proxy, free_port};
 
-const PASSWORD: &str = "open the door please";
 const TOKENS: &str = "/w/acme/settings/tokens";
 
 /// Two instances and the nginx in front of them.
@@ -51,11 +51,7 @@ impl Site {
             [(); 2].map(|()| scope.spawn(|| home.serve_with(&settings, "warn"))).map(|thread| thread.join().unwrap())
         });
         let nginx = nginx(port, &instances.each_ref().map(|instance| instance.address))?;
-        home.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
-        for email in people {
-            home.done_with(&["user", "add", "--email", email, "--name", "Somebody", "--password-stdin"], PASSWORD);
-            home.done(&["member", "add", "--workspace", "acme", "--email", email]);
-        }
+        home.add_acme(people, "editor");
         Some(Self { home, instances, nginx })
     }
 

@@ -5,12 +5,12 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::support::PASSWORD;
 use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::{Home, Latchkey};
 
-const PASSWORD: &str = "open the door please";
 const TOKENS: &str = "/w/acme/settings/tokens";
 
 /// What one person knows from what was answered.
@@ -106,16 +106,10 @@ fn db_killing_the_database_server_and_an_instance_loses_nothing_that_was_answere
         return;
     }
     let Some(database) = OwnServer::start() else { return };
-    let home = Home::new();
-    let url = ["--database-url", database.url()];
-    let done = |args: &[&str], stdin: &str| home.done_with(&[&url[..], args].concat(), stdin);
-    let serve = || home.serve_with(&url, "off");
-    done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"], "");
+    let home = Home::on(&database);
+    let serve = || home.serve_with(&[], "off");
     let people: Vec<String> = (0..4).map(|nth| format!("member{nth}@example.org")).collect();
-    for email in &people {
-        done(&["user", "add", "--email", email, "--name", "Somebody", "--password-stdin"], PASSWORD);
-        done(&["member", "add", "--workspace", "acme", "--email", email], "");
-    }
+    home.add_acme(&people, "editor");
     let mut instances: [Option<Latchkey>; 2] = [Some(serve()), Some(serve())];
     let places = Places::new(instances.each_ref().map(|it| it.as_ref().unwrap().address));
     let cookies: Vec<String> = people

@@ -38,6 +38,11 @@ impl TestDatabase {
         Self::taken(file, NO_ROWS)
     }
 
+    /// The one that is there, on a server of the story's own.
+    pub fn on(url: &str) -> Self {
+        Self { url: url.to_owned(), name: None, is_altered: AtomicBool::new(false) }
+    }
+
     fn taken(file: &Path, clean: &str) -> Self {
         if !IS_POSTGRES {
             return Self {
@@ -73,7 +78,7 @@ impl TestDatabase {
 
     /// What the program must be told to use it, unless it finds it by itself.
     pub fn to_tell(&self) -> Option<&str> {
-        self.name.as_ref().map(|_| self.url.as_str())
+        (!self.url.starts_with("sqlite:")).then_some(self.url.as_str())
     }
 
     /// A connection past the program.

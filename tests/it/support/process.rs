@@ -8,7 +8,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::PASSWORD;
 use super::database::TestDatabase;
+use super::postgres::OwnServer;
 
 /// How long a process may take to say what is waited for, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +35,21 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let database = TestDatabase::empty(&folder.path().join("data/latchkey.db"));
         Self { folder, database }
+    }
+
+    /// One whose database is on a server of the story's own.
+    pub fn on(server: &OwnServer) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), database: TestDatabase::on(server.url()) }
+    }
+
+    /// Makes the workspace `acme` with these people in this role, by commands: `alice@example.org` is called alice.
+    pub fn add_acme(&self, people: &[impl AsRef<str>], role: &str) {
+        self.done(&["workspace", "add", "--slug", "acme", "--name", "Acme", "--kind", "production"]);
+        for email in people {
+            let (email, name) = (email.as_ref(), email.as_ref().split('@').next().unwrap());
+            self.done_with(&["user", "add", "--email", email, "--name", name, "--password-stdin"], PASSWORD);
+            self.done(&["member", "add", "--workspace", "acme", "--email", email, "--role", role]);
+        }
     }
 
     /// Where the data are: a folder that the program makes.
