@@ -1,6 +1,7 @@
 -- From now on answers are remembered here too, so the number moves with everything that decides who a value's caller is and
--- what they may do, as it does on SQLite. To the next one: what else tells an epoch from others is read with it. It moves as the last thing of a transaction, and once: two that change something
--- wait for each other only while the first commits, and never in a circle.
+-- what they may do, as it does on SQLite. To the next one: what else tells an epoch from others is read with it. It moves
+-- as the last thing of a transaction, and once: two that change something wait for each other only while the first commits,
+-- and never in a circle.
 CREATE FUNCTION move_identity_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE identity_epoch SET number = number + 1 WHERE xmin <> pg_current_xact_id()::xid;

@@ -47,9 +47,9 @@ impl From<i64> for Epoch {
     }
 }
 
-/// Here the number is the next one, which could come again: after a failover, from a server that had not heard of everything, but was started at
-/// another moment; or after a restore beneath a running program, but written by another transaction. A query type of its
-/// own, because diesel prepares `sql_query` anew each time.
+/// Here the number is the next one, which could come again: after a failover, from a server that had not heard of
+/// everything, but was started at another moment; or after a restore beneath a running program, but written by another
+/// transaction. A query type of its own, because diesel prepares `sql_query` anew each time.
 #[derive(QueryId)]
 struct Look;
 
