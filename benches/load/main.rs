@@ -17,7 +17,7 @@
 mod generator;
 mod limit;
 mod noise;
-#[path = "../../tests/it/support/postgres.rs"]
+#[path = "../../tests/support/postgres.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod postgres;
 mod process;
@@ -73,6 +73,8 @@ const WORKSPACE: &str = "/api/v2/workspace.json";
 const VERIFY: &str = "/auth/verify";
 /// How long it may take at most to ask for each token once, before anything is measured.
 const WARM_UP: Duration = Duration::from_mins(2);
+/// The memory of the `PostgreSQL` server, which holds all of its database as an operator's would.
+const POSTGRES_SHARED_BUFFERS: &str = "1GB";
 /// Commits a second by another process, in the scenario that has them.
 const FOREIGN_COMMITS: u32 = 1000;
 
@@ -139,11 +141,13 @@ fn main() {
         wanted.push(scenario("one token, the other build", &start(&one, "other-one"), WORKSPACE, one_token.clone(), 0));
         wanted.push(scenario("many tokens, the other build", &start(&many, "other-many"), WORKSPACE, any.clone(), 0));
     }
-    if is_wanted("PostgreSQL, many tokens")
-        && let Some(url) = postgres::server_url()
-    {
-        let server = Process::latchkey(&many.in_postgres(url, &folder.join("postgres")));
-        wanted.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, any, 0));
+    if is_wanted("PostgreSQL, many tokens") {
+        if let Some(database) = postgres::Server::given_or_started(POSTGRES_SHARED_BUFFERS) {
+            let server = Process::latchkey(&many.in_postgres(&database.url, &folder.join("postgres")));
+            wanted.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, any, 0));
+        } else {
+            eprintln!("skipped: PostgreSQL, many tokens: apt-get install postgresql");
+        }
     }
     scenarios.extend(wanted.into_iter().filter(|scenario| is_wanted(scenario.name)));
 

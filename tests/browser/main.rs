@@ -13,24 +13,19 @@
 )]
 
 mod chromium;
-#[path = "../it/support/database.rs"]
-mod database;
 mod gallery;
 mod house;
-#[path = "../it/support/http.rs"]
-mod http;
 mod journeys;
 mod life;
 mod pages;
 mod people;
-#[path = "../it/support/postgres.rs"]
-mod postgres;
-#[path = "../it/support/process.rs"]
-mod process;
 mod states;
+#[path = "../support/mod.rs"]
+mod support;
 mod team;
 mod tokens;
 mod ways;
 
 use gallery::Gallery;
 use house::{ALICE, House, PASSWORD, TOKENS, call};
+use support::{http, process};

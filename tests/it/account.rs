@@ -40,7 +40,7 @@ fn ends(browser: &Browser) -> Vec<String> {
     uuids.map(|end| format!("/account/sessions/{end}")).collect()
 }
 
-#[test]
+#[db_test]
 fn db_the_account_page_belongs_to_no_workspace_and_leads_back() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -59,7 +59,7 @@ fn db_the_account_page_belongs_to_no_workspace_and_leads_back() {
     assert!(dave.contains("Your tokens go on working. Present password"), "an agent has none to replace: {dave}");
 }
 
-#[test]
+#[db_test]
 fn db_a_new_name_is_read_everywhere() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -74,7 +74,7 @@ fn db_a_new_name_is_read_everywhere() {
     assert!(server.db_rows(&["events"]).contains("'user_updated'"));
 }
 
-#[test]
+#[db_test]
 fn db_a_changed_password_ends_the_other_sessions_and_keeps_this_one_and_the_tokens() {
     let server = TestServer::start();
     let (alice, elsewhere, bob) = (server.signed_in("alice"), server.signed_in("alice"), server.signed_in("bob"));
@@ -99,7 +99,7 @@ fn db_a_changed_password_ends_the_other_sessions_and_keeps_this_one_and_the_toke
     assert!(events.contains("'authn_password_change'"), "{events}");
 }
 
-#[test]
+#[db_test]
 fn db_a_wrong_present_password_changes_nothing_and_is_counted() {
     let server = TestServer::start_with(proxy_settings());
     let alice = server.signed_in("alice").at("203.0.113.1");
@@ -126,7 +126,7 @@ fn db_a_wrong_present_password_changes_nothing_and_is_counted() {
     assert_eq!(change_password(&alice, PASSWORD, NEW).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_many_guesses_on_the_account_page_at_the_same_moment_are_counted_too() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -140,7 +140,7 @@ fn db_many_guesses_on_the_account_page_at_the_same_moment_are_counted_too() {
     assert_eq!(statuses, [[422; 10].as_slice(), &[429; 10]].concat());
 }
 
-#[test]
+#[db_test]
 fn db_a_changed_address_counts_for_signing_in_and_for_basic_at_once() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -163,7 +163,7 @@ fn db_a_changed_address_counts_for_signing_in_and_for_basic_at_once() {
     assert_eq!(change_email(&alice, "alicia@example.org", PASSWORD).status, 303, "letters' case may change");
 }
 
-#[test]
+#[db_test]
 fn db_an_address_is_one_person_s() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -200,7 +200,7 @@ fn db_an_address_is_one_person_s() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_list_says_where_one_is_signed_in_and_ends_one_or_all() {
     let server = TestServer::start_with(proxy_settings());
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -251,7 +251,7 @@ fn db_the_list_says_where_one_is_signed_in_and_ends_one_or_all() {
     assert_eq!(server.rows(told), ["another browser", "2 other browsers", "this one"]);
 }
 
-#[test]
+#[db_test]
 fn db_a_session_that_ended_can_t_be_played_again_by_any_page() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -272,7 +272,7 @@ fn db_a_session_that_ended_can_t_be_played_again_by_any_page() {
     assert_eq!(server.db_rows(&["users", "sessions", "workspaces", "memberships"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_signed_out_in_the_middle_of_a_form_one_comes_back_to_its_page() {
     let server = TestServer::start();
     for path in ["/account/name", "/account/email", "/account/password", "/account/sessions/end"] {

@@ -36,7 +36,7 @@ fn all_pages(browser: &Browser, path: &str) -> Vec<Answer> {
     pages
 }
 
-#[test]
+#[db_test]
 fn db_the_events_tell_a_story_that_people_can_read() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -80,7 +80,7 @@ fn db_the_events_tell_a_story_that_people_can_read() {
     );
 }
 
-#[test]
+#[db_test]
 fn db_a_member_sees_what_they_did_and_what_happened_to_them_and_an_administrator_everything() {
     let server = TestServer::start();
     let (alice, bob, dave) = (server.signed_in("alice"), server.signed_in("bob"), server.signed_in("dave"));
@@ -119,7 +119,7 @@ fn db_a_member_sees_what_they_did_and_what_happened_to_them_and_an_administrator
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_groups_part_the_events_and_what_is_no_group_is_all() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -141,7 +141,7 @@ fn db_the_groups_part_the_events_and_what_is_no_group_is_all() {
     assert!(chosen.body.contains("?show=members\" aria-current=\"true\""), "{}", chosen.body);
 }
 
-#[test]
+#[db_test]
 fn db_the_cursor_goes_through_all_events_once_whatever_is_added_meanwhile() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -184,7 +184,7 @@ fn db_the_cursor_goes_through_all_events_once_whatever_is_added_meanwhile() {
     assert!(pages[1].body.contains(&format!("href=\"{ACTIVITY}\">Latest</a>")));
 }
 
-#[test]
+#[db_test]
 fn db_what_somebody_did_on_a_page_says_from_where() {
     let server = TestServer::empty(plain_settings());
     let code = server.setup_url.as_ref().unwrap().split("code=").nth(1).unwrap().to_owned();
@@ -207,7 +207,7 @@ fn db_what_somebody_did_on_a_page_says_from_where() {
     assert_eq!(server.rows("SELECT action AS text FROM events WHERE ip IS NULL"), Vec::<String>::new());
 }
 
-#[test]
+#[db_test]
 fn db_nothing_can_be_changed_in_the_activity() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -222,7 +222,7 @@ fn db_nothing_can_be_changed_in_the_activity() {
     assert_eq!(server.db_rows(&["events"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_events_keep_the_names_of_their_moment() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -233,7 +233,7 @@ fn db_events_keep_the_names_of_their_moment() {
     assert!(page.text().contains("· bob@example.org ·"));
 }
 
-#[test]
+#[db_test]
 fn db_events_go_when_they_are_older_than_the_setting_says_and_not_before() {
     let mut server = TestServer::start_with(ServerSettings { keep_events: 30, ..plain_settings() });
     let count = |server: &TestServer, word: &str| {

@@ -1,9 +1,8 @@
 //! The binary alone, as it is installed: no repository beside it, nothing that a build leaves, an empty folder for data.
 
 use crate::support::PASSWORD;
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::{Answer, Browser, Call};
-use crate::support::postgres::skip;
 use crate::support::process::{Home, Latchkey};
 
 /// What the page asks its browser to load: path, and what is there.
@@ -24,12 +23,10 @@ fn is_whole(server: &Latchkey, path: &str) {
     }
 }
 
-#[test]
+#[db_test(needs(mount))]
 fn the_binary_alone_sets_up_serves_whole_pages_and_the_api_and_comes_back() {
     let home = Home::new();
-    let Some(server) = home.serve_without_repository() else {
-        return skip("the story of the binary alone hides the repository from it: run the tests as root");
-    };
+    let server = home.serve_without_repository();
     assert!(server.said().contains("migrations run on"), "{}", server.said());
     let url = server.setup_url();
     let (path, code) = (url.split_once(&server.address.to_string()).unwrap().1, url.split("code=").nth(1).unwrap());
@@ -48,11 +45,11 @@ fn the_binary_alone_sets_up_serves_whole_pages_and_the_api_and_comes_back() {
 
     // What was unpacked may be deleted meanwhile; a set-up link is printed no more.
     std::fs::remove_dir_all(home.data().join("static")).unwrap();
-    let again = home.serve_without_repository().unwrap();
+    let again = home.serve_without_repository();
     is_whole(&again, "/login");
     assert_eq!(Call::new(again.address, "GET", "/api/v2/workspace.json").bearer(&value).send().status, 200);
     assert!(!again.said().contains("/setup?code="), "{}", again.said());
-    if !IS_POSTGRES {
+    if !is_postgres() {
         let mut there: Vec<_> = std::fs::read_dir(home.data()).unwrap().map(|it| it.unwrap().file_name()).collect();
         there.sort();
         assert_eq!(there, ["latchkey.db", "latchkey.db-shm", "latchkey.db-wal", "static"], "and nothing else");

@@ -52,7 +52,7 @@ fn assert_told(answer: &Answer, status: u16, detail: &str) {
     assert_refused(answer, status, "", &format!(r#"{{"detail":"{detail}"}}"#));
 }
 
-#[test]
+#[db_test]
 fn db_who_shows_nothing_or_another_scheme_is_told_how_to_ask() {
     let server = TestServer::start();
     let body = format!(r#"{{"detail":"{MISSING}"}}"#);
@@ -62,7 +62,7 @@ fn db_who_shows_nothing_or_another_scheme_is_told_how_to_ask() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_malformed_header_is_refused_for_its_own_reason_in_each_style() {
     let server = TestServer::start();
     let none = "Invalid token header. No credentials provided.";
@@ -86,7 +86,7 @@ fn db_a_malformed_header_is_refused_for_its_own_reason_in_each_style() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_header_that_is_not_text_is_refused() {
     let server = TestServer::start();
     let detail = "Invalid token header. Token string should not contain invalid characters.";
@@ -105,7 +105,7 @@ fn db_a_header_that_is_not_text_is_refused() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_two_authorization_headers_are_refused_even_if_both_are_good() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -121,7 +121,7 @@ fn db_two_authorization_headers_are_refused_even_if_both_are_good() {
     assert_told(&twice(&basic("alice@example.org", &value), &token), 400, detail);
 }
 
-#[test]
+#[db_test]
 fn db_a_value_that_is_nobody_s_is_an_invalid_token() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -139,7 +139,7 @@ fn db_a_value_that_is_nobody_s_is_an_invalid_token() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_basic_wants_the_owner_s_address_whatever_its_case() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -149,7 +149,7 @@ fn db_basic_wants_the_owner_s_address_whatever_its_case() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_scheme_s_case_and_further_spaces_do_not_matter() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -168,7 +168,7 @@ fn db_the_scheme_s_case_and_further_spaces_do_not_matter() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_value_anywhere_but_in_the_header_opens_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -186,7 +186,7 @@ fn db_a_value_anywhere_but_in_the_header_opens_nothing() {
     assert_eq!(server.call(&value).status, 200, "it is still there");
 }
 
-#[test]
+#[db_test]
 fn db_a_cookie_opens_no_api_and_a_value_opens_no_page() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -206,7 +206,7 @@ fn db_a_cookie_opens_no_api_and_a_value_opens_no_page() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_unknown_paths_and_methods_are_told_in_json() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -229,7 +229,7 @@ fn db_unknown_paths_and_methods_are_told_in_json() {
     assert_eq!(server.call(&value).status, 200, "none of it touched the token");
 }
 
-#[test]
+#[db_test]
 fn db_the_workspace_is_told_by_both_names_with_and_without_a_slash() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -259,7 +259,7 @@ fn db_the_workspace_is_told_by_both_names_with_and_without_a_slash() {
     assert_eq!(server.api("HEAD", WORKSPACE).send().status, 401);
 }
 
-#[test]
+#[db_test]
 fn db_a_token_tells_of_itself_and_never_its_value() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -284,7 +284,7 @@ fn db_a_token_tells_of_itself_and_never_its_value() {
     assert_eq!(ask(&server).body, expected(&format!("\"{created}\"")), "the use before is written");
 }
 
-#[test]
+#[db_test]
 fn db_a_token_deletes_itself_and_nothing_else() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -305,7 +305,7 @@ fn db_a_token_deletes_itself_and_nothing_else() {
     assert!(list.contains("maximum of 3 tokens. Kept") && list.contains("Recently deleted Leaked"), "{list}");
 }
 
-#[test]
+#[db_test]
 fn db_whoever_holds_a_value_that_ended_is_told_which_way_and_when() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -330,7 +330,7 @@ fn db_whoever_holds_a_value_that_ended_is_told_which_way_and_when() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_deactivated_user_s_tokens_are_refused_until_they_are_let_in_again() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -342,7 +342,7 @@ fn db_a_deactivated_user_s_tokens_are_refused_until_they_are_let_in_again() {
     assert_eq!(server.call(&value).status, 200);
 }
 
-#[test]
+#[db_test]
 fn db_the_role_of_this_moment_decides() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("bob"), "acme", "Reporting");

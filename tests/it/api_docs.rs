@@ -18,7 +18,7 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
     API.iter().flat_map(|(path, methods)| methods.iter().map(move |method| (*method, *path)))
 }
 
-#[test]
+#[db_test]
 fn db_the_page_and_the_document_name_every_route_and_no_other() {
     let server = TestServer::start();
     let (document, page) = (openapi(&server), server.api("GET", "/api/v2/").send());
@@ -82,7 +82,7 @@ fn compare(schema: &Value, value: &Value, place: &str, wrong: &mut Vec<String>) 
     }
 }
 
-#[test]
+#[db_test]
 fn db_real_answers_have_the_fields_that_are_described() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -104,7 +104,7 @@ fn db_real_answers_have_the_fields_that_are_described() {
     assert_eq!(wrong.len(), 2, "the comparison sees what is wrong: {wrong:?}");
 }
 
-#[test]
+#[db_test]
 fn db_the_map_leads_to_every_endpoint_by_absolute_urls() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -124,7 +124,7 @@ fn db_the_map_leads_to_every_endpoint_by_absolute_urls() {
     assert_eq!(openapi(&behind_tls)["servers"][0]["url"], "https://tokens.example");
 }
 
-#[test]
+#[db_test]
 fn db_anyone_may_read_the_page_under_each_of_its_addresses() {
     let server = TestServer::start();
     let page = server.api("GET", "/api/v2/").send();
@@ -144,7 +144,7 @@ fn db_anyone_may_read_the_page_under_each_of_its_addresses() {
     assert!(overview.body.contains("href=\"/api/v2/\""), "a way leads there");
 }
 
-#[test]
+#[db_test]
 fn db_every_path_answers_with_a_slash_to_head_and_to_options() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");

@@ -57,7 +57,7 @@ fn link(page: &Answer, way: &str) -> Option<String> {
     page.json()[way].as_str().map(str::to_owned)
 }
 
-#[test]
+#[db_test]
 fn db_the_users_are_the_workspace_s_own_with_every_field() {
     let server = TestServer::start();
     server
@@ -92,7 +92,7 @@ fn db_the_users_are_the_workspace_s_own_with_every_field() {
     assert_eq!(names(&server.page(&value, USERS)), ["Bob van der Berg"], "who left or was deactivated is not there");
 }
 
-#[test]
+#[db_test]
 fn db_every_user_is_on_one_page_on_the_way_there_and_on_the_way_back() {
     let server = TestServer::start();
     server.db_crowd(597);
@@ -122,7 +122,7 @@ fn db_every_user_is_on_one_page_on_the_way_there_and_on_the_way_back() {
     assert_eq!(back, expected, "the same pages, and the first has none before it");
 }
 
-#[test]
+#[db_test]
 fn db_a_page_that_came_to_an_end_meanwhile_leads_nowhere() {
     let server = TestServer::start();
     server.db_crowd(250);
@@ -133,7 +133,7 @@ fn db_a_page_that_came_to_an_end_meanwhile_leads_nowhere() {
     assert_eq!((names(&page).len(), link(&page, "next"), link(&page, "previous")), (2, None, None));
 }
 
-#[test]
+#[db_test]
 fn db_a_cursor_that_is_not_ours_is_told_so() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -152,7 +152,7 @@ fn db_a_cursor_that_is_not_ours_is_told_so() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_cursor_of_another_workspace_shows_nobody_of_it() {
     let server = TestServer::start();
     server.db_crowd(260);

@@ -54,7 +54,7 @@ fn words_after<'a>(code: &'a str, start: &str) -> Vec<&'a str> {
         .collect()
 }
 
-#[test]
+#[plain_test]
 fn every_arrow_points_down_the_house() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
@@ -76,7 +76,7 @@ fn every_arrow_points_down_the_house() {
     assert_eq!(seen.len(), ROOMS.len(), "the list of rooms is not the house: {seen:?}");
 }
 
-#[test]
+#[plain_test]
 fn only_stores_and_the_kernel_s_database_name_diesel() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for path in sources(&src) {
@@ -89,7 +89,7 @@ fn only_stores_and_the_kernel_s_database_name_diesel() {
     }
 }
 
-#[test]
+#[plain_test]
 fn stores_do_not_know_their_pages() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for feature in ["accounts", "workspaces", "tokens", "team"] {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
-use crate::support::database::IS_POSTGRES;
 use crate::support::http::Call;
 use crate::support::process::Home;
 
@@ -40,11 +39,8 @@ fn home() -> (Home, String) {
 /// Events as old as small numbers look would be purged meanwhile.
 const FUTURE: i64 = 4_000_000_000_000_000;
 
-#[test]
+#[db_test(sqlite)]
 fn db_a_backup_of_a_busy_server_is_whole_and_a_server_starts_from_it() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, value) = home();
     let server = home.serve();
     let (written, enough) = (AtomicI64::new(0), AtomicBool::new(false));
@@ -96,11 +92,8 @@ fn db_a_backup_of_a_busy_server_is_whole_and_a_server_starts_from_it() {
     assert_eq!(text(&restored.file(), "SELECT journal_mode AS text FROM pragma_journal_mode"), "wal");
 }
 
-#[test]
+#[db_test(sqlite)]
 fn a_backup_replaces_nothing_makes_no_database_and_migrates_none() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, _) = home();
     let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(at("kept"), "kept").unwrap();
@@ -134,11 +127,8 @@ fn a_backup_replaces_nothing_makes_no_database_and_migrates_none() {
     );
 }
 
-#[test]
+#[db_test(sqlite)]
 fn a_damaged_database_makes_no_backup_that_looks_good() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, _) = home();
     let (database, file) = (home.file(), home.folder.path().join("new.db"));
     sqlite(&database).batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();

@@ -116,7 +116,7 @@ fn refuse_each_field(server: &TestServer, browser: &Browser, sample: &Sample) {
     assert_eq!(server.db_rows(KEPT), before, "{}", sample.path);
 }
 
-#[test]
+#[db_test]
 fn db_every_field_is_refused_empty_long_or_deceiving() {
     let server = TestServer::start();
     for sample in alices_forms() {
@@ -133,7 +133,7 @@ fn db_every_field_is_refused_empty_long_or_deceiving() {
     refuse_each_field(&new, &new.browser(), &setup_form(&new));
 }
 
-#[test]
+#[db_test]
 fn db_what_people_write_is_taken() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -148,7 +148,7 @@ fn db_what_people_write_is_taken() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_body_that_is_no_form_is_refused_before_it_is_understood() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -200,7 +200,7 @@ fn db_a_body_that_is_no_form_is_refused_before_it_is_understood() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_path_of_nonsense_is_a_page_that_says_so() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -2,34 +2,18 @@
 //! authors thought of against the `OpenAPI` document. `.ci/run` puts them into `target/clients`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use crate::support::TestServer;
-use crate::support::database::IS_POSTGRES;
-use crate::support::postgres::skip;
 use crate::support::process::Home;
-
-/// A program of `target/clients`, if it is there.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin").join(name);
-    if !path.exists() {
-        skip(
-            "skipped: the clients' stories need a few packages of Python: python3 -m venv target/clients && \
-             target/clients/bin/pip install -r tests/clients/requirements.txt",
-        );
-        return None;
-    }
-    Some(path)
-}
+use crate::support::requirement::python_client;
 
 /// Lets `tests/clients/contract.py` tell a part of its story.
 fn tell(part: &str, story: &Value) {
-    let Some(python) = program("python") else { return };
-    let mut child = Command::new(python)
+    let mut child = Command::new(python_client("python"))
         .args(["-B", "tests/clients/contract.py", part])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -45,7 +29,7 @@ fn base(server: &TestServer) -> String {
     format!("http://{}", server.address)
 }
 
-#[test]
+#[db_test(needs(python_clients))]
 fn db_python_s_libraries_and_rapidpro_s_client_meet_the_whole_table() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -64,7 +48,7 @@ fn db_python_s_libraries_and_rapidpro_s_client_meet_the_whole_table() {
     );
 }
 
-#[test]
+#[db_test(needs(python_clients))]
 fn db_rapidpro_s_client_pages_through_the_users() {
     let server = TestServer::start();
     server.db_crowd(517);
@@ -72,7 +56,7 @@ fn db_rapidpro_s_client_pages_through_the_users() {
     tell("users", &json!({"base": base(&server), "value": value, "pages": [250, 250, 20]}));
 }
 
-#[test]
+#[db_test(needs(python_clients))]
 fn db_clients_that_wait_as_told_get_through_the_rate() {
     let home = Home::new();
     let email = "alice@example.org";
@@ -84,11 +68,8 @@ fn db_clients_that_wait_as_told_get_through_the_rate() {
     assert!(!server.said().contains("ERROR"), "{}", server.said());
 }
 
-#[test]
+#[db_test(sqlite, needs(python_clients))]
 fn clients_are_told_when_the_database_does_not_answer() {
-    if IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let mut other = server.database.connect();
@@ -98,9 +79,8 @@ fn clients_are_told_when_the_database_does_not_answer() {
     assert_eq!(server.call(&value).status, 200);
 }
 
-#[test]
+#[db_test(needs(python_clients))]
 fn db_schemathesis_finds_no_5xx_and_no_answer_that_is_not_described() {
-    let Some(schemathesis) = program("schemathesis") else { return };
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let bearer = |name: &str| format!("Authorization: Bearer {}", server.create_token(&alice, "acme", name));
@@ -113,7 +93,7 @@ fn db_schemathesis_finds_no_5xx_and_no_answer_that_is_not_described() {
         ("nobody", ["--generation-with-security-parameters", "false", "--max-redirects", "0"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let ran = Command::new(&schemathesis)
+        let ran = Command::new(python_client("schemathesis"))
             .args(["run", &document, "--checks", "all", "-n", "25", "--seed", "1", "--workers", "1"])
             .args(["--no-color", "--warnings", "off", "--generation-database", "none"])
             .args(args)

@@ -10,9 +10,8 @@ use latchkey::kernel::db::DatabaseUrl;
 use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
 
 use crate::support::PASSWORD;
-use crate::support::database::IS_POSTGRES;
 use crate::support::http::Call;
-use crate::support::postgres::server_url;
+use crate::support::postgres::server;
 use crate::support::process::{Home, Latchkey};
 
 const ALICE: &str = "alice@example.org";
@@ -130,15 +129,15 @@ struct OwnPostgres {
     url: String,
 }
 
-/// Makes one on the tests' server, if there is one.
-fn postgres() -> Option<OwnPostgres> {
+/// Creates one on the tests' server.
+fn postgres() -> OwnPostgres {
     static NEXT: AtomicU32 = AtomicU32::new(1);
-    let server = server_url()?.to_owned();
+    let server = server().url.clone();
     let name = format!("copy_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
     let mut url: url::Url = server.parse().unwrap();
     url.set_path(&name);
-    Some(OwnPostgres { server, name, url: url.into() })
+    OwnPostgres { server, name, url: url.into() }
 }
 
 impl OwnPostgres {
@@ -158,11 +157,8 @@ impl Drop for OwnPostgres {
     }
 }
 
-#[test]
+#[db_test(sqlite)]
 fn every_table_is_copied_or_left_out_on_purpose() {
-    if IS_POSTGRES {
-        return;
-    }
     let schema = include_str!("../../src/kernel/db/schema.rs");
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
@@ -170,11 +166,8 @@ fn every_table_is_copied_or_left_out_on_purpose() {
     assert_eq!(known, declared, "src/kernel/db/copy.rs does not know every table");
 }
 
-#[test]
+#[db_test(sqlite)]
 fn db_a_copy_has_every_row_but_sessions_and_opens_to_the_same_values() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, value) = full();
     let new = Home::new();
     // A server that nobody has set up yet was tried out on the target.
@@ -195,12 +188,9 @@ fn db_a_copy_has_every_row_but_sessions_and_opens_to_the_same_values() {
     assert_eq!(rows(&from, "users"), rows(&to, "users"));
 }
 
-#[test]
+#[db_test(sqlite, needs(postgres))]
 fn db_a_copy_to_postgresql_and_back_is_equal_and_goes_on() {
-    if IS_POSTGRES {
-        return;
-    }
-    let Some(postgres) = postgres() else { return };
+    let postgres = postgres();
     let (home, value) = full();
     let back = home.folder.path().join("back.db");
     home.done(&copy_args(home.file().to_str().unwrap(), &postgres.url));
@@ -224,11 +214,8 @@ fn db_a_copy_to_postgresql_and_back_is_equal_and_goes_on() {
     assert!(to_full.contains("is not empty"), "{to_full}");
 }
 
-#[test]
+#[db_test(sqlite, needs(postgres))]
 fn db_what_is_written_during_a_copy_is_no_part_of_it() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, _) = full();
     let to = home.folder.path().join("to.db");
     let late = "INSERT INTO events (at, kind) VALUES (2, 'late'); UPDATE tokens SET name = 'late';
@@ -243,7 +230,7 @@ fn db_what_is_written_during_a_copy_is_no_part_of_it() {
     assert_eq!(rows(&home.file(), "events").len(), rows(&to, "events").len() + 1);
     assert!(!rows(&to, "tokens").iter().any(|row| row.contains("late")));
 
-    let Some(postgres) = postgres() else { return };
+    let postgres = postgres();
     copy(&url(&to), &postgres.url.parse().unwrap(), &|_| {}).unwrap();
     let again = home.folder.path().join("again.db");
     copy(&postgres.url.parse().unwrap(), &url(&again), &|progress| {
@@ -257,11 +244,8 @@ fn db_what_is_written_during_a_copy_is_no_part_of_it() {
     }
 }
 
-#[test]
+#[db_test(sqlite, needs(postgres))]
 fn db_a_copy_that_fails_leaves_the_target_empty() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, _) = full();
     let to = home.folder.path().join("to.db");
     let new = ["--database-url", to.to_str().unwrap(), "migrate"];
@@ -277,7 +261,7 @@ fn db_a_copy_that_fails_leaves_the_target_empty() {
     assert!(last.contains("can't copy the table events, nothing was kept") && last.contains("no more"), "{last}");
     assert_empty(&to);
 
-    let Some(postgres) = postgres() else { return };
+    let postgres = postgres();
     // SQLite keeps a NUL within a text, PostgreSQL can't.
     sqlite(&home.file()).batch_execute("UPDATE events SET agent = 'a' || char(0) WHERE id = 1900").unwrap();
     let failed = copy(&url(&home.file()), &postgres.url.parse().unwrap(), &|_| {}).unwrap_err();
@@ -287,11 +271,8 @@ fn db_a_copy_that_fails_leaves_the_target_empty() {
     }
 }
 
-#[test]
+#[db_test(sqlite)]
 fn what_can_t_be_copied_is_refused_before_a_target_is_made() {
-    if IS_POSTGRES {
-        return;
-    }
     let (home, _) = full();
     let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
     let (from, to) = (home.file().to_str().unwrap().to_owned(), at("to.db"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
-use crate::support::database::{IS_POSTGRES, TestDatabase, rows};
+use crate::support::database::{TestDatabase, is_postgres, rows};
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
@@ -29,7 +29,7 @@ fn listed(list: &Answer) -> BTreeMap<String, String> {
     links.filter_map(|tag| Some((attribute(tag, "aria-label=\"Delete token ")?, attribute(tag, "href=\"")?))).collect()
 }
 
-#[test]
+#[db_test]
 fn fifty_creates_at_once_make_three_tokens_and_forty_seven_refusals() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -161,19 +161,19 @@ fn db_half_done(database: &TestDatabase) -> Vec<String> {
          UNION ALL SELECT 'too many: ' || membership_id FROM tokens
             WHERE deleted_at IS NULL GROUP BY membership_id HAVING count(*) > 3",
     );
-    if !IS_POSTGRES {
+    if !is_postgres() {
         let check = "SELECT integrity_check AS text FROM pragma_integrity_check WHERE integrity_check != 'ok'";
         half_done.extend(rows(&mut conn, check));
     }
     half_done
 }
 
-#[test]
+#[db_test]
 fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
     // The disk of a PostgreSQL server is its own to care for. Fewer cuts show that every answer waits for its commit.
-    const CUTS: u32 = if IS_POSTGRES { 40 } else { 100 };
+    let cuts: u32 = if is_postgres() { 40 } else { 100 };
     // A server's answers take longer; about as much as this is to be asked between two cuts.
-    const SLOWER: u32 = if IS_POSTGRES { 2 } else { 1 };
+    let slower: u32 = if is_postgres() { 2 } else { 1 };
     let home = Home::new();
     home.add_acme(&["alice@example.org", "bob@example.org"], "editor");
     let mut server = home.serve_with(&[], "warn");
@@ -186,7 +186,7 @@ fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
         })
         .collect();
     let mut in_the_middle = 0;
-    for cut in 0..CUTS {
+    for cut in 0..cuts {
         let (done, ended) = mpsc::channel::<()>();
         let workers: Vec<_> = people
             .drain(..)
@@ -202,7 +202,7 @@ fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
             .collect();
         drop(done);
         // Nobody sends: this waits for the moment of the cut, or until every worker has failed.
-        let waited = ended.recv_timeout(Duration::from_millis(u64::from(10 + cut * 37 % 90)) * SLOWER);
+        let waited = ended.recv_timeout(Duration::from_millis(u64::from(10 + cut * 37 % 90)) * slower);
         assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout), "the work ended before the cut");
         server.kill();
         let worked: Vec<(Browser, Knowledge)> = workers.into_iter().map(|worker| worker.join().unwrap()).collect();
@@ -220,9 +220,9 @@ fn a_hundred_power_cuts_lose_nothing_that_was_answered() {
         assert!(known.gone.iter().all(|value| !opens_the_api(server.address, value)));
         // Or else nothing was tested.
         let gone = u32::try_from(known.gone.len()).unwrap();
-        assert!(known.made > CUTS / 5 && gone > CUTS / 12, "{} made, {gone} gone", known.made);
+        assert!(known.made > cuts / 5 && gone > cuts / 12, "{} made, {gone} gone", known.made);
     }
-    assert!(in_the_middle > CUTS / 10, "only {in_the_middle} cuts fell into a create or a delete");
+    assert!(in_the_middle > cuts / 10, "only {in_the_middle} cuts fell into a create or a delete");
 }
 
 /// Where the disk holds these bytes: file names below `folder`.
@@ -239,7 +239,7 @@ fn found(folder: &Path, bytes: &str) -> Vec<String> {
     names
 }
 
-#[test]
+#[db_test]
 fn no_secret_is_on_the_disk_or_in_the_log() {
     let home = Home::new();
     let server = home.serve_with(&[], "debug");
@@ -314,7 +314,7 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
     let secrets = [&passwords[..], &codes, &[&value, &value[4..40], &basic, &cookie, session_key]].concat();
     let found = |text: &str| {
         let mut places = found(&home.data(), text);
-        if IS_POSTGRES {
+        if is_postgres() {
             places.extend(home.database.tables_with(text));
         }
         places
@@ -331,7 +331,7 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
         assert!(said.contains(" POST /invitations/… 303 ") && said.contains(" GET /reset/… 404 "), "{said}");
     };
     let holds = |name: &str, place: &str| found(name).iter().any(|it| it == place);
-    let (now, at_rest) = if IS_POSTGRES { ("tokens", "tokens") } else { ("latchkey.db-wal", "latchkey.db") };
+    let (now, at_rest) = if is_postgres() { ("tokens", "tokens") } else { ("latchkey.db-wal", "latchkey.db") };
     assert!(holds("Reporting to headquarters", now));
     is_clean(&server.said());
 

@@ -120,7 +120,7 @@ fn from_elsewhere(ours: &str, elsewhere: &str) -> Vec<Vec<(&'static str, String)
     signs
 }
 
-#[test]
+#[db_test]
 fn db_no_form_from_elsewhere_changes_anything() {
     for route in unsafe_routes() {
         let story = Story::of(route);
@@ -140,7 +140,7 @@ fn db_no_form_from_elsewhere_changes_anything() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_form_of_ours_passes_by_either_sign() {
     for route in unsafe_routes() {
         for nth in 0..3 {
@@ -156,7 +156,7 @@ fn db_a_form_of_ours_passes_by_either_sign() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_behind_a_proxy_the_origin_is_the_public_one() {
     let server = TestServer::start_with(https_settings());
     let fields = form(&[("email", "alice@example.org"), ("password", PASSWORD)]);
@@ -167,7 +167,7 @@ fn db_behind_a_proxy_the_origin_is_the_public_one() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_no_method_but_post_gets_past_the_guard_unasked() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -221,7 +221,7 @@ fn answers(server: &TestServer) -> Vec<(u16, &'static str, Answer)> {
     ]
 }
 
-#[test]
+#[db_test]
 fn db_every_answer_tells_the_browser_to_be_careful() {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     for (settings, transport) in [(plain_settings(), ""), (https_settings(), "max-age=63072000")] {
@@ -248,7 +248,7 @@ fn db_every_answer_tells_the_browser_to_be_careful() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_static_files_are_kept_for_good_and_nothing_else_is_served() {
     let server = TestServer::start();
     for (name, kind) in [("app.css", "text/css"), ("app.js", "text/javascript"), ("favicon.svg", "image/svg+xml")] {
@@ -278,7 +278,7 @@ fn db_static_files_are_kept_for_good_and_nothing_else_is_served() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_head_may_be_sixteen_kib_long() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -292,7 +292,7 @@ fn db_a_head_may_be_sixteen_kib_long() {
     assert_eq!(alice.get("/w/acme").status, 200, "and the server goes on");
 }
 
-#[test]
+#[db_test]
 fn db_the_fullest_pages_weigh_less_than_30_kb_with_all_they_need() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -14,7 +14,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     documents.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-#[test]
+#[plain_test]
 fn every_link_of_the_documents_leads_to_a_file() {
     let mut links = 0;
     for (path, text) in documents() {
@@ -37,7 +37,7 @@ fn module(module: &str) -> Option<String> {
     places.iter().find_map(|place| std::fs::read_to_string(root().join(place)).ok())
 }
 
-#[test]
+#[plain_test]
 fn every_test_that_the_threat_model_names_is_there() {
     let text = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
     let mut named = 0;

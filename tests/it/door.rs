@@ -16,18 +16,18 @@ use latchkey::tokens::{Deletion, NewToken, Via, create, delete};
 use latchkey::workspaces::Slug;
 
 use crate::support::TestServer;
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::Call;
 use crate::support::process::Home;
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 
-#[test]
+#[db_test]
 fn db_whatever_somebody_else_changes_counts_at_the_next_call() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let call = || server.api("GET", WORKSPACE).bearer(&value).send();
-    let (no, yes, blob) = if IS_POSTGRES { ("FALSE", "TRUE", "BYTEA") } else { ("0", "1", "BLOB") };
+    let (no, yes, blob) = if is_postgres() { ("FALSE", "TRUE", "BYTEA") } else { ("0", "1", "BLOB") };
     let mut other = server.database.connect();
     for (change, status, word, back) in [
         (
@@ -84,7 +84,7 @@ fn db_whatever_somebody_else_changes_counts_at_the_next_call() {
 }
 
 /// Those who wait together are looked up together: each is told of their own.
-#[test]
+#[db_test]
 fn db_of_many_who_call_at_once_each_is_answered_for_their_own_value() {
     let server = TestServer::start();
     let mut values = vec![(None, TokenValue::generate(&mut rng::secure()).reveal().to_owned())];
@@ -113,7 +113,7 @@ fn db_of_many_who_call_at_once_each_is_answered_for_their_own_value() {
     });
 }
 
-#[test]
+#[db_test]
 fn db_a_remembered_value_still_expires() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -128,7 +128,7 @@ fn db_a_remembered_value_still_expires() {
 }
 
 /// Another process, which this one is, deletes: the next call of the program under load is refused.
-#[test]
+#[db_test]
 fn db_of_a_thousand_deletions_by_another_process_none_is_missed_under_load() {
     const ROUNDS: usize = 1000;
     let home = Home::new();

@@ -64,7 +64,7 @@ fn call(address: SocketAddr, value: &str) -> u16 {
     Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send().status
 }
 
-#[test]
+#[db_test]
 fn a_working_day_leaves_no_more_open_than_its_first_hour() {
     let minutes = std::env::var("ENDURANCE_MINUTES").ok().map(|minutes| minutes.parse::<u64>().unwrap());
     let time = minutes.map_or(Duration::from_secs(10), |minutes| Duration::from_secs(60 * minutes));

@@ -4,7 +4,7 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use latchkey::kernel::db::{Conn, Db, Epoch};
 
-use crate::support::database::{IS_POSTGRES, TestDatabase, rows};
+use crate::support::database::{TestDatabase, rows};
 use crate::support::http::{Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
@@ -24,7 +24,7 @@ fn number(conn: &mut Conn) -> i64 {
 const FORGET: &str = "SET session_replication_role = replica; DELETE FROM value_uses; DELETE FROM token_values; \
     DELETE FROM tokens; SET session_replication_role = DEFAULT";
 
-#[test]
+#[db_test]
 fn db_the_evidence_of_use_moves_no_epoch_and_a_deletion_does() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -40,11 +40,8 @@ fn db_the_evidence_of_use_moves_no_epoch_and_a_deletion_does() {
     assert_ne!(now(&mut conn), before);
 }
 
-#[test]
+#[db_test(postgres)]
 fn db_on_postgresql_a_transaction_moves_the_epoch_once_and_as_its_last_step() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     for name in ["One", "Two", "Three"] {
@@ -68,11 +65,8 @@ fn db_on_postgresql_a_transaction_moves_the_epoch_once_and_as_its_last_step() {
 }
 
 /// Two who change something and commit at the same moment: each moves the number.
-#[test]
+#[db_test(postgres)]
 fn db_on_postgresql_of_moves_at_the_same_time_none_is_lost() {
-    if !IS_POSTGRES {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let database = TestDatabase::empty(&folder.path().join("x.db"));
     Db::open(&database.url()).unwrap();
@@ -97,11 +91,8 @@ fn db_on_postgresql_of_moves_at_the_same_time_none_is_lost() {
 }
 
 /// A file that is restored beneath a running program goes on from where it was, by the same changes or others.
-#[test]
+#[db_test(sqlite)]
 fn two_futures_of_one_file_have_no_epoch_in_common() {
-    if IS_POSTGRES {
-        return;
-    }
     let home = Home::new();
     home.add_acme(&["alice@example.org"], "editor");
     let copy = home.folder.path().join("copy.db");
@@ -119,11 +110,8 @@ fn two_futures_of_one_file_have_no_epoch_in_common() {
 }
 
 /// What a dump of this moment would restore: the same number, though a token that was made since is not there.
-#[test]
+#[db_test(postgres)]
 fn db_on_postgresql_a_restore_beneath_a_running_program_is_noticed() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let status = || server.api("GET", WORKSPACE).bearer(&value).send().status;
@@ -140,12 +128,9 @@ fn db_on_postgresql_a_restore_beneath_a_running_program_is_noticed() {
 }
 
 /// After a failover another server answers, which may not have heard of the last token that was made.
-#[test]
+#[db_test(postgres, needs(postgres_programs))]
 fn db_on_postgresql_another_server_has_another_epoch() {
-    if !IS_POSTGRES {
-        return;
-    }
-    let Some(database) = OwnServer::start() else { return };
+    let database = OwnServer::start();
     let home = Home::on(&database);
     home.add_acme(&["alice@example.org"], "editor");
     let server = home.serve_with(&[], "off");
@@ -164,11 +149,8 @@ fn db_on_postgresql_another_server_has_another_epoch() {
 }
 
 /// A value ends while somebody looks it up: what they found is not remembered as if it were of later.
-#[test]
+#[db_test(postgres)]
 fn db_on_postgresql_what_ends_during_a_lookup_is_over_afterwards() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let call = || server.api("GET", WORKSPACE).bearer(&value).send().status;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::{TestServer, proxy_settings};
 
 const LIST: &str = "/w/acme/settings/tokens";
 
-#[test]
+#[db_test]
 fn db_a_row_waits_for_the_first_call_and_then_says_when_where_and_what() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -26,7 +26,7 @@ fn db_a_row_waits_for_the_first_call_and_then_says_when_where_and_what() {
     assert!(!list.contains("Waiting for the first call") && !list.contains("Never used"));
 }
 
-#[test]
+#[db_test]
 fn db_what_could_not_be_written_is_written_the_next_time() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -46,7 +46,7 @@ fn db_what_could_not_be_written_is_written_the_next_time() {
     assert!(list.contains("was tried 2 times since, last 23 Nov 2026, 12:02 UTC"), "{list}");
 }
 
-#[test]
+#[db_test]
 fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
     let server = TestServer::start();
     server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -61,7 +61,7 @@ fn db_a_token_that_nothing_uses_for_a_month_is_said_so() {
     assert!(rotated.contains("Never used") && !rotated.contains("Nothing has used it"), "{rotated}");
 }
 
-#[test]
+#[db_test]
 fn db_deleted_tokens_say_who_still_tries_and_the_api_says_when_they_were_deleted() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -91,7 +91,7 @@ fn db_deleted_tokens_say_who_still_tries_and_the_api_says_when_they_were_deleted
     assert!(list.contains("Recently deleted Reporting") && list.contains(tried), "{list}");
 }
 
-#[test]
+#[db_test]
 fn db_a_token_deleted_by_itself_says_so() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -100,7 +100,7 @@ fn db_a_token_deleted_by_itself_says_so() {
     assert!(alice.get(LIST).text().contains("by alice@example.org through the API, with the token itself"));
 }
 
-#[test]
+#[db_test]
 fn db_an_old_value_that_is_still_tried_shows_under_its_token() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -117,7 +117,7 @@ fn db_an_old_value_that_is_still_tried_shows_under_its_token() {
     );
 }
 
-#[test]
+#[db_test]
 fn db_a_refused_request_is_not_a_use() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -129,7 +129,7 @@ fn db_a_refused_request_is_not_a_use() {
     assert!(alice.get(LIST).text().contains("Never used"));
 }
 
-#[test]
+#[db_test]
 fn db_tombstones_go_after_90_days_and_not_before() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -159,14 +159,14 @@ fn db_tombstones_go_after_90_days_and_not_before() {
     assert_eq!((refused.status, refused.header("www-authenticate").contains("deleted on")), (401, false));
 }
 
-#[test]
+#[db_test]
 fn db_a_thousand_calls_cost_a_handful_of_writes() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let changes = || server.rows("SELECT CAST(count(*) AS TEXT) AS text FROM touched")[0].parse::<u32>().unwrap();
     server.db_alter("CREATE TABLE touched (at INTEGER)");
     let touch = "CREATE TRIGGER touch AFTER UPDATE ON value_uses";
-    if IS_POSTGRES {
+    if is_postgres() {
         server.db_alter(
             "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql \
              AS 'BEGIN INSERT INTO touched VALUES (1); RETURN NULL; END'",
@@ -184,7 +184,7 @@ fn db_a_thousand_calls_cost_a_handful_of_writes() {
     assert!((1..=40).contains(&changes()), "{} writes", changes());
 }
 
-#[test]
+#[db_test]
 fn db_a_use_is_shown_with_time_address_and_program_and_a_refusal_is_no_use() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -209,7 +209,7 @@ fn db_a_use_is_shown_with_time_address_and_program_and_a_refusal_is_no_use() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_trusted_proxy_says_from_where_a_token_is_used() {
     let mut server = TestServer::start_with(proxy_settings());
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");

@@ -16,7 +16,7 @@ fn create(browser: &Browser, name: &str, expiry: &[(&str, &str)]) -> Answer {
     browser.post(LIST, &fields)
 }
 
-#[test]
+#[db_test]
 fn db_a_token_stops_at_the_moment_of_its_expiry() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -32,7 +32,7 @@ fn db_a_token_stops_at_the_moment_of_its_expiry() {
     assert!(refused.header("www-authenticate").contains("The token expired on 2026-12-23T12:00:00"), "{refused:?}");
 }
 
-#[test]
+#[db_test]
 fn db_every_choice_of_the_form_is_taken() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -51,7 +51,7 @@ fn db_every_choice_of_the_form_is_taken() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_choice_that_cannot_be_keeps_what_was_typed() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -62,7 +62,7 @@ fn db_a_choice_that_cannot_be_keeps_what_was_typed() {
     assert!(alice.get(LIST).text().contains("0 of 3 tokens"));
 }
 
-#[test]
+#[db_test]
 fn db_the_row_warns_two_weeks_before_and_an_expired_token_keeps_its_place() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -88,7 +88,7 @@ fn db_the_row_warns_two_weeks_before_and_an_expired_token_keeps_its_place() {
     assert!(!alice.get(LIST).text().contains("Rotating."));
 }
 
-#[test]
+#[db_test]
 fn db_a_grace_never_outlives_the_expiry_that_the_old_value_had() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -4,17 +4,14 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::{Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
 
-#[test]
+#[db_test(sqlite)]
 fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
-    if IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
@@ -39,14 +36,14 @@ fn a_locked_database_is_503_with_retry_after_and_heals_by_itself() {
     assert_eq!(alice.post("/w/acme/settings/tokens", &fields).status, 201, "the same form, sent again");
 }
 
-#[test]
+#[db_test]
 fn db_a_session_that_cannot_be_written_is_503_and_undoes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     for what in ["INSERT", "UPDATE", "DELETE"] {
         let trigger = format!("CREATE TRIGGER stop_{what} BEFORE {what} ON sessions");
-        if IS_POSTGRES {
+        if is_postgres() {
             server.db_alter(
                 "CREATE OR REPLACE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql \
                  AS 'BEGIN RAISE EXCEPTION ''canceling statement due to a story''; END'",
@@ -68,11 +65,8 @@ fn db_a_session_that_cannot_be_written_is_503_and_undoes_nothing() {
     assert_eq!(server.browser().sign_in("bob@example.org", PASSWORD).status, 503);
 }
 
-#[test]
+#[db_test(postgres)]
 fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
@@ -104,7 +98,7 @@ fn db_a_server_that_goes_away_is_503_with_retry_after_and_heals_by_itself() {
     assert_eq!(alice.get("/w/acme/settings/tokens").status, 200, "still signed in");
 }
 
-#[test]
+#[db_test]
 fn db_a_database_that_lacks_a_migration_is_not_ready_and_says_so() {
     let server = TestServer::start();
     let newest = "(SELECT max(version) FROM __diesel_schema_migrations)";
@@ -121,11 +115,8 @@ fn db_a_database_that_lacks_a_migration_is_not_ready_and_says_so() {
     assert_eq!(server.api("GET", "/readyz").send().body, "ready\n");
 }
 
-#[test]
+#[db_test(postgres)]
 fn db_a_server_that_takes_nothing_for_now_is_read_from_and_heals_by_itself() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
@@ -140,15 +131,10 @@ fn db_a_server_that_takes_nothing_for_now_is_read_from_and_heals_by_itself() {
     assert_eq!(server.call(&value).status, 401);
 }
 
-#[test]
+#[db_test(postgres, needs(postgres_programs, german_locale))]
 fn db_a_server_that_speaks_german_is_understood() {
-    if !IS_POSTGRES {
-        return;
-    }
-    let Some(database) = OwnServer::start() else { return };
-    if !database.speak_german() {
-        return;
-    }
+    let database = OwnServer::start();
+    database.speak_german();
     let home = Home::on(&database);
     home.add_acme(&["alice@example.org"], "administrator");
     let server = home.serve_with(&["--database-lock-timeout", "1"], "warn");
@@ -172,11 +158,8 @@ fn db_a_server_that_speaks_german_is_understood() {
     assert_eq!(call().status, 500, "a mistake is one in any language");
 }
 
-#[test]
+#[db_test(postgres)]
 fn db_a_server_that_is_slow_holds_nobody_for_long_and_not_those_who_need_nothing_of_it() {
-    if !IS_POSTGRES {
-        return;
-    }
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
@@ -197,7 +180,7 @@ fn db_a_server_that_is_slow_holds_nobody_for_long_and_not_those_who_need_nothing
     assert_eq!(server.call(&value).status, 200);
 }
 
-#[test]
+#[db_test(sqlite)]
 fn a_database_of_a_newer_program_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(folder.path().join("x.db"));
@@ -210,7 +193,7 @@ fn a_database_of_a_newer_program_is_refused_in_one_line() {
     assert!(refused.contains("migrated by a newer Latchkey. Run that version"), "{refused}");
 }
 
-#[test]
+#[db_test(sqlite)]
 fn a_server_that_does_not_answer_at_start_is_waited_for_and_then_given_up() {
     let home = Home::new();
     let url = ["--database-url", "postgres://ada:s3cret@127.0.0.1:1/latchkey"];
@@ -230,7 +213,7 @@ fn a_server_that_does_not_answer_at_start_is_waited_for_and_then_given_up() {
     assert!(!ran.stderr.contains("s3cret"));
 }
 
-#[test]
+#[db_test(sqlite)]
 fn a_server_on_another_machine_is_not_talked_to_in_clear() {
     let home = Home::new();
     let url = ["--database-url", "postgres://ada:s3cret@db.example:5432/latchkey"];

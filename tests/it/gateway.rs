@@ -29,7 +29,7 @@ fn assert_refused(answer: &Answer, status: u16, what: &str) {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_good_token_is_let_through_by_any_method_with_all_six_headers() {
     let server = TestServer::start();
     let bob = server.signed_in("bob");
@@ -60,7 +60,7 @@ fn db_a_good_token_is_let_through_by_any_method_with_all_six_headers() {
     assert_eq!(server.call(&value).status, 200, "DELETE and all the others did nothing to it");
 }
 
-#[test]
+#[db_test]
 fn db_every_malformed_header_is_401_and_never_400() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -114,7 +114,7 @@ fn db_every_malformed_header_is_401_and_never_400() {
     assert_refused(&verify(&server, &format!("Token {value}")), 401, "deactivated");
 }
 
-#[test]
+#[db_test]
 fn db_a_demand_that_is_not_known_is_found_in_the_log_by_the_request_s_id() {
     let home = Home::new();
     home.add_acme(&["alice@example.org"], "administrator");
@@ -133,7 +133,7 @@ fn db_a_demand_that_is_not_known_is_found_in_the_log_by_the_request_s_id() {
     assert!(!said.contains("secret=x") && !said.contains(&value), "{said}");
 }
 
-#[test]
+#[db_test]
 fn db_a_demand_that_is_not_met_or_not_known_is_403() {
     let server = TestServer::start();
     let alice = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -173,7 +173,7 @@ fn db_a_demand_that_is_not_met_or_not_known_is_403() {
     assert_refused(&verify(&server, &format!("Token {bob}")), 403, "the same for Token");
 }
 
-#[test]
+#[db_test]
 fn db_an_address_of_any_letters_makes_one_header() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -193,7 +193,7 @@ fn db_an_address_of_any_letters_makes_one_header() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_what_passes_the_gateway_is_a_use_and_what_does_not_a_try() {
     let server = TestServer::start_with(proxy_settings());
     let alice = server.signed_in("alice");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::{Answer, Browser};
 use crate::support::{TABLES, TestServer};
 
@@ -33,7 +33,7 @@ fn shown<'a>(page: &'a Answer, id: &str) -> &'a str {
     page.between(&format!("<input id=\"{id}\" name=\"{id}\" value=\""), "\"").unwrap()
 }
 
-#[test]
+#[db_test]
 fn db_what_alice_saves_everybody_sees() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -68,7 +68,7 @@ fn db_what_alice_saves_everybody_sees() {
     assert_eq!(server.signed_in("bob").get("/w/acme").status, 200, "the slug stays");
 }
 
-#[test]
+#[db_test]
 fn db_the_others_read_the_settings_and_cannot_save_them() {
     let server = TestServer::start();
     let before = server.db_rows(&["workspaces"]);
@@ -86,7 +86,7 @@ fn db_the_others_read_the_settings_and_cannot_save_them() {
     assert_eq!(server.db_rows(&["workspaces"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_refused_settings_keep_what_was_typed_and_change_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -119,7 +119,7 @@ fn db_refused_settings_keep_what_was_typed_and_change_nothing() {
     assert_eq!(server.db_rows(&TABLES), before);
 }
 
-#[test]
+#[db_test]
 fn db_another_kind_is_asked_for_twice() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -141,13 +141,13 @@ fn db_another_kind_is_asked_for_twice() {
     assert_eq!(save(&alice, &[("kind", "demo")]).status, 303, "asked only when it changes");
 }
 
-#[test]
+#[db_test]
 fn db_who_lost_the_role_while_the_form_was_on_its_way_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     // Somebody else is in the middle of something about the workspace.
     let mut other = server.database.connect();
-    let begin = if IS_POSTGRES { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
+    let begin = if is_postgres() { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
     other.batch_execute(begin).unwrap();
     std::thread::scope(|scope| {
         let saved = scope.spawn(move || save(&alice, &[("name", "Hers")]).status);
@@ -161,7 +161,7 @@ fn db_who_lost_the_role_while_the_form_was_on_its_way_changes_nothing() {
     assert_eq!(server.rows("SELECT name AS text FROM workspaces WHERE slug = 'acme'"), ["Acme"]);
 }
 
-#[test]
+#[db_test]
 fn db_saving_what_is_said_already_is_no_event() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use latchkey::workspaces::Role;
 
 use crate::support::TestServer;
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::Browser;
 
 /// How many tokens were deleted of late, and how often one signed in and out.
@@ -21,7 +21,7 @@ fn has_a_history(server: &TestServer, name: &str) {
     let acme_uuid = "(SELECT uuid FROM workspaces WHERE slug = 'acme')";
     let membership = format!("(SELECT id FROM memberships WHERE user_id = {user} AND workspace_id = {acme})");
     let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY})");
-    let bytes = if IS_POSTGRES { "BYTEA" } else { "BLOB" };
+    let bytes = if is_postgres() { "BYTEA" } else { "BLOB" };
     let number = "CAST(100000000000 + i AS TEXT)";
     server.db_execute(&format!(
         "{numbers} INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at, deleted_at, deleted_by, deleted_via) \
@@ -52,13 +52,13 @@ fn time(browser: &Browser, path: &str) -> Duration {
     time
 }
 
-#[test]
+#[db_test]
 fn db_a_page_takes_no_longer_for_whoever_has_a_long_history() {
     let server = TestServer::start();
     server.add_to_acme("charlie", Role::Editor);
     has_a_history(&server, "Charlie");
     // Each database counts its rows now and then, to choose among its indexes.
-    if IS_POSTGRES {
+    if is_postgres() {
         server.db_alter("ANALYZE");
     } else {
         server.db.take_stock_blocking().unwrap();

@@ -19,7 +19,7 @@ struct Site {
 }
 
 /// nginx that takes turns between these.
-fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Proxy> {
+fn nginx(port: u16, behind: &[SocketAddr]) -> Proxy {
     let mut upstream = String::new();
     for address in behind {
         writeln!(upstream, "server {address};").unwrap();
@@ -41,7 +41,7 @@ fn nginx(port: u16, behind: &[SocketAddr]) -> Option<Proxy> {
 
 impl Site {
     /// With these people as administrators of `acme`.
-    fn open(people: &[String]) -> Option<Self> {
+    fn open(people: &[String]) -> Self {
         let home = Home::new();
         let port = free_port();
         let public_url = format!("http://127.0.0.1:{port}");
@@ -50,9 +50,9 @@ impl Site {
         let instances = std::thread::scope(|scope| {
             [(); 2].map(|()| scope.spawn(|| home.serve_with(&settings, "warn"))).map(|thread| thread.join().unwrap())
         });
-        let nginx = nginx(port, &instances.each_ref().map(|instance| instance.address))?;
+        let nginx = nginx(port, &instances.each_ref().map(|instance| instance.address));
         home.add_acme(people, "editor");
-        Some(Self { home, instances, nginx })
+        Self { home, instances, nginx }
     }
 
     fn sign_in(&self, email: &str) -> Browser {
@@ -71,9 +71,9 @@ fn call(address: SocketAddr, value: &str) -> Answer {
     Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send()
 }
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_a_session_and_a_token_are_good_on_every_instance() {
-    let Some(site) = Site::open(&["alice@example.org".to_owned()]) else { return };
+    let site = Site::open(&["alice@example.org".to_owned()]);
     let alice = site.sign_in("alice@example.org");
     for _ in 0..6 {
         assert_eq!(alice.get(TOKENS).status, 200);
@@ -101,10 +101,10 @@ fn db_a_session_and_a_token_are_good_on_every_instance() {
     assert_eq!(alice.moved_to(other).get(TOKENS).status, 303, "signed out everywhere");
 }
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_a_deletion_on_one_instance_is_refused_by_the_other_on_the_very_next_request() {
     let rounds = 1000;
-    let Some(site) = Site::open(&["alice@example.org".to_owned()]) else { return };
+    let site = Site::open(&["alice@example.org".to_owned()]);
     let alice = site.sign_in("alice@example.org");
     let [one, other] = site.instances.each_ref().map(|instance| instance.address);
     let mut answers: BTreeMap<(u16, u16), u32> = BTreeMap::new();
@@ -120,13 +120,13 @@ fn db_a_deletion_on_one_instance_is_refused_by_the_other_on_the_very_next_reques
     assert_eq!(answers, BTreeMap::from([((200, 401), rounds)]));
 }
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_the_limit_holds_over_instances_whatever_races() {
     const MEMBERS: usize = 20;
     const CREATES: usize = 200;
     const AT_ONCE: usize = 40;
     let people: Vec<String> = (0..MEMBERS).map(|nth| format!("member{nth}@example.org")).collect();
-    let Some(site) = Site::open(&people) else { return };
+    let site = Site::open(&people);
     let cookies: Vec<String> = people.iter().map(|email| site.sign_in(email).cookie_header()).collect();
     let create = |nth: usize| {
         let browser = Browser::new(site.nginx.address);

@@ -50,7 +50,7 @@ fn rotate(alice: &Browser, grace: &str) -> String {
     alice.post(&path, &[("form_key", &key), ("grace", grace)]).value().to_owned()
 }
 
-#[test]
+#[db_test]
 fn db_a_live_token_is_told_whole() {
     let server = server();
     let alice = server.signed_in("alice");
@@ -82,7 +82,7 @@ fn db_a_live_token_is_told_whole() {
     assert_inactive(&ask(&server, &new), "deleted");
 }
 
-#[test]
+#[db_test]
 fn db_of_everything_else_nothing_is_told() {
     let server = server();
     let value = server.create_token(&server.signed_in("bob"), "acme", "Reporting");
@@ -100,7 +100,7 @@ fn db_of_everything_else_nothing_is_told() {
     assert_eq!(ask(&server, &value).json()["active"], true);
 }
 
-#[test]
+#[db_test]
 fn db_who_is_not_a_client_is_told_nothing() {
     let server = server();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -126,7 +126,7 @@ fn db_who_is_not_a_client_is_told_nothing() {
     assert_stranger(&ask(&without, &value), "a server without clients");
 }
 
-#[test]
+#[db_test]
 fn db_a_request_that_is_none_is_refused_for_its_reason() {
     let server = server();
     let bad = |answer: Answer, status: u16, what: &str| {
@@ -150,7 +150,7 @@ fn db_a_request_that_is_none_is_refused_for_its_reason() {
     assert_eq!((options.status, options.header("allow"), options.body.as_str()), (204, "POST, OPTIONS", ""));
 }
 
-#[test]
+#[db_test]
 fn db_an_introspection_is_a_use_by_the_server_that_asked() {
     let server = server();
     let alice = server.signed_in("alice");
@@ -166,7 +166,7 @@ fn db_an_introspection_is_a_use_by_the_server_that_asked() {
     assert!(list.contains("was tried once since") && list.contains("(introspection/warehouse)"), "{list}");
 }
 
-#[test]
+#[db_test]
 fn db_what_fails_in_us_is_never_told_as_a_token_that_does_not_live() {
     let server = server();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -181,7 +181,7 @@ fn db_what_fails_in_us_is_never_told_as_a_token_that_does_not_live() {
     assert_inactive(&ask(&server, &value.replace("rpat", "rpax")), "what the caller did is told as before");
 }
 
-#[test]
+#[db_test]
 fn a_secret_that_would_not_do_is_one_line_at_the_start() {
     let home = Home::new();
     let file = home.folder.path().join("secret");

@@ -26,7 +26,7 @@ fn open(browser: &Browser) -> String {
     crate::support::http::read(browser.get(LIST).between("aria-labelledby=\"open\"", "</section>").unwrap())
 }
 
-#[test]
+#[db_test]
 fn db_a_new_person_joins_by_a_link_and_is_signed_in() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -51,7 +51,7 @@ fn db_a_new_person_joins_by_a_link_and_is_signed_in() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_somebody_with_an_account_joins_by_one_button() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -71,7 +71,7 @@ fn db_somebody_with_an_account_joins_by_one_button() {
     assert_dead(&server.signed_in("bob").get(&path));
 }
 
-#[test]
+#[db_test]
 fn db_who_is_a_member_already_uses_nothing_up() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -87,7 +87,7 @@ fn db_who_is_a_member_already_uses_nothing_up() {
     assert_eq!(server.browser().post(&path, &KIM).status, 303, "it is still there for whom it is for");
 }
 
-#[test]
+#[db_test]
 fn db_a_form_opened_by_another_makes_nobody_a_member() {
     let server = TestServer::start();
     let path = server.invite(&server.signed_in("alice"), "editor");
@@ -102,7 +102,7 @@ fn db_a_form_opened_by_another_makes_nobody_a_member() {
     assert_eq!(server.db_rows(&["memberships", "one_time_links", "users"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_an_address_with_an_account_is_told_to_sign_in_and_the_link_stays() {
     let server = TestServer::start();
     let path = server.invite(&server.signed_in("alice"), "editor");
@@ -115,7 +115,7 @@ fn db_an_address_with_an_account_is_told_to_sign_in_and_the_link_stays() {
     assert_eq!(server.browser().post(&path, &KIM).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_a_link_without_a_future_is_one_and_the_same_page() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -144,7 +144,7 @@ fn db_a_link_without_a_future_is_one_and_the_same_page() {
     assert!(server.db_rows(&["events"]).contains("'privilege_invitation_revoked'"));
 }
 
-#[test]
+#[db_test]
 fn db_an_invitation_is_worth_what_its_maker_is_now() {
     let server = TestServer::start();
     let set = |sql: &str| server.db_execute(&format!("UPDATE {sql}"));
@@ -188,7 +188,7 @@ fn db_an_invitation_is_worth_what_its_maker_is_now() {
     assert!(open(&server.signed_in("alice")).contains("There are none."), "coming back revives nothing");
 }
 
-#[test]
+#[db_test]
 fn db_an_invitation_ends_with_the_role_of_who_made_it() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -210,7 +210,7 @@ fn db_an_invitation_ends_with_the_role_of_who_made_it() {
     assert_eq!(links(), 1, "nothing waits for his coming back");
 }
 
-#[test]
+#[db_test]
 fn db_the_list_tells_open_invitations_apart() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -231,7 +231,7 @@ fn db_the_list_tells_open_invitations_apart() {
     assert_eq!(open(&alice).matches("· Made").count(), 2, "the same form makes no third");
 }
 
-#[test]
+#[db_test]
 fn db_an_invitation_of_one_workspace_is_not_revoked_by_another() {
     let server = TestServer::start();
     let (alice, charlie) = (server.signed_in("alice"), server.signed_in("charlie"));

@@ -35,7 +35,7 @@ fn person(email: String) -> Vec<(&'static str, String)> {
     vec![("name", "Somebody".to_owned()), ("email", email), ("password", NEW.to_owned())]
 }
 
-#[test]
+#[db_test]
 fn db_of_several_people_with_one_link_at_the_same_moment_one_wins() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -61,7 +61,7 @@ fn db_of_several_people_with_one_link_at_the_same_moment_one_wins() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_one_person_who_presses_join_twice_joins_once() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -87,7 +87,7 @@ fn assert_dead(answer: &Answer) {
     assert!(answer.text().contains("Ask the person who runs this server for another."), "{}", answer.text());
 }
 
-#[test]
+#[db_test]
 fn db_a_reset_link_sets_a_new_password_once_and_signs_nobody_in() {
     let server = TestServer::start();
     let (bob, alice) = (server.signed_in("bob"), server.signed_in("alice"));
@@ -118,7 +118,7 @@ fn db_a_reset_link_sets_a_new_password_once_and_signs_nobody_in() {
     assert!(events.contains("'authn_password_reset_link'") && events.contains("'reset link'"), "{events}");
 }
 
-#[test]
+#[db_test]
 fn db_who_resets_in_a_browser_where_they_are_signed_in_is_signed_out_and_told() {
     let server = TestServer::start();
     let bob = server.signed_in("bob");
@@ -126,7 +126,7 @@ fn db_who_resets_in_a_browser_where_they_are_signed_in_is_signed_out_and_told() 
     assert!(bob.get("/login").text().contains("Your password is changed"), "{}", bob.get("/login").text());
 }
 
-#[test]
+#[db_test]
 fn db_a_reset_link_without_a_future_is_one_and_the_same_page() {
     let server = TestServer::start();
     let before = server.db_rows(&["users"]);
@@ -154,7 +154,7 @@ fn db_a_reset_link_without_a_future_is_one_and_the_same_page() {
     assert_eq!(server.db_rows(&["users"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_a_page_at_a_secret_address_tells_nobody_where_it_is() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -169,7 +169,7 @@ fn db_a_page_at_a_secret_address_tells_nobody_where_it_is() {
     assert_eq!(alice.get("/w/acme").header("referrer-policy"), "same-origin");
 }
 
-#[test]
+#[db_test]
 fn db_the_database_holds_no_code_and_forgets_links_that_have_expired() {
     let mut server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -14,7 +14,7 @@ fn is_a_line(line: &str) -> bool {
     stamp.is_some_and(|(stamp, _)| stamp.starts_with("20") && stamp.contains("Z ") && !stamp.contains("FORGED"))
 }
 
-#[test]
+#[db_test]
 fn db_nobody_writes_a_line_of_their_own_into_the_log() {
     let home = Home::new();
     let server = home.serve_with(&["--trusted-proxies", "127.0.0.1"], "debug");

@@ -1,4 +1,6 @@
-//! Stories told to the real server over HTTP, on `SQLite` as `it` and on `PostgreSQL` as `it_postgres`. Alice owns, Bob is in the team, Charlie is a stranger, Dave is an agent.
+//! Tests of the real server over HTTP, on `SQLite` and on `PostgreSQL`.
+//!
+//! Alice is an administrator, Bob a member, Charlie a stranger to their workspaces, Dave an agent.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +13,10 @@
     missing_docs,
     reason = "a test that can't go on should say where"
 )]
+
+// `#[db_test]` and `#[plain_test]`.
+#[macro_use]
+extern crate latchkey_test_macros;
 
 mod account;
 mod activity;
@@ -57,9 +63,14 @@ mod schema;
 mod setup;
 mod sign_in;
 mod slow;
+#[path = "../support/mod.rs"]
 mod support;
 mod sweep;
 mod token_pages;
 mod tokens;
 mod wire;
 mod worst_day;
+
+fn main() -> std::process::ExitCode {
+    support::harness::main()
+}

@@ -55,7 +55,7 @@ fn calls_meanwhile(server: &TestServer, value: &str, act: impl FnOnce() -> Answe
     })
 }
 
-#[test]
+#[db_test]
 fn db_a_removed_member_s_tool_is_refused_from_the_next_call_on_and_nothing_revives() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -94,7 +94,7 @@ fn db_a_removed_member_s_tool_is_refused_from_the_next_call_on_and_nothing_reviv
     );
 }
 
-#[test]
+#[db_test]
 fn db_a_member_made_an_agent_loses_the_tokens_at_once_and_for_good() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -141,7 +141,7 @@ fn db_a_member_made_an_agent_loses_the_tokens_at_once_and_for_good() {
     );
 }
 
-#[test]
+#[db_test]
 fn db_the_list_says_who_is_here_and_which_tokens_they_have_and_no_value() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -169,7 +169,7 @@ fn db_the_list_says_who_is_here_and_which_tokens_they_have_and_no_value() {
     assert!(one.body.contains("value=\"editor\" checked"), "{}", one.body);
 }
 
-#[test]
+#[db_test]
 fn db_what_is_no_member_or_no_role_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -195,7 +195,7 @@ fn db_what_is_no_member_or_no_role_changes_nothing() {
     assert_eq!(server.db_rows(&["memberships", "events"]), before);
 }
 
-#[test]
+#[db_test]
 fn db_the_last_administrator_can_be_neither_removed_nor_demoted() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -230,7 +230,7 @@ fn db_the_last_administrator_can_be_neither_removed_nor_demoted() {
     assert_eq!(server.signed_in("bob").post(&format!("{}/remove", path_of(&server, "bob")), &[]).status, 409);
 }
 
-#[test]
+#[db_test]
 fn db_an_administrator_who_becomes_less_is_sent_where_they_may_be() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -256,7 +256,7 @@ fn at_once(one: (&Browser, &str, &[(&str, &str)]), other: (&Browser, &str, &[(&s
     })
 }
 
-#[test]
+#[db_test]
 fn db_of_two_administrators_who_put_each_other_out_at_the_same_moment_one_wins() {
     const ROUNDS: usize = 60;
     let server = TestServer::start();
@@ -287,7 +287,7 @@ fn db_of_two_administrators_who_put_each_other_out_at_the_same_moment_one_wins()
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_token_made_while_its_owner_is_put_out_does_not_survive() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));

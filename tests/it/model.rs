@@ -214,7 +214,7 @@ impl World<'_> {
     }
 }
 
-#[test]
+#[db_test]
 fn db_whatever_happens_to_tokens_the_promises_hold() {
     let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..40))| {

@@ -11,7 +11,7 @@ fn error<'a>(page: &'a Answer, field: &str) -> Option<&'a str> {
     page.between(&format!("<p class=\"error\" id=\"{field}-error\">"), "</p>")
 }
 
-#[test]
+#[db_test]
 fn db_an_administrator_makes_a_workspace_and_lands_in_it() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -35,7 +35,7 @@ fn db_an_administrator_makes_a_workspace_and_lands_in_it() {
     assert!(events.contains("'workspace_created'") && events.contains("'member_added'"), "{events}");
 }
 
-#[test]
+#[db_test]
 fn db_nobody_else_makes_one_and_the_page_says_why() {
     let server = TestServer::start();
     for name in ["bob", "dave"] {
@@ -50,7 +50,7 @@ fn db_nobody_else_makes_one_and_the_page_says_why() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_slug_is_one_workspace_s_and_what_was_typed_stays() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::process::Home;
 
-#[test]
+#[db_test(sqlite)]
 fn every_setting_stands_in_the_readme_and_in_the_document_for_operators() {
     let help = Home::new().done(&["--help"]);
     let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2).map(str::trim);
@@ -28,7 +28,7 @@ fn every_setting_stands_in_the_readme_and_in_the_document_for_operators() {
     }
 }
 
-#[test]
+#[plain_test]
 fn a_command_beside_the_server_gets_its_settings_as_they_stand_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("latchkey.env");
@@ -67,7 +67,7 @@ fn a_command_beside_the_server_gets_its_settings_as_they_stand_in_the_file() {
     }
 }
 
-#[test]
+#[plain_test]
 fn the_container_is_built_from_everything_that_cargo_wants_to_see() {
     let container = std::fs::read_to_string("deploy/Containerfile").unwrap();
     let copied: Vec<&str> = container

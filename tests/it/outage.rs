@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::PASSWORD;
-use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::{Home, Latchkey};
@@ -100,12 +99,9 @@ fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowled
     known
 }
 
-#[test]
+#[db_test(postgres, needs(postgres_programs))]
 fn db_killing_the_database_server_and_an_instance_loses_nothing_that_was_answered() {
-    if !IS_POSTGRES {
-        return;
-    }
-    let Some(database) = OwnServer::start() else { return };
+    let database = OwnServer::start();
     let home = Home::on(&database);
     let serve = || home.serve_with(&[], "off");
     let people: Vec<String> = (0..4).map(|nth| format!("member{nth}@example.org")).collect();

@@ -28,7 +28,7 @@ fn create(browser: &Browser, name: &str, expiry: &str) -> String {
     made.value().to_owned()
 }
 
-#[test]
+#[db_test]
 fn db_an_administrator_filters_everybody_s_tokens() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -75,7 +75,7 @@ fn db_an_administrator_filters_everybody_s_tokens() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_revoked_token_stops_at_once_and_its_owner_sees_who_revoked_it() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -114,7 +114,7 @@ fn db_a_revoked_token_stops_at_once_and_its_owner_sees_who_revoked_it() {
     assert_eq!(server.rows(events), ["authn_token_revoked Alice Bob Reporting"]);
 }
 
-#[test]
+#[db_test]
 fn db_all_tokens_of_a_person_are_revoked_in_this_workspace_alone() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -139,7 +139,7 @@ fn db_all_tokens_of_a_person_are_revoked_in_this_workspace_alone() {
     assert_eq!(server.rows("SELECT token_name AS text FROM events WHERE action = 'token_revoked'").len(), 3);
 }
 
-#[test]
+#[db_test]
 fn db_nobody_revokes_what_is_not_theirs_to_see() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));

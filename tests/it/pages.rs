@@ -84,7 +84,7 @@ fn places(page: &Answer) -> Vec<&str> {
     links.filter(|link| link.starts_with("/w/")).collect()
 }
 
-#[test]
+#[db_test]
 fn db_every_page_is_for_whom_it_is_for() {
     let members = "SELECT CAST(count(*) AS TEXT) AS text FROM memberships WHERE removed_at IS NULL AND role = CASE \
                    WHEN user_id IN (SELECT id FROM users WHERE name = 'Bob') THEN 'editor' ELSE role END";
@@ -111,7 +111,7 @@ fn db_every_page_is_for_whom_it_is_for() {
     assert_eq!(rows.keys().collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "rows without a route");
 }
 
-#[test]
+#[db_test]
 fn db_what_is_another_s_and_what_is_missing_are_the_same_page() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -142,7 +142,7 @@ fn db_what_is_another_s_and_what_is_missing_are_the_same_page() {
     assert_eq!(server.browser().get("/nothing").whole(), missing.whole(), "signed out or in");
 }
 
-#[test]
+#[db_test]
 fn db_an_agent_is_told_why_there_are_no_tokens() {
     let server = TestServer::start();
     let dave = server.signed_in("dave");
@@ -164,7 +164,7 @@ fn db_an_agent_is_told_why_there_are_no_tokens() {
     assert_eq!(server.db_rows(&["tokens"]), "tokens\n");
 }
 
-#[test]
+#[db_test]
 fn db_every_signed_in_page_says_which_workspace_and_kind_it_is_of() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -196,7 +196,7 @@ fn db_every_signed_in_page_says_which_workspace_and_kind_it_is_of() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_switcher_stays_on_the_page_where_the_role_allows_it() {
     let server = TestServer::start();
     let dave = latchkey::accounts::EmailAddress::from_str("dave@example.org").unwrap();
@@ -229,7 +229,7 @@ fn db_the_switcher_stays_on_the_page_where_the_role_allows_it() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_menu_has_what_the_role_allows() {
     let server = TestServer::start();
     for (name, items) in [
@@ -243,7 +243,7 @@ fn db_the_menu_has_what_the_role_allows() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_start_leads_to_the_workspace_last_used() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -260,7 +260,7 @@ fn db_the_start_leads_to_the_workspace_last_used() {
     assert!(none.text().contains("You are signed in as charlie@example.org. Ask an administrator"), "{}", none.text());
 }
 
-#[test]
+#[db_test]
 fn db_the_overview_says_what_the_workspace_is_and_how_to_call_it() {
     let server = TestServer::start();
     let bob = server.signed_in("bob");
@@ -282,7 +282,7 @@ fn db_the_overview_says_what_the_workspace_is_and_how_to_call_it() {
     assert!(full.contains("A production workspace: what happens here counts. Your role is Editor."));
 }
 
-#[test]
+#[db_test]
 fn db_health_is_told_to_anyone() {
     for server in [TestServer::start(), TestServer::empty(plain_settings())] {
         for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
@@ -296,7 +296,7 @@ fn db_health_is_told_to_anyone() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_method_that_a_page_does_not_take_is_refused_with_those_it_does() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

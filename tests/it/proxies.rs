@@ -74,19 +74,15 @@ struct Site {
 }
 
 impl Site {
-    fn open(
-        demand: &str,
-        start: impl FnOnce(u16, SocketAddr, SocketAddr, &str) -> Option<Proxy>,
-        closed: u16,
-    ) -> Option<Self> {
+    fn open(demand: &str, start: impl FnOnce(u16, SocketAddr, SocketAddr, &str) -> Proxy, closed: u16) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let latchkey = TestServer::start_with(ServerSettings { listen, ..proxy_settings() });
         let api = Api::open();
-        let proxy = start(free_port(), latchkey.address, api.address, demand)?;
-        Some(Self { latchkey, api, proxy, closed })
+        let proxy = start(free_port(), latchkey.address, api.address, demand);
+        Self { latchkey, api, proxy, closed }
     }
 
-    fn behind_nginx(demand: &str) -> Option<Self> {
+    fn behind_nginx(demand: &str) -> Self {
         let start = |port: u16, latchkey: SocketAddr, api: SocketAddr, demand: &str| {
             let snippet = adapted(
                 "nginx-gateway.conf",
@@ -105,7 +101,7 @@ impl Site {
         Self::open(demand, start, 500)
     }
 
-    fn behind_caddy(demand: &str) -> Option<Self> {
+    fn behind_caddy(demand: &str) -> Self {
         let start = |port: u16, latchkey: SocketAddr, api: SocketAddr, demand: &str| {
             let demand = if demand.is_empty() { "?" } else { demand };
             let snippet = adapted(
@@ -237,30 +233,22 @@ fn tell_demands(site: &Site) {
 
 const DEMAND: &str = "?workspace=acme&role=administrator";
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_nginx_with_the_file_of_deploy_lets_good_tokens_through_and_nobody_else() {
-    if let Some(site) = Site::behind_nginx("") {
-        tell(site);
-    }
+    tell(Site::behind_nginx(""));
 }
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_nginx_demands_a_workspace_and_a_role() {
-    if let Some(site) = Site::behind_nginx(DEMAND) {
-        tell_demands(&site);
-    }
+    tell_demands(&Site::behind_nginx(DEMAND));
 }
 
-#[test]
+#[db_test(needs(caddy))]
 fn db_caddy_with_the_file_of_deploy_lets_good_tokens_through_and_nobody_else() {
-    if let Some(site) = Site::behind_caddy("") {
-        tell(site);
-    }
+    tell(Site::behind_caddy(""));
 }
 
-#[test]
+#[db_test(needs(caddy))]
 fn db_caddy_demands_a_workspace_and_a_role() {
-    if let Some(site) = Site::behind_caddy(DEMAND) {
-        tell_demands(&site);
-    }
+    tell_demands(&Site::behind_caddy(DEMAND));
 }

@@ -59,7 +59,7 @@ fn holds_none(log: &str, secrets: &[String]) {
     }
 }
 
-#[test]
+#[db_test(needs(nginx))]
 fn db_no_code_and_no_value_reaches_the_logs_of_nginx_with_the_file_of_deploy() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("access.log");
@@ -78,7 +78,7 @@ fn db_no_code_and_no_value_reaches_the_logs_of_nginx_with_the_file_of_deploy() {
             ("/var/log/nginx/latchkey.log", log.to_str().unwrap()),
         ],
     );
-    let Some(proxy) = nginx(port, &snippet) else { return };
+    let proxy = nginx(port, &snippet);
     for health in ["/healthz", "/readyz"] {
         assert_eq!(Browser::new(proxy.address).get(health).status, 404, "{health} is nobody's outside");
     }
@@ -103,7 +103,7 @@ fn db_no_code_and_no_value_reaches_the_logs_of_nginx_with_the_file_of_deploy() {
     assert_eq!(access.lines().filter(|line| line.ends_with(&id)).count(), 1, "Latchkey's own id: {access}");
 }
 
-#[test]
+#[db_test(needs(caddy))]
 fn db_no_code_and_no_value_reaches_the_log_of_caddy_with_the_file_of_deploy() {
     let (mut server, port) = (latchkey(), free_port());
     let snippet = adapted(
@@ -115,7 +115,7 @@ fn db_no_code_and_no_value_reaches_the_log_of_caddy_with_the_file_of_deploy() {
             ("tokens.example {", &format!("http://127.0.0.1:{port} {{\n\tlog")),
         ],
     );
-    let Some(proxy) = caddy(port, &snippet) else { return };
+    let proxy = caddy(port, &snippet);
     for health in ["/healthz", "/readyz"] {
         assert_eq!(Browser::new(proxy.address).get(health).status, 404, "{health} is nobody's outside");
     }

@@ -25,7 +25,7 @@ fn wait(answer: &Answer) -> u64 {
     seconds
 }
 
-#[test]
+#[db_test]
 fn db_there_is_no_rate_unless_it_is_asked_for() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -33,7 +33,7 @@ fn db_there_is_no_rate_unless_it_is_asked_for() {
     assert!(server.api("GET", "/api/v2/").send().text().contains("This server has set none."));
 }
 
-#[test]
+#[db_test]
 fn db_whoever_waits_as_long_as_told_is_let_in_whatever_the_scheme() {
     let server = limited("3/hour");
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -61,7 +61,7 @@ fn db_whoever_waits_as_long_as_told_is_let_in_whatever_the_scheme() {
     assert_eq!(ask(&all[1]).status, 200);
 }
 
-#[test]
+#[db_test]
 fn db_a_workspace_is_counted_as_one_and_no_other_with_it() {
     let server = limited("2/minute");
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
@@ -77,7 +77,7 @@ fn db_a_workspace_is_counted_as_one_and_no_other_with_it() {
     assert_eq!(server.call(&other).status, 200, "its deletion was throttled");
 }
 
-#[test]
+#[db_test]
 fn db_who_is_not_let_in_is_told_that_and_not_counted() {
     let server = limited("1/day");
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
@@ -96,7 +96,7 @@ fn db_who_is_not_let_in_is_told_that_and_not_counted() {
     assert!(server.api("GET", "/api/v2/").send().text().contains("1 request in one day, all its tokens together."));
 }
 
-#[test]
+#[db_test]
 fn db_a_throttled_call_is_still_evidence_of_use() {
     let server = limited("1/hour");
     let alice = server.signed_in("alice");

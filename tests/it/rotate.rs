@@ -24,7 +24,7 @@ fn list(browser: &Browser) -> String {
     browser.get(LIST).text()
 }
 
-#[test]
+#[db_test]
 fn db_the_old_value_works_until_its_grace_ends() {
     for (grace, lasts) in [("1h", HOUR), ("24h", DAY), ("7d", 7 * DAY), ("30d", 30 * DAY)] {
         let server = TestServer::start();
@@ -46,7 +46,7 @@ fn db_the_old_value_works_until_its_grace_ends() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_without_grace_every_earlier_value_stops_at_once_even_while_rotating() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -69,7 +69,7 @@ fn db_without_grace_every_earlier_value_stops_at_once_even_while_rotating() {
     assert_eq!([&first, &second, &third].map(|value| server.call(value).status), [401, 401, 200]);
 }
 
-#[test]
+#[db_test]
 fn db_a_token_at_the_limit_can_be_rotated() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -81,7 +81,7 @@ fn db_a_token_at_the_limit_can_be_rotated() {
     assert_eq!(alice.get("/w/acme/settings/tokens/new").status, 200);
 }
 
-#[test]
+#[db_test]
 fn db_of_two_rotations_at_the_same_moment_one_wins() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -103,7 +103,7 @@ fn db_of_two_rotations_at_the_same_moment_one_wins() {
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 7, "{statuses:?}");
 }
 
-#[test]
+#[db_test]
 fn db_a_form_sent_again_makes_no_second_value_and_offers_a_new_one() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -120,7 +120,7 @@ fn db_a_form_sent_again_makes_no_second_value_and_offers_a_new_one() {
     assert_eq!((offered.status, server.call(&new).status, server.call(offered.value()).status), (201, 401, 200));
 }
 
-#[test]
+#[db_test]
 fn db_a_new_value_that_was_not_seen_can_be_had_from_the_form_sent_twice() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -135,7 +135,7 @@ fn db_a_new_value_that_was_not_seen_can_be_had_from_the_form_sent_twice() {
     assert_eq!((server.call(&lost).status, server.call(seen.value()).status), (401, 200));
 }
 
-#[test]
+#[db_test]
 fn db_stopping_the_old_value_asks_only_if_it_was_used_since() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -171,7 +171,7 @@ fn list_says(browser: &Browser, text: &str) -> bool {
 }
 
 /// The seed of it all.
-#[test]
+#[db_test]
 fn db_a_tool_that_is_switched_over_during_a_rotation_sees_not_one_failure() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -202,7 +202,7 @@ fn db_a_tool_that_is_switched_over_during_a_rotation_sees_not_one_failure() {
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }
 
-#[test]
+#[db_test]
 fn db_an_exposed_token_gets_a_new_value_in_one_step() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -222,7 +222,7 @@ fn db_an_exposed_token_gets_a_new_value_in_one_step() {
     );
 }
 
-#[test]
+#[db_test]
 fn db_nobody_rotates_retires_or_renames_another_s_token() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -245,7 +245,7 @@ fn db_nobody_rotates_retires_or_renames_another_s_token() {
     assert!(list(&alice).contains("Reporting"));
 }
 
-#[test]
+#[db_test]
 fn db_a_token_is_renamed_in_place() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -267,7 +267,7 @@ fn db_a_token_is_renamed_in_place() {
     assert!(list_says(&alice, "MONTHLY reporting"));
 }
 
-#[test]
+#[db_test]
 fn db_what_cannot_be_a_rotation_is_refused_and_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

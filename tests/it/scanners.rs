@@ -6,8 +6,6 @@ use std::process::Command;
 use latchkey::kernel::rng;
 use latchkey::tokens::value::{TokenValue, ValueDigest};
 
-use crate::support::postgres::skip;
-
 fn document() -> String {
     std::fs::read_to_string("docs/token-format.md").unwrap()
 }
@@ -25,7 +23,7 @@ fn vectors(document: &str) -> Vec<(&str, bool)> {
         .collect()
 }
 
-#[test]
+#[plain_test]
 fn the_document_s_test_vectors_are_what_it_says() {
     let document = document();
     let vectors = vectors(&document);
@@ -37,7 +35,7 @@ fn the_document_s_test_vectors_are_what_it_says() {
     }
 }
 
-#[test]
+#[plain_test(needs(python))]
 fn the_document_s_python_knows_values_from_others() {
     let document = document();
     let code = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
@@ -48,13 +46,11 @@ fn the_document_s_python_knows_values_from_others() {
         let is_one = if is_one { "True" } else { "False" };
         writeln!(checks, "assert is_token({text:?}) is {is_one}, {text:?}").unwrap();
     }
-    match Command::new("python3").args(["-c", &checks]).output() {
-        Ok(ran) => assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr)),
-        Err(_) => skip("skipped: the Python of docs/token-format.md needs python3: apt-get install python3"),
-    }
+    let ran = Command::new("python3").args(["-c", &checks]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
-#[test]
+#[plain_test]
 fn the_rule_for_gitleaks_is_the_document_s_pattern() {
     let (document, rule) = (document(), std::fs::read_to_string("deploy/gitleaks.toml").unwrap());
     let pattern = r"\brpat[0-9A-Za-z]{42}\b";

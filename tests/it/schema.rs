@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::RunQueryDsl as _;
 use latchkey::kernel::db::{Db, DbError};
 
-use crate::support::database::{IS_POSTGRES, TestDatabase};
+use crate::support::database::{TestDatabase, is_postgres};
 
 /// Table by table, the columns that `schema.rs` declares, read from its own text.
 fn declared() -> BTreeMap<String, BTreeSet<(String, String)>> {
@@ -43,12 +43,12 @@ const POSTGRES_COLUMNS: &str = "SELECT table_name::text AS table_name, column_na
     data_type::text AS kind, is_nullable = 'YES' AS nullable FROM information_schema.columns \
     WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'";
 
-#[test]
+#[db_test]
 fn db_the_schema_is_what_the_migrations_make() {
     let folder = tempfile::tempdir().unwrap();
     let database = TestDatabase::empty(&folder.path().join("x.db"));
     let db = Db::open(&database.url()).unwrap();
-    let columns = if IS_POSTGRES { POSTGRES_COLUMNS } else { SQLITE_COLUMNS };
+    let columns = if is_postgres() { POSTGRES_COLUMNS } else { SQLITE_COLUMNS };
     let columns: Vec<Column> =
         db.read_blocking(|conn| diesel::sql_query(columns).load(conn).map_err(DbError::from)).unwrap();
     let mut made: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
@@ -76,7 +76,7 @@ fn db_the_schema_is_what_the_migrations_make() {
     assert_eq!(made, declared());
 }
 
-#[test]
+#[db_test]
 fn db_several_processes_may_start_at_once_on_an_empty_database() {
     let folder = tempfile::tempdir().unwrap();
     let database = TestDatabase::empty(&folder.path().join("x.db"));

@@ -28,7 +28,7 @@ fn set_up(browser: &Browser, code: &str, more: &[(&str, &str)]) -> Answer {
     browser.post("/setup", &kept.chain(more).copied().collect::<Vec<_>>())
 }
 
-#[test]
+#[db_test]
 fn db_the_printed_link_makes_the_first_administrator_and_both_workspaces() {
     let (server, path, code) = new_server();
     let ada = server.browser();
@@ -53,7 +53,7 @@ fn db_the_printed_link_makes_the_first_administrator_and_both_workspaces() {
     assert_eq!(server.browser().sign_in("ada@example.org", PASSWORD).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_no_link_is_printed_once_there_is_somebody() {
     let (mut server, _, code) = new_server();
     server.restart();
@@ -64,7 +64,7 @@ fn db_no_link_is_printed_once_there_is_somebody() {
     assert_eq!(server.setup_url, None);
 }
 
-#[test]
+#[db_test]
 fn db_without_the_tick_there_is_no_demo_workspace() {
     let (server, _, code) = new_server();
     let ada = server.browser();
@@ -74,7 +74,7 @@ fn db_without_the_tick_there_is_no_demo_workspace() {
     assert_eq!(overview.between("<div class=\"places\">", "</div>").unwrap().matches("<a href=\"/w/").count(), 1);
 }
 
-#[test]
+#[db_test]
 fn db_a_wrong_or_old_code_sets_nothing_up() {
     let (server, path, code) = new_server();
     let before = server.db_rows(&TABLES);
@@ -98,7 +98,7 @@ fn db_a_wrong_or_old_code_sets_nothing_up() {
     assert_eq!(server.db_rows(&TABLES), before);
 }
 
-#[test]
+#[db_test]
 fn db_of_two_people_at_the_same_moment_one_sets_it_up() {
     let (server, _, code) = new_server();
     let names = ["ada@example.org", "eve@example.org", "kim@example.org", "lin@example.org"];
@@ -115,7 +115,7 @@ fn db_of_two_people_at_the_same_moment_one_sets_it_up() {
     assert_eq!(server.db_rows(&["workspaces"]).lines().count(), 2);
 }
 
-#[test]
+#[db_test]
 fn db_a_refused_form_keeps_what_was_typed_but_never_the_password() {
     let (server, path, code) = new_server();
     let before = server.db_rows(&TABLES);

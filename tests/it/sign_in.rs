@@ -53,7 +53,7 @@ fn assert_locked(answer: &Answer, seconds: &str, said: &str) {
     assert_eq!(answer.header("set-cookie"), "");
 }
 
-#[test]
+#[db_test]
 fn db_alice_signs_in_and_out_and_her_old_cookie_is_worth_nothing() {
     let server = TestServer::start();
     let alice = server.browser();
@@ -77,7 +77,7 @@ fn db_alice_signs_in_and_out_and_her_old_cookie_is_worth_nothing() {
     assert_eq!(alice.post("/logout", &[]).header("location"), "/login", "twice is no mistake");
 }
 
-#[test]
+#[db_test]
 fn db_the_cookie_says_all_that_keeps_it_safe() {
     let plain = ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"];
     let secure = ["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"];
@@ -100,7 +100,7 @@ fn db_the_cookie_says_all_that_keeps_it_safe() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_cookie_planted_before_does_not_survive_signing_in() {
     let server = TestServer::start();
     let mallory = server.signed_in("charlie");
@@ -122,7 +122,7 @@ fn db_a_cookie_planted_before_does_not_survive_signing_in() {
     assert!(!other.cookie_header().contains("made-up"));
 }
 
-#[test]
+#[db_test]
 fn db_the_database_holds_no_session_key() {
     let server = TestServer::start();
     let (_, value, _) = cookie(&server.browser().sign_in(ALICE, PASSWORD));
@@ -134,7 +134,7 @@ fn db_the_database_holds_no_session_key() {
     assert!(!rows.contains(key) && !rows.contains(&hex(key.as_bytes())));
 }
 
-#[test]
+#[db_test]
 fn db_every_refusal_looks_the_same() {
     let server = TestServer::start();
     let dave = server.signed_in("dave");
@@ -165,7 +165,7 @@ fn db_every_refusal_looks_the_same() {
     assert_eq!(server.browser().sign_in("dave@example.org", PASSWORD).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_one_goes_next_to_a_path_of_this_site_and_nowhere_else() {
     let server = TestServer::start();
     let signed_in = server.signed_in("alice");
@@ -206,7 +206,7 @@ fn db_one_goes_next_to_a_path_of_this_site_and_nowhere_else() {
     assert_eq!(server.browser().post("/login", &fields).hidden("next"), "/w/acme-demo", "a failure forgets nothing");
 }
 
-#[test]
+#[db_test]
 fn db_whoever_is_signed_out_comes_back_to_where_they_were() {
     let server = TestServer::start();
     for path in ["/w/acme", "/w/acme/settings/tokens/new?name=Night%20sync", "/w/nothing?a=b&c=d", "/"] {
@@ -238,7 +238,7 @@ fn db_whoever_is_signed_out_comes_back_to_where_they_were() {
     assert!(alice.get("/w/acme/settings/tokens").text().contains("0 of 3 tokens"), "nothing was made on the way");
 }
 
-#[test]
+#[db_test]
 fn db_a_session_ends_after_seven_idle_days() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -250,7 +250,7 @@ fn db_a_session_ends_after_seven_idle_days() {
     assert!(!is_signed_in(&alice));
 }
 
-#[test]
+#[db_test]
 fn db_a_session_ends_after_thirty_days_in_use() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -264,7 +264,7 @@ fn db_a_session_ends_after_thirty_days_in_use() {
     assert!(!is_signed_in(&alice));
 }
 
-#[test]
+#[db_test]
 fn db_ten_failures_from_one_address_lock_an_account_there_and_nowhere_else() {
     let server = TestServer::start_with(proxy_settings());
     let here = || server.browser().at("203.0.113.1");
@@ -282,7 +282,7 @@ fn db_ten_failures_from_one_address_lock_an_account_there_and_nowhere_else() {
     assert_eq!(here().sign_in(ALICE, PASSWORD).status, 303, "after the time that was said");
 }
 
-#[test]
+#[db_test]
 fn db_who_waits_exactly_as_long_as_told_is_let_in() {
     let server = TestServer::start();
     let browser = server.browser();
@@ -292,7 +292,7 @@ fn db_who_waits_exactly_as_long_as_told_is_let_in() {
     assert_eq!(browser.sign_in(ALICE, PASSWORD).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_the_right_password_forgives_the_failures_before_it() {
     let server = TestServer::start();
     for _ in 0..3 {
@@ -301,7 +301,7 @@ fn db_the_right_password_forgives_the_failures_before_it() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_fifty_failures_lock_an_address_for_everybody() {
     let server = TestServer::start_with(proxy_settings());
     let here = || server.browser().at("203.0.113.1");
@@ -315,7 +315,7 @@ fn db_fifty_failures_lock_an_address_for_everybody() {
     assert_eq!(here().sign_in(BOB, PASSWORD).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_a_hundred_failures_lock_an_account_but_not_where_its_owner_has_been() {
     let server = TestServer::start_with(proxy_settings());
     let at = |last: usize| server.browser().at(&format!("203.0.113.{last}"));
@@ -330,7 +330,7 @@ fn db_a_hundred_failures_lock_an_account_but_not_where_its_owner_has_been() {
     assert_eq!(at(100).sign_in(BOB, PASSWORD).status, 303);
 }
 
-#[test]
+#[db_test]
 fn db_many_guesses_at_the_same_moment_are_no_more_than_one_after_the_other() {
     let server = TestServer::start();
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -341,7 +341,7 @@ fn db_many_guesses_at_the_same_moment_are_no_more_than_one_after_the_other() {
     assert_eq!(statuses, [[422; 10].as_slice(), &[429; 20]].concat());
 }
 
-#[test]
+#[db_test]
 fn db_no_made_up_cookie_signs_anybody_in() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -41,7 +41,7 @@ fn wait_for_the_end(mut stream: TcpStream) -> String {
     panic!("still open: {}", String::from_utf8_lossy(&said));
 }
 
-#[test]
+#[db_test]
 fn db_slow_clients_are_cut_off_while_everybody_else_is_answered() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -4,7 +4,7 @@
 use latchkey::kernel::web::assets;
 use latchkey::routes::{API, API_PAGES, GATEWAY, PAGES};
 
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::{Answer, Browser};
 use crate::support::{TestServer, https_settings};
 
@@ -50,7 +50,7 @@ fn send(browser: &Browser, method: &str, path: &str) -> Answer {
     browser.send(method, path, &[("Sec-Fetch-Site", "same-origin")], &form, body)
 }
 
-#[test]
+#[db_test]
 fn db_every_route_by_every_method_answers_with_care_and_is_kept_by_no_cache() {
     let tables = [PAGES, API, API_PAGES, GATEWAY];
     for (route, _) in tables.into_iter().flatten() {
@@ -83,7 +83,7 @@ fn db_every_route_by_every_method_answers_with_care_and_is_kept_by_no_cache() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_what_is_no_route_answers_with_care_by_every_method() {
     let server = TestServer::start_with(https_settings());
     let alice = server.signed_in("alice");
@@ -116,7 +116,7 @@ fn db_what_is_no_route_answers_with_care_by_every_method() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_mistake_of_ours_and_a_database_that_is_gone_answer_with_care_and_tell_nothing() {
     let server = TestServer::start_with(https_settings());
     let alice = server.signed_in("alice");
@@ -150,7 +150,7 @@ fn db_a_mistake_of_ours_and_a_database_that_is_gone_answer_with_care_and_tell_no
     assert_told(&ask(), 500);
     server.db_alter("ALTER TABLE elsewhere RENAME TO memberships");
     assert!(ask()[..3].iter().all(|answer| answer.status == 200), "it heals by itself");
-    if IS_POSTGRES {
+    if is_postgres() {
         server.database.shut_out(true);
         assert_told(&ask(), 503);
         server.database.shut_out(false);

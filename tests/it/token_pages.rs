@@ -27,7 +27,7 @@ fn name_field(page: &Answer) -> (&str, Option<&str>) {
     (typed, page.between("<p class=\"error\" id=\"name-error\">", "</p>"))
 }
 
-#[test]
+#[db_test]
 fn db_the_list_counts_and_shows_what_tells_tokens_apart() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -52,7 +52,7 @@ fn db_the_list_counts_and_shows_what_tells_tokens_apart() {
     assert!(alice.get("/w/acme-demo/settings/tokens").text().contains("0 of 3 tokens"), "in each workspace");
 }
 
-#[test]
+#[db_test]
 fn db_a_link_may_suggest_a_name() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -78,7 +78,7 @@ fn db_a_link_may_suggest_a_name() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_the_fourth_token_is_refused_before_and_after_it_is_asked_for() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -110,7 +110,7 @@ fn db_the_fourth_token_is_refused_before_and_after_it_is_asked_for() {
     assert!(list(&alice).starts_with("3 of 3"));
 }
 
-#[test]
+#[db_test]
 fn db_many_forms_at_the_same_moment_make_three_tokens() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -128,7 +128,7 @@ fn db_many_forms_at_the_same_moment_make_three_tokens() {
     assert!(list(&alice).starts_with("3 of 3"));
 }
 
-#[test]
+#[db_test]
 fn db_a_name_is_used_once_whatever_its_case() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -149,7 +149,7 @@ fn db_a_name_is_used_once_whatever_its_case() {
     server.create_token(&alice, "acme", "réporting");
 }
 
-#[test]
+#[db_test]
 fn db_a_form_sent_again_makes_no_second_token() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -185,7 +185,7 @@ fn db_a_form_sent_again_makes_no_second_token() {
     assert!(list(&alice).starts_with("2 of 3"));
 }
 
-#[test]
+#[db_test]
 fn db_deleting_asks_first_and_says_what_is_lost() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -208,7 +208,7 @@ fn db_deleting_asks_first_and_says_what_is_lost() {
     assert!(dialog.body.contains(&format!("<form method=\"post\" action=\"{path}\">")), "the dialog asks the same");
 }
 
-#[test]
+#[db_test]
 fn db_a_token_deleted_twice_is_deleted_once() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
@@ -229,7 +229,7 @@ fn db_a_token_deleted_twice_is_deleted_once() {
     );
 }
 
-#[test]
+#[db_test]
 fn db_nobody_else_deletes_alice_s_token() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -2,7 +2,7 @@
 
 use crate::support::TestServer;
 
-#[test]
+#[db_test]
 fn db_alice_creates_a_token_uses_it_and_deletes_it() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

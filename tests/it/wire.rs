@@ -47,7 +47,7 @@ fn tell(address: SocketAddr, bytes: &[u8]) -> Told {
 /// What would be answered if it were taken for a request of its own: a page that nobody asks for otherwise.
 const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
-#[test]
+#[db_test]
 fn db_a_request_of_two_readings_is_refused_once_and_the_connection_closed() {
     let server = TestServer::start();
     for head in [
@@ -104,7 +104,7 @@ fn db_a_request_of_two_readings_is_refused_once_and_the_connection_closed() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_chunked_body_that_is_not_whole_ends_the_connection_with_one_answer() {
     let server = TestServer::start();
     for body in [
@@ -134,7 +134,7 @@ fn db_a_chunked_body_that_is_not_whole_ends_the_connection_with_one_answer() {
     }
 }
 
-#[test]
+#[db_test]
 fn db_a_body_that_nobody_read_is_not_the_next_request() {
     let server = TestServer::start();
     let length = HIDDEN.len();
@@ -165,7 +165,7 @@ fn db_a_body_that_nobody_read_is_not_the_next_request() {
     assert_eq!(tell(server.address, two.as_bytes()).answers(), 2);
 }
 
-#[test]
+#[db_test]
 fn db_a_head_that_is_none_is_refused_and_nobody_else_notices() {
     let server = TestServer::start();
     let many = "X: y\r\n".repeat(200);
@@ -197,7 +197,7 @@ fn db_a_head_that_is_none_is_refused_and_nobody_else_notices() {
     assert_eq!(server.browser().get("/login").status, 200);
 }
 
-#[test]
+#[db_test]
 fn db_the_name_that_a_client_gives_the_server_stands_in_no_answer() {
     let server = TestServer::start_with(https_settings());
     let alice = server.signed_in("alice");
@@ -250,7 +250,7 @@ fn db_the_name_that_a_client_gives_the_server_stands_in_no_answer() {
     assert!(answer.contains("https://tokens.example/invitations/") && !answer.contains("evil.example"), "{answer}");
 }
 
-#[test]
+#[db_test]
 fn db_no_spelling_of_a_path_leads_where_its_plain_one_does_not() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -6,9 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::database::IS_POSTGRES;
 use crate::support::http::{Answer, Browser, Call};
-use crate::support::postgres::skip;
 use crate::support::process::{Home, Latchkey};
 use crate::support::{PASSWORD, TestServer};
 
@@ -16,14 +14,11 @@ use crate::support::{PASSWORD, TestServer};
 struct Disk(PathBuf);
 
 impl Disk {
-    /// `None` where one may not make any.
-    fn new(folder: &Path) -> Option<Self> {
+    fn new(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).unwrap();
-        let made = mount(&["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder.to_str().unwrap()]);
-        if !made {
-            skip("the stories of a full and a read-only disk need to mount one: run the tests as root");
-        }
-        made.then(|| Self(folder.to_owned()))
+        let options = ["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder.to_str().unwrap()];
+        assert!(mount(&options), "a test with a disk of its own needs(mount)");
+        Self(folder.to_owned())
     }
 
     fn make_read_only(&self, is_read_only: bool) {
@@ -64,14 +59,11 @@ fn call(server: &Latchkey, value: &str) -> u16 {
     Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(value).send().status
 }
 
-#[test]
+#[db_test(sqlite, needs(mount))]
 fn a_full_disk_lets_nobody_write_and_everybody_read_and_heals_when_there_is_room() {
-    if IS_POSTGRES {
-        return;
-    }
     let home = Home::new();
     let folder = home.folder.path().join("disk");
-    let Some(_disk) = Disk::new(&folder) else { return };
+    let _disk = Disk::new(&folder);
     let (server, alice, value) = at_work(&home, &folder);
     let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
     let token = alice.delete_path("acme", "Reporting").trim_end_matches("/delete").to_owned();
@@ -99,14 +91,11 @@ fn a_full_disk_lets_nobody_write_and_everybody_read_and_heals_when_there_is_room
     assert_eq!(status, 0, "{said}");
 }
 
-#[test]
+#[db_test(sqlite, needs(mount))]
 fn a_read_only_disk_is_said_in_one_line_at_start_and_loses_nothing() {
-    if IS_POSTGRES {
-        return;
-    }
     let home = Home::new();
     let folder = home.folder.path().join("disk");
-    let Some(disk) = Disk::new(&folder) else { return };
+    let disk = Disk::new(&folder);
     let (server, alice, value) = at_work(&home, &folder);
     // A disk with files open for writing can't be made read-only.
     let (status, said) = server.terminate();
@@ -122,7 +111,7 @@ fn a_read_only_disk_is_said_in_one_line_at_start_and_loses_nothing() {
     assert_eq!(alice.moved_to(server.address).get("/w/acme/settings/tokens").status, 200, "still signed in");
 }
 
-#[test]
+#[db_test]
 fn what_was_answered_before_a_sigterm_under_load_is_there_after_it() {
     let home = Home::new();
     let server = home.serve_with(&[], "warn");
@@ -180,7 +169,7 @@ fn rename(alice: &Browser, slug: &str, nth: usize) -> Result<Answer, ureq::Error
     alice.try_post(&format!("/w/{slug}/settings"), &[&form[..], &more[..]].concat())
 }
 
-#[test]
+#[db_test]
 fn db_a_clock_that_is_set_back_or_forward_ends_nothing_early_and_nothing_late() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");

@@ -8,7 +8,7 @@ mod tokens;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::PASSWORD;
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
 
@@ -63,7 +63,7 @@ fn commands(help: &str) -> impl Iterator<Item = &str> {
     names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help")
 }
 
-#[test]
+#[db_test]
 fn the_help_of_every_command_names_its_options() {
     let home = Home::new();
     let rows = [
@@ -114,19 +114,19 @@ fn the_help_of_every_command_names_its_options() {
     assert!(!home.data().exists(), "asking for help made a data folder");
 }
 
-#[test]
+#[db_test]
 fn a_migrate_on_an_empty_folder_works_and_works_again() {
     let home = Home::new();
     for _ in 0..2 {
         assert!(home.done(&["migrate"]).contains("is up to date"));
     }
-    if !IS_POSTGRES {
+    if !is_postgres() {
         let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(format!("{:o} {:o}", mode(home.data()), mode(home.data().join("latchkey.db"))), "700 600");
     }
 }
 
-#[test]
+#[db_test]
 fn what_is_there_already_or_unknown_is_one_clear_line() {
     let home = home();
     create(&home, ALICE, "Reporting");
@@ -170,7 +170,7 @@ fn what_is_there_already_or_unknown_is_one_clear_line() {
     assert!(again.stderr.contains("already") && again.stderr.lines().count() == 1, "{again:?}");
 }
 
-#[test]
+#[db_test]
 fn bad_settings_are_refused_before_anything_is_served() {
     let home = Home::new();
     home.done(&["migrate"]);

@@ -5,7 +5,7 @@ use crate::support::PASSWORD;
 use crate::support::http::Browser;
 use crate::support::process::Home;
 
-#[test]
+#[db_test]
 fn a_person_is_added_to_a_running_server_and_uses_it() {
     let home = Home::new();
     let server = home.serve();
@@ -30,7 +30,7 @@ fn a_person_is_added_to_a_running_server_and_uses_it() {
     assert_eq!(Browser::new(server.address).get(server.setup_url().split_at(server.url("").len()).1).status, 404);
 }
 
-#[test]
+#[db_test]
 fn a_new_password_ends_sessions_and_leaves_tokens_alone() {
     let home = home();
     let server = home.serve();
@@ -48,7 +48,7 @@ fn a_new_password_ends_sessions_and_leaves_tokens_alone() {
     assert_eq!(sign_in(&server, ALICE, "a wholly different one").1.status, 303);
 }
 
-#[test]
+#[db_test]
 fn a_link_lets_a_person_set_a_new_password_on_a_running_server() {
     let home = home();
     let early = home.run(&["user", "reset-password", "--email", ALICE]);
@@ -79,7 +79,7 @@ fn a_link_lets_a_person_set_a_new_password_on_a_running_server() {
     assert!(home.fails(&["user", "reset-password", "--email", BOB]).contains("deactivated; activate them first"));
 }
 
-#[test]
+#[db_test]
 fn a_password_that_is_too_short_changes_nothing() {
     let home = home();
     let server = home.serve();
@@ -95,7 +95,7 @@ fn a_password_that_is_too_short_changes_nothing() {
     assert!(ran.stderr.contains("--password-stdin"), "{ran:?}");
 }
 
-#[test]
+#[db_test]
 fn a_deactivated_person_is_out_at_once_and_back_when_activated() {
     let home = home();
     let server = home.serve();
@@ -116,7 +116,7 @@ fn a_deactivated_person_is_out_at_once_and_back_when_activated() {
     assert_eq!(sign_in(&server, BOB, PASSWORD).1.status, 303);
 }
 
-#[test]
+#[db_test]
 fn a_removed_member_s_tokens_stop_at_once_and_for_good() {
     let home = home();
     let server = home.serve();
@@ -135,7 +135,7 @@ fn a_removed_member_s_tokens_stop_at_once_and_for_good() {
     assert!(is_signed_in(&browser));
 }
 
-#[test]
+#[db_test]
 fn a_member_who_becomes_an_agent_by_command_loses_the_tokens() {
     let home = home();
     let server = home.serve();

@@ -4,25 +4,25 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{ALICE, create, home, list, sign_in};
-use crate::support::database::IS_POSTGRES;
+use crate::support::database::is_postgres;
 use crate::support::http::Connection;
 use crate::support::process::Home;
 
-#[test]
+#[db_test]
 fn a_server_s_data_are_its_owner_s_alone() {
     let home = Home::new();
     let _server = home.serve();
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(home.data()), 0o700);
     let files: Vec<_> = std::fs::read_dir(home.data()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_ne!(files.contains(&home.data().join("latchkey.db")), IS_POSTGRES, "{files:?}");
+    assert_ne!(files.contains(&home.data().join("latchkey.db")), is_postgres(), "{files:?}");
     for file in files.into_iter().filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("latchkey.db"))
     {
         assert_eq!(mode(file.clone()), 0o600, "{}", file.display());
     }
 }
 
-#[test]
+#[db_test]
 fn settings_of_the_server_before_a_command_are_refused_and_not_ignored() {
     for command in [&["serve"][..], &["demo"], &["user", "list"]] {
         let ran = Home::new().run(&[&["--listen", "127.0.0.1:0"][..], command].concat());
@@ -31,7 +31,7 @@ fn settings_of_the_server_before_a_command_are_refused_and_not_ignored() {
     }
 }
 
-#[test]
+#[db_test]
 fn a_port_that_is_taken_is_one_clear_line() {
     let home = Home::new();
     home.done(&["migrate"]);
@@ -41,7 +41,7 @@ fn a_port_that_is_taken_is_one_clear_line() {
     assert!(said.contains(&format!("can't listen on {address}")), "{said}");
 }
 
-#[test]
+#[db_test]
 fn sigterm_ends_the_server_and_the_last_use_of_a_token_is_written() {
     let home = home();
     let server = home.serve();
@@ -59,7 +59,7 @@ fn sigterm_ends_the_server_and_the_last_use_of_a_token_is_written() {
     assert!(token["last_used_at"].is_string(), "{token}");
 }
 
-#[test]
+#[db_test]
 fn the_demo_lets_somebody_in_and_leaves_nothing_behind() {
     let home = Home::new();
     let demo = home.demo();

@@ -5,7 +5,7 @@ use crate::support::http::Connection;
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 
-#[test]
+#[db_test]
 fn a_token_is_created_as_one_line_that_opens_the_api() {
     let home = home();
     let server = home.serve();
@@ -29,7 +29,7 @@ fn a_token_is_created_as_one_line_that_opens_the_api() {
     assert!(!table.contains(value) && !home.done(&["token", "list", "--workspace", "acme", "--json"]).contains(value));
 }
 
-#[test]
+#[db_test]
 fn a_fourth_token_is_refused_with_the_limit() {
     let home = home();
     for name in ["One", "Two", "Three"] {
@@ -43,7 +43,7 @@ fn a_fourth_token_is_refused_with_the_limit() {
     assert_eq!(list(&home).len(), 3);
 }
 
-#[test]
+#[db_test]
 fn a_token_deleted_by_command_is_refused_at_the_next_request_of_an_open_connection() {
     let home = home();
     let server = home.serve();
@@ -60,7 +60,7 @@ fn a_token_deleted_by_command_is_refused_at_the_next_request_of_an_open_connecti
     assert!(list(&home).is_empty());
 }
 
-#[test]
+#[db_test]
 fn a_token_is_deleted_once_however_often_it_is_asked_for() {
     let home = home();
     create(&home, ALICE, "Reporting");

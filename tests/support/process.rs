@@ -113,25 +113,18 @@ impl Home {
     }
 
     /// Starts a copy of the program from a folder of its own, from where nothing of the repository and of what was built
-    /// can be seen. `None` where nothing can be hidden from a process.
-    pub fn serve_without_repository(&self) -> Option<Latchkey> {
+    /// can be seen.
+    pub fn serve_without_repository(&self) -> Latchkey {
         let copy = self.folder.path().join("bin/latchkey");
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
         std::fs::copy(env!("CARGO_BIN_EXE_latchkey"), &copy).unwrap();
-        let hide = |then: &str| {
-            let mut command = Command::new("/usr/bin/unshare");
-            let script = format!("mount -t tmpfs none \"$0\" && {then}");
-            command.args(["--mount", "/bin/sh", "-c", &script, env!("CARGO_MANIFEST_DIR")]);
-            command
-        };
-        let can_hide = hide("test ! -e \"$0/Cargo.toml\"").output().is_ok_and(|ran| ran.status.success());
-        can_hide.then(|| {
-            let mut command = hide("exec \"$@\"");
-            command.arg(copy).args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
-            command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
-            command.envs(self.database.to_tell().map(|url| ("DATABASE_URL", url)));
-            Latchkey::start(command)
-        })
+        let script = "mount -t tmpfs none \"$0\" && test ! -e \"$0/Cargo.toml\" && exec \"$@\"";
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(["--mount", "/bin/sh", "-c", script, env!("CARGO_MANIFEST_DIR")]).arg(copy);
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
+        command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
+        command.envs(self.database.to_tell().map(|url| ("DATABASE_URL", url)));
+        Latchkey::start(command)
     }
 
     /// Starts `latchkey demo` on a free port; its temporary files go below this home.

@@ -1,6 +1,7 @@
-//! The databases that stories run on. The same stories are compiled twice: as `it`, which keeps its data in `SQLite`
-//! files, and as `it_postgres`, which keeps them in databases of one `PostgreSQL` server (`postgres.rs`).
+//! The databases of the tests: a `SQLite` file, or a database of one `PostgreSQL` server (`postgres.rs`), as the harness
+//! chose for the current test.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,13 +11,51 @@ use latchkey::kernel::db::{Conn, DatabaseUrl};
 
 use super::postgres::{run, server};
 
-/// Do these stories run on `PostgreSQL`?
-pub const IS_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_postgres");
+/// The kind of database that a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
 
-/// A database of one story's own, for as long as this lives. What is still connected then is cut off.
+/// Whether the harness chooses the backend of each test. Without it there is only `SQLite`.
+static HAS_HARNESS: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static CURRENT: Cell<Option<Backend>> = const { Cell::new(None) };
+}
+
+impl Backend {
+    /// The backend of the test that runs on this thread.
+    pub fn current() -> Self {
+        let backend = CURRENT.get().or_else(|| (!HAS_HARNESS.load(Ordering::Relaxed)).then_some(Self::Sqlite));
+        backend.expect("a test on a database is a #[db_test] and creates it on its own thread")
+    }
+
+    /// Chooses the backend of what runs on this thread from now on; `None` forbids the use of a database.
+    pub fn set_current(backend: Option<Self>) {
+        HAS_HARNESS.store(true, Ordering::Relaxed);
+        CURRENT.set(backend);
+    }
+
+    /// The last part of the test's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// Whether the test that runs on this thread runs on `PostgreSQL`.
+pub fn is_postgres() -> bool {
+    Backend::current() == Backend::Postgres
+}
+
+/// A database of one test, for as long as this lives. Connections that are open then are ended.
 pub struct TestDatabase {
     url: String,
-    /// Its name on the server; nothing on `SQLite`.
+    /// Its name on the server; `None` on `SQLite`.
     name: Option<String>,
     is_altered: AtomicBool,
 }
@@ -44,7 +83,7 @@ impl TestDatabase {
     }
 
     fn taken(file: &Path, clean: &str) -> Self {
-        if !IS_POSTGRES {
+        if !is_postgres() {
             return Self {
                 url: format!("sqlite://{}", file.display()),
                 name: None,
@@ -83,11 +122,9 @@ impl TestDatabase {
 
     /// A connection past the program.
     pub fn connect(&self) -> Conn {
-        if IS_POSTGRES {
-            Conn::Postgres(diesel::PgConnection::establish(&self.url).unwrap())
-        } else {
-            let file = self.url.strip_prefix("sqlite://").unwrap();
-            Conn::Sqlite(diesel::SqliteConnection::establish(file).unwrap())
+        match self.url.strip_prefix("sqlite://") {
+            Some(file) => Conn::Sqlite(diesel::SqliteConnection::establish(file).unwrap()),
+            None => Conn::Postgres(diesel::PgConnection::establish(&self.url).unwrap()),
         }
     }
 
@@ -159,7 +196,7 @@ pub fn rows(conn: &mut Conn, sql: &str) -> Vec<String> {
 
 /// A query that makes one text of every row of this table, blobs in hexadecimal.
 pub fn row_query(conn: &mut Conn, table: &str) -> String {
-    let columns = if IS_POSTGRES {
+    let columns = if matches!(conn, Conn::Postgres(_)) {
         format!(
             "SELECT string_agg(CASE data_type \
                WHEN 'bytea' THEN format('coalesce(upper(encode(%I, ''hex'')), ''NULL'')', column_name) \

@@ -2,10 +2,12 @@
 //! What a test does, it does over HTTP.
 
 pub mod database;
+pub mod harness;
 pub mod http;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod requirement;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;

@@ -1,27 +1,19 @@
-//! A `PostgreSQL` server for tests and for the benchmark: a private one, made in a temporary folder from the installed
-//! programs when the first of them wants a database, without the need for any right or setting, reachable by a socket in that folder
-//! alone, and gone when they are, however they end. With `TEST_DATABASE_URL` it is the given one, whose user must be able to
-//! make databases. Without either, whatever needs it is skipped with one line that says so; with `CI=true` it fails.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "what waits here is a thread of the tests', for a process that knows no clock of ours"
-)]
+//! `PostgreSQL` servers for tests and for the benchmark.
+//!
+//! A private server is started from the installed programs in a temporary folder on first use. It is reachable through a
+//! socket in that folder only, and ends with the process that started it, also when that process is killed. With
+//! `TEST_DATABASE_URL` the given server is used; its user must be able to create databases.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these threads wait for another process")]
 
-use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-
-/// What the server keeps in memory: for a benchmark all of its database, as an operator's would; for the stories little, for
-/// they empty their tables all the time, and each time the server looks through all of it.
-const SHARED_BUFFERS: &str = if matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"load") { "1GB" } else { "64MB" };
 
 /// How long the server may take to be made and started, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -34,43 +26,41 @@ pub struct Server {
     pub is_given: bool,
 }
 
-/// The server, for stories of which each wants a database of it.
+/// The memory of the tests' server. Small, because tests empty their tables often, which scans all of it.
+const SHARED_BUFFERS: &str = "64MB";
+
+/// The server of the tests.
 pub fn server() -> &'static Server {
-    // Every story here wants a database, and waits for this one: nothing is under way that this would cut off.
-    server_if_any().unwrap_or_else(|| std::process::exit(0))
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::given_or_started(SHARED_BUFFERS).expect("a test that needs PostgreSQL says so"))
 }
 
-/// The server, or one line that says how to get one.
-fn server_if_any() -> Option<&'static Server> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let find = || {
+impl Server {
+    /// The server at `TEST_DATABASE_URL`, or a new private one; `None` without `PostgreSQL`'s programs.
+    pub fn given_or_started(shared_buffers: &str) -> Option<Self> {
         if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
-            return Some(Server { url, is_given: true });
+            return Some(Self { url, is_given: true });
         }
-        let Some(programs) = programs() else {
-            skip("skipped: the tests on PostgreSQL need it, or TEST_DATABASE_URL: apt-get install postgresql");
-            return None;
-        };
-        Some(Server { url: start(&programs), is_given: false })
-    };
-    SERVER.get_or_init(find).as_ref()
+        programs().map(|programs| Self { url: start(&programs, shared_buffers), is_given: false })
+    }
 }
 
-/// Says what is skipped, and how to get what it needs; fails where nothing may be skipped.
-pub fn skip(line: &str) {
-    let must_run = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    assert!(!must_run, "{line}");
-    // Not `eprintln!`: what that says is hidden while tests pass.
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
+/// The processes that keep the private servers: each ends its server when its standard input ends.
+static KEEPERS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// The address of a `PostgreSQL` server for a story that needs one beside `SQLite`, if there is one.
-pub fn server_url() -> Option<&'static str> {
-    server_if_any().map(|server| server.url.as_str())
+/// Ends the private servers and waits until their folders are removed.
+pub fn shut_down() {
+    let mut keepers = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for keeper in keepers.iter_mut() {
+        drop(keeper.stdin.take());
+    }
+    for mut keeper in keepers.drain(..) {
+        let _ = keeper.wait();
+    }
 }
 
 /// The folder with the programs of the newest `PostgreSQL` there is. Debian keeps those of a server off the path.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect())
         .unwrap_or_default();
@@ -90,30 +80,26 @@ cd "$1"
 "$0/postgres" -D data -k "$1" -c listen_addresses= -c max_connections=500 -c "shared_buffers=$2" \
   -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c jit=off >>log 2>&1 </dev/null &
 cat >/dev/null || true
-kill -QUIT $!
+kill -QUIT $! || true
 wait $! || true
 cd /
 rm -rf "$1"
 "#;
 
-/// A server of one story's own, which can be killed and started again. `None` as in [`server_url`].
+/// A server of one test, which can be killed and started again.
 pub struct OwnServer {
     programs: PathBuf,
     url: String,
 }
 
 impl OwnServer {
-    /// Makes and starts one.
-    pub fn start() -> Option<Self> {
-        // A given server is not ours to kill.
-        let Some(programs) = programs() else {
-            skip("skipped: killing PostgreSQL needs its programs here: apt-get install postgresql");
-            return None;
-        };
-        let url = start(&programs);
+    /// Creates and starts a server.
+    pub fn start() -> Self {
+        let programs = programs().expect("a test with a server of its own needs(postgres_programs)");
+        let url = start(&programs, SHARED_BUFFERS);
         // The tests' server does not wait for its disk; one that is to be killed must, as a real one does.
         run(&url, "ALTER ROLE postgres SET synchronous_commit = on");
-        Some(Self { programs, url })
+        Self { programs, url }
     }
 
     /// Where it is.
@@ -121,31 +107,27 @@ impl OwnServer {
         &self.url
     }
 
-    /// Lets it speak German from now on. `false` where that can't be had.
-    pub fn speak_german(&self) -> bool {
+    /// Switches the server's messages to German, and panics if this server has none.
+    pub fn speak_german(&self) {
         let folder = self.folder();
-        let mut made = Command::new("localedef");
-        made.args(["--no-archive", "-i", "de_DE", "-f", "UTF-8"]).arg(folder.join("de_DE.UTF-8"));
-        if !made.output().is_ok_and(|ran| ran.status.success()) {
-            skip("skipped: a server that speaks German needs a locale: apt-get install locales");
-            return false;
-        }
-        // It looks for locales where it is told to when it starts.
+        let mut localedef = Command::new("localedef");
+        localedef.args(["--no-archive", "-i", "de_DE", "-f", "UTF-8"]).arg(folder.join("de_DE.UTF-8"));
+        assert!(localedef.output().unwrap().status.success(), "a server with German messages needs(german_locale)");
+        // The server reads LOCPATH when it starts.
         self.kill();
         self.start_again();
         run(&self.url, "ALTER SYSTEM SET lc_messages = 'de_DE.UTF-8'");
         run(&self.url, "SELECT pg_reload_conf()");
-        let mut said = String::new();
+        let mut message = String::new();
         for _ in 0..100 {
             let mut conn = diesel::PgConnection::establish(&self.url).unwrap();
-            said = conn.batch_execute("SELECT nothing").unwrap_err().to_string();
-            if said.contains("existiert nicht") {
-                return true;
+            message = conn.batch_execute("SELECT nothing").unwrap_err().to_string();
+            if message.contains("existiert nicht") {
+                return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        skip(&format!("skipped: this PostgreSQL has no German: {said}"));
-        false
+        panic!("the server's messages are not German: {message}");
     }
 
     fn folder(&self) -> PathBuf {
@@ -195,7 +177,7 @@ done
 exit 1
 "#;
 
-fn start(programs: &Path) -> String {
+fn start(programs: &Path, shared_buffers: &str) -> String {
     let folder = tempfile::Builder::new().prefix("latchkey-pg-").tempdir().unwrap();
     let is_root = std::fs::metadata(folder.path()).unwrap().uid() == 0;
     // PostgreSQL refuses to run as root.
@@ -206,7 +188,7 @@ fn start(programs: &Path) -> String {
         command.args(["-u", "postgres", "--", "sh"]);
     }
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    command.args(["-c", RUN]).arg(programs).arg(folder.path()).arg(SHARED_BUFFERS);
+    command.args(["-c", RUN]).arg(programs).arg(folder.path()).arg(shared_buffers);
     // In a process group of its own: Ctrl-C is for the tests, whose end it then sees.
     let mut process: Child = command
         .process_group(0)
@@ -227,9 +209,9 @@ fn start(programs: &Path) -> String {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    // From here on it is removed by the server's keeper. The input stays open for as long as this process lives.
+    // The keeper removes the folder.
     let _ = folder.keep();
-    std::mem::forget(process);
+    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner).push(process);
     url
 }
 

@@ -1,10 +1,9 @@
 //! Real reverse proxies of this machine, on a free port each, with a configuration of the test's.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::postgres::skip;
+use super::requirement::program;
 
 /// A running proxy. Killed when dropped.
 pub struct Proxy {
@@ -25,17 +24,6 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The program, if it is there; without it, one line that says how to get it, or a failure where nothing may be
-/// missing.
-fn program(name: &str) -> Option<String> {
-    let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|folder| format!("{folder}/{name}"));
-    let found = places.into_iter().find(|path| Path::new(path).exists());
-    if found.is_none() {
-        skip(&format!("skipped: the tests behind {name} need it: apt-get install {name}"));
-    }
-    found
-}
-
 /// A file of `deploy/` with other addresses. Each of its own must be there.
 pub fn adapted(file: &str, changes: &[(&str, &str)]) -> String {
     let mut text = std::fs::read_to_string(format!("deploy/{file}")).unwrap();
@@ -47,8 +35,8 @@ pub fn adapted(file: &str, changes: &[(&str, &str)]) -> String {
 }
 
 /// nginx with `http` in its http block, listening on `port`.
-pub fn nginx(port: u16, http: &str) -> Option<Proxy> {
-    let program = program("nginx")?;
+pub fn nginx(port: u16, http: &str) -> Proxy {
+    let program = program("nginx").expect("a test behind nginx needs(nginx)");
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().display();
     let config = format!(
@@ -64,12 +52,12 @@ pub fn nginx(port: u16, http: &str) -> Option<Proxy> {
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new(program);
     command.arg("-p").arg(folder.path()).arg("-c").arg(&file);
-    Some(Proxy::start(command, port, folder))
+    Proxy::start(command, port, folder)
 }
 
 /// Caddy with these sites, of which one listens on `port`.
-pub fn caddy(port: u16, sites: &str) -> Option<Proxy> {
-    let program = program("caddy")?;
+pub fn caddy(port: u16, sites: &str) -> Proxy {
+    let program = program("caddy").expect("a test behind Caddy needs(caddy)");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("Caddyfile");
     // The first block without a name is for the whole of Caddy.
@@ -82,7 +70,7 @@ pub fn caddy(port: u16, sites: &str) -> Option<Proxy> {
     let mut command = Command::new(program);
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
     command.env_clear().env("HOME", folder.path());
-    Some(Proxy::start(command, port, folder))
+    Proxy::start(command, port, folder)
 }
 
 impl Proxy {

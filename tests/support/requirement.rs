@@ -1,0 +1,99 @@
+//! Programs and rights that some tests need beside the Rust toolchain.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use super::postgres;
+
+/// Something that a test needs and that may be missing on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Requirement {
+    /// A `PostgreSQL` server: the one at `TEST_DATABASE_URL`, or the programs to start one.
+    Postgres,
+    /// The programs of `PostgreSQL`, for a test that stops and starts a server of its own.
+    PostgresPrograms,
+    Nginx,
+    Caddy,
+    Python,
+    /// The Python packages in `tests/clients/requirements.txt`.
+    PythonClients,
+    /// The right to mount file systems.
+    Mount,
+    /// `localedef` and the sources of the German locale.
+    GermanLocale,
+}
+
+impl Requirement {
+    const ALL: [Self; 8] = [
+        Self::Postgres,
+        Self::PostgresPrograms,
+        Self::Nginx,
+        Self::Caddy,
+        Self::Python,
+        Self::PythonClients,
+        Self::Mount,
+        Self::GermanLocale,
+    ];
+
+    /// What is missing and how to get it; `None` if it is there.
+    pub fn missing(self) -> Option<&'static str> {
+        static FOUND: [OnceLock<bool>; Requirement::ALL.len()] = [const { OnceLock::new() }; Requirement::ALL.len()];
+        let is_there = *FOUND[self as usize].get_or_init(|| self.is_there());
+        (!is_there).then(|| self.how_to_get())
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            Self::Postgres => std::env::var_os("TEST_DATABASE_URL").is_some() || postgres::programs().is_some(),
+            Self::PostgresPrograms => postgres::programs().is_some(),
+            Self::Nginx => program("nginx").is_some(),
+            Self::Caddy => program("caddy").is_some(),
+            Self::Python => program("python3").is_some(),
+            Self::PythonClients => python_client("python").exists() && python_client("schemathesis").exists(),
+            Self::Mount => {
+                let script = "mount -t tmpfs none /mnt";
+                succeeds(Command::new("unshare").args(["--mount", "/bin/sh", "-c", script]))
+            }
+            Self::GermanLocale => {
+                let folder = tempfile::tempdir().unwrap();
+                let output = folder.path().join("de_DE.UTF-8");
+                succeeds(Command::new("localedef").args(["--no-archive", "-i", "de_DE", "-f", "UTF-8"]).arg(output))
+            }
+        }
+    }
+
+    fn how_to_get(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL: apt-get install postgresql, or set TEST_DATABASE_URL",
+            Self::PostgresPrograms => "the programs of PostgreSQL: apt-get install postgresql",
+            Self::Nginx => "nginx: apt-get install nginx",
+            Self::Caddy => "Caddy: apt-get install caddy",
+            Self::Python => "Python: apt-get install python3",
+            Self::PythonClients => {
+                "Python packages: python3 -m venv target/clients && \
+                 target/clients/bin/pip install -r tests/clients/requirements.txt"
+            }
+            Self::Mount => "the right to mount file systems: run the tests as root",
+            Self::GermanLocale => "the German locale: apt-get install locales",
+        }
+    }
+}
+
+/// A program of the Python environment in `target/clients`.
+pub fn python_client(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin").join(name)
+}
+
+/// The path of a program. Debian keeps some servers off the `PATH` of ordinary users.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from));
+    folders.into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
