@@ -1,6 +1,6 @@
 """What tools in Python meet, told with the libraries they use: requests, httpx, and RapidPro's own client.
 
-Run by tests/it/clients.rs, which gives the story as JSON on standard input. Ends with a failed assertion or not at all.
+Run by tests/it/api/third_party_clients.rs, which gives the story as JSON on standard input. Ends with a failed assertion or not at all.
 """
 
 import base64

@@ -18,58 +18,84 @@
 #[macro_use]
 extern crate latchkey_test_macros;
 
-mod account;
-mod activity;
-mod alone;
-mod api;
-mod api_docs;
-mod api_users;
-mod architecture;
-mod backup;
-mod bad_input;
-mod clients;
-mod command_line;
-mod copy;
-mod crash;
-mod defences;
-mod documents;
-mod door;
-mod endurance;
-mod epoch;
-mod evidence;
-mod expiry;
-mod faults;
-mod gateway;
-mod general;
-mod histories;
-mod instances;
-mod introspect;
-mod invitations;
-mod links;
-mod log_lines;
-mod members;
-mod model;
-mod new_workspace;
-mod operations;
-mod outage;
-mod oversight;
-mod pages;
-mod proxies;
-mod proxy_logs;
-mod rate;
-mod rotate;
-mod scanners;
-mod schema;
-mod setup;
-mod sign_in;
-mod slow;
+mod accounts {
+    mod login;
+    mod one_time_links;
+    mod profile;
+}
+mod activity {
+    mod events;
+}
+mod api {
+    mod docs;
+    mod forward_auth;
+    mod introspection;
+    mod rate_limit;
+    mod third_party_clients;
+    mod users;
+    mod v2;
+}
+mod auth {
+    mod auth_cache;
+    mod identity_epoch;
+}
+mod cli;
+mod db {
+    mod backup;
+    mod copy;
+    mod database_errors;
+    mod schema;
+}
+mod members {
+    mod change_role_and_remove;
+    mod invitations;
+    mod token_review;
+}
+mod meta {
+    mod architecture;
+    mod doc_links;
+}
+mod operations {
+    mod crash_safety;
+    mod database_outage;
+    mod deployment_files;
+    mod disk_full_and_clock;
+    mod gateway_proxies;
+    mod leaks;
+    mod multi_instance;
+    mod proxy_logs;
+    mod standalone_binary;
+}
+mod security {
+    mod bad_input;
+    mod security_headers_and_csrf;
+}
+mod tokens {
+    mod create_use_delete;
+    mod expiry;
+    mod pages;
+    mod rotate;
+    mod secret_scanning;
+    mod token_model;
+}
+mod usage {
+    mod usage_tracking;
+}
+mod web {
+    mod all_routes;
+    mod http_parsing;
+    mod large_history;
+    mod pages;
+    mod request_log;
+    mod slow_clients;
+}
+mod workspaces {
+    mod create_workspace;
+    mod settings;
+    mod setup;
+}
 #[path = "../support/mod.rs"]
 mod support;
-mod sweep;
-mod token_pages;
-mod tokens;
-mod wire;
-mod worst_day;
 
 fn main() -> std::process::ExitCode {
     support::harness::main()

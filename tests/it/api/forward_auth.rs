@@ -1,0 +1,215 @@
+//! What a reverse proxy is answered that asks whether to let a request through.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::support::http::{Answer, Browser, Call, raw};
+use crate::support::process::Home;
+use crate::support::{PASSWORD, TestServer, proxy_settings};
+
+const VERIFY: &str = "/auth/verify";
+const HEADERS: [&str; 6] =
+    ["x-auth-workspace", "x-auth-workspace-slug", "x-auth-user", "x-auth-email", "x-auth-role", "x-auth-token"];
+
+fn verify(server: &TestServer, authorization: &str) -> Answer {
+    server.api("GET", VERIFY).header("Authorization", authorization).send()
+}
+
+/// Asserts that the answer is a refusal that proxies understand, with none of the six headers.
+#[track_caller]
+fn assert_refused(answer: &Answer, status: u16, what: &str) {
+    assert_eq!(answer.status, status, "{what}: {}", answer.body);
+    assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+    assert_eq!(answer.header("vary"), "Authorization", "{what}");
+    assert!(answer.json()["detail"].is_string(), "{what}");
+    let is_challenge = answer.header("www-authenticate").starts_with("Bearer realm=\"latchkey\"");
+    assert!(is_challenge || status == 403, "{what}");
+    for name in HEADERS {
+        assert_eq!(answer.headers(name).count(), 0, "{name} of {what}");
+    }
+}
+
+#[db_test]
+fn a_valid_token_is_allowed_for_any_method_with_all_six_headers() {
+    let server = TestServer::start();
+    let bob = server.signed_in("bob");
+    let value = server.create_token(&bob, "acme", "Reporting");
+    let me = server.api("GET", "/api/v2/token.json").bearer(&value).send().json();
+    let text = |field: &str, inner: &str| me[field][inner].as_str().unwrap().to_owned();
+    let expected = [
+        text("workspace", "uuid"),
+        "acme".to_owned(),
+        text("user", "uuid"),
+        "bob@example.org".to_owned(),
+        "editor".to_owned(),
+        me["uuid"].as_str().unwrap().to_owned(),
+    ];
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("BOB@example.org:{value}")));
+    for authorization in [format!("Bearer {value}"), format!("token  {value}"), basic] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "X-ODD"] {
+            let answer = server.api(method, VERIFY).header("Authorization", &authorization).send();
+            assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method}");
+            assert_eq!(HEADERS.map(|name| answer.headers(name).collect::<Vec<_>>().join("|")), expected, "{method}");
+            assert_eq!((answer.header("cache-control"), answer.header("vary")), ("no-store", "Authorization"));
+            assert_eq!(answer.header("set-cookie"), "");
+        }
+    }
+    for path in ["/auth/verify/", "/auth/verify?"] {
+        assert_eq!(server.api("POST", path).bearer(&value).body("a body").send().status, 200, "{path}");
+    }
+    assert_eq!(server.call(&value).status, 200, "DELETE and all the others did nothing to it");
+}
+
+#[db_test]
+fn every_malformed_header_is_401_and_never_400() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let deleted = server.create_token(&alice, "acme", "Deleted");
+    alice.post(&alice.delete_path("acme", "Deleted"), &[]);
+    let other = format!("Basic {}", BASE64_STANDARD.encode(format!("bob@example.org:{value}")));
+    let long = format!("Bearer {}", "x".repeat(8000));
+    for authorization in [
+        "",
+        "Bearer",
+        "Bearer  ",
+        "Bearer a b",
+        "Bearer x",
+        "Token",
+        "Token a b",
+        "Token x",
+        "Basic",
+        "Basic a b",
+        "Basic !",
+        "Basic //79",
+        "Basic Og==",
+        "Digest x",
+        &other,
+        &value,
+        &long,
+    ] {
+        assert_refused(&verify(&server, authorization), 401, authorization);
+    }
+    for scheme in ["Bearer", "Token"] {
+        assert_refused(&verify(&server, &format!("{scheme} {deleted}")), 401, scheme);
+    }
+    let told = verify(&server, &format!("Bearer {deleted}"));
+    assert!(told.header("www-authenticate").contains("error_description=\"The token was deleted on 2026"));
+    assert_refused(&server.api("GET", VERIFY).send(), 401, "nothing");
+    let twice = format!("Bearer {value}");
+    let twice = server.api("GET", VERIFY).header("Authorization", &twice).header("Authorization", &twice).send();
+    assert_refused(&twice, 401, "two headers");
+    for scheme in ["Bearer", "Token"] {
+        let mut request =
+            format!("GET {VERIFY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {scheme} r").into_bytes();
+        request.extend_from_slice(b"\xff\xfe\r\n\r\n");
+        let answer = raw(server.address, &request);
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    let in_query = server.api("GET", &format!("{VERIFY}?access_token={value}")).send();
+    assert_refused(&in_query, 401, "a value in the query");
+    let cookie = server.api("GET", VERIFY).header("Cookie", &alice.cookie_header()).send();
+    assert_refused(&cookie, 401, "a cookie");
+    server.set_active("alice", false);
+    assert_refused(&verify(&server, &format!("Token {value}")), 401, "deactivated");
+}
+
+#[db_test]
+fn an_unknown_requirement_is_logged_with_the_request_id() {
+    let home = Home::new();
+    home.add_acme(&["alice@example.org"], "administrator");
+    let server = home.serve_with(&[], "warn");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let ask = |query: &str| Call::new(server.address, "GET", &format!("{VERIFY}?{query}")).bearer(&value).send();
+    assert_eq!((ask("role=administrator").status, ask("role=editor").status), (200, 403));
+    let unknown = ask("role=root&secret=x");
+    assert_eq!(unknown.status, 403);
+    let line = server.line(unknown.header("x-request-id"));
+    assert!(line.contains(" WARN ") && line.contains("GET /auth/verify: 403 a gateway demands"), "{line}");
+    let (_, said) = server.terminate();
+    assert_eq!(said.matches("demands").count(), 1, "of the others nothing is said: {said}");
+    assert!(!said.contains("secret=x") && !said.contains(&value), "{said}");
+}
+
+#[db_test]
+fn an_unmet_or_unknown_requirement_is_403() {
+    let server = TestServer::start();
+    let alice = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let bob = server.create_token(&server.signed_in("bob"), "acme", "Reporting");
+    let ask = |query: &str, value: &str| server.api("GET", &format!("{VERIFY}?{query}")).bearer(value).send();
+    for (query, who, status) in [
+        ("workspace=acme", &alice, 200),
+        ("workspace=acme&role=administrator", &alice, 200),
+        ("role=administrator", &bob, 403),
+        ("role=editor", &bob, 200),
+        ("role=editor", &alice, 403),
+        ("role=agent", &alice, 403),
+        ("workspace=other", &alice, 403),
+        ("workspace=acme-demo", &alice, 403),
+        ("workspace=nowhere", &alice, 403),
+        ("workspace=ACME", &alice, 403),
+        ("workspace=", &alice, 403),
+        ("role=", &alice, 403),
+        ("role=root", &alice, 403),
+        ("roles=administrator", &alice, 403),
+        ("workspace=acme&x", &alice, 403),
+        ("role=editor&role=administrator", &alice, 403),
+        ("workspace=acme&workspace=acme", &alice, 403),
+        ("workspace=%FF", &alice, 403),
+        ("workspace=acm%65", &alice, 200),
+    ] {
+        let answer = ask(query, who);
+        if status == 403 {
+            assert_refused(&answer, 403, query);
+        } else {
+            assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        }
+    }
+    assert_refused(&ask("role=root", "x"), 401, "who is nobody is told that first");
+    server.db_execute("UPDATE memberships SET role = 'agent' WHERE role = 'editor'");
+    assert_refused(&ask("", &bob), 403, "a role without API");
+    assert_refused(&verify(&server, &format!("Token {bob}")), 403, "the same for Token");
+}
+
+#[db_test]
+fn an_email_address_of_any_letters_is_one_header() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    for (email, header) in [
+        ("zoë+x@exämple.org", "zo%C3%AB+x@ex%C3%A4mple.org"),
+        ("a%0D%0AX-Auth-Role:root@example.org", "a%250D%250AX-Auth-Role:root@example.org"),
+        ("a\r\nX-Auth-Role: root@example.org", "a%0D%0AX-Auth-Role:%20root@example.org"),
+    ] {
+        server.db_execute(&format!("UPDATE users SET email = '{email}' WHERE name = 'Alice'"));
+        let answer = verify(&server, &format!("Bearer {value}"));
+        // What no form lets in is not read from the database either; nothing of it gets through.
+        if answer.status == 200 {
+            assert_eq!((answer.header("x-auth-email"), answer.header("x-auth-role")), (header, "administrator"));
+        } else {
+            assert_eq!((answer.status, email.contains('\n')), (500, true), "{email:?}");
+        }
+    }
+}
+
+#[db_test]
+fn an_allowed_request_is_a_use_and_a_denied_one_a_rejected_use() {
+    let server = TestServer::start_with(proxy_settings());
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let deleted = server.create_token(&alice, "acme", "Deleted");
+    alice.post(&alice.delete_path("acme", "Deleted"), &[]);
+    for value in [&value, &deleted] {
+        server
+            .api("GET", VERIFY)
+            .bearer(value)
+            .header("User-Agent", "warehouse/2.1")
+            .header("X-Forwarded-For", "203.0.113.66, 203.0.113.7")
+            .send();
+    }
+    server.flush();
+    let list = alice.get("/w/acme/settings/tokens").text();
+    assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 203.0.113.7 (warehouse/2.1)"), "{list}");
+    assert!(list.contains("was tried once since, last 23 Nov 2026, 12:00 UTC from 203.0.113.7"), "{list}");
+}

@@ -1,0 +1,325 @@
+//! Moving house: everything but sessions, from any database into an empty one, or nothing at all.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use latchkey::kernel::db::DatabaseUrl;
+use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
+
+use crate::support::PASSWORD;
+use crate::support::http::Call;
+use crate::support::postgres::server;
+use crate::support::process::{Home, Latchkey};
+
+const ALICE: &str = "alice@example.org";
+
+/// Every column of its own kind of value, so that none can be taken for another, and empty ones among them.
+const PEOPLE: &str = "
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+    INSERT INTO users (uuid, email, email_key, name, password_hash, is_active, created_at)
+    SELECT printf('018f0000-0000-7000-8000-%012d', i), 'User' || i || '@Example.org', 'user' || i || '@example.org',
+        'Zoë ''' || i || ''' 🗝', '$argon2id$' || i, i % 7 <> 0, 1700000000000000 + i FROM n;
+    INSERT INTO memberships (user_id, workspace_id, role, created_at, last_opened_at, removed_at)
+    SELECT id, 1, CASE id % 2 WHEN 0 THEN 'editor' ELSE 'agent' END, created_at + 1, created_at + 2,
+        CASE id % 11 WHEN 0 THEN created_at + 3 END FROM users WHERE email LIKE 'User%';
+    INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at, deleted_at, deleted_by, deleted_via)
+    SELECT printf('018f0000-0000-7000-9000-%06d%06d', m.id, s.slot), m.id, s.slot, 'Token ' || s.slot,
+        'token ' || s.slot, m.created_at + 4, CASE m.id % 5 WHEN 0 THEN m.created_at + 5 END,
+        CASE m.id % 5 WHEN 0 THEN 'somebody' END, CASE m.id % 5 WHEN 0 THEN 'page' END
+    FROM memberships m, (SELECT 1 AS slot UNION SELECT 3) s WHERE m.user_id IN (SELECT id FROM users WHERE email LIKE 'User%');
+    INSERT INTO token_values (token_id, generation, digest, form_key, hint, created_at, ends_at, end_reason)
+    SELECT id, g.generation, randomblob(32), CASE g.generation WHEN 1 THEN uuid END, 'hint', created_at + 6,
+        CASE g.generation WHEN 1 THEN created_at + 7 END, CASE g.generation WHEN 1 THEN 'rotated' END
+    FROM tokens, (SELECT 1 AS generation UNION SELECT 2) g WHERE slot IN (1, 3) AND name_key LIKE 'token %';
+    INSERT INTO value_uses (value_id, first_used_at, last_used_at, last_used_ip, last_used_agent, tries_after_end,
+        last_try_at, last_try_ip, last_try_agent)
+    SELECT id, created_at + 8, created_at + 9, '192.0.2.' || (id % 250), 'agent ' || id, id % 9, created_at + 10,
+        '2001:db8::' || (id % 250), 'try ' || id
+    FROM token_values WHERE hint = 'hint';
+    INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail, action, actor_name, actor_email, subject,
+        subject_name, subject_email, token_name)
+    SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id,
+        'action', 'actor name', 'actor email', 'subject ' || id, 'subject name', 'subject email', name
+    FROM tokens;
+    INSERT INTO events (at, kind) VALUES (1, 'authn_login_fail');
+    INSERT INTO one_time_links VALUES (x'00ff27', 'l', 'invitation', 'w', 'editor', 'n', 'u', 'by', 'f', 1, 2, 3);
+    INSERT INTO one_time_links VALUES (x'', 'm', 'reset', NULL, NULL, NULL, NULL, NULL, NULL, 4, 5, NULL);
+    INSERT INTO settings VALUES ('odd', ''), ('even', 'ü');
+    INSERT INTO sessions VALUES ('s', x'01', NULL, '{}', 1, 2, 3, NULL, NULL);
+    INSERT INTO sign_in_attempts (account, address, at) VALUES (x'02', '192.0.2.1', 1);";
+
+/// A home with 1,000 people and their tokens, and Alice with the value of hers.
+fn full() -> (Home, String) {
+    let home = Home::new();
+    home.add_acme(&[ALICE], "administrator");
+    let value = home.done(&["token", "create", "--workspace", "acme", "--email", ALICE, "--name", "Alice's"]);
+    sqlite(&home.file()).batch_execute(PEOPLE).unwrap();
+    (home, value.trim_end().to_owned())
+}
+
+fn sqlite(path: &Path) -> SqliteConnection {
+    SqliteConnection::establish(path.to_str().unwrap()).unwrap()
+}
+
+fn url(path: &Path) -> DatabaseUrl {
+    DatabaseUrl::Sqlite(path.to_owned())
+}
+
+#[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
+fn texts<C>(conn: &mut C, sql: &str) -> Vec<String>
+where
+    diesel::query_builder::SqlQuery: diesel::query_dsl::methods::LoadQuery<'static, C, Text>,
+{
+    let rows: Vec<Text> = diesel::sql_query(sql.to_owned()).load(conn).unwrap();
+    rows.into_iter().map(|row| row.text).collect()
+}
+
+/// Every row of a table as text, in the order of its key.
+fn rows(database: &Path, table: &str) -> Vec<String> {
+    let mut conn = sqlite(database);
+    let columns = "SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS text FROM pragma_table_info";
+    let row = texts(&mut conn, &format!("{columns}('{table}')")).remove(0);
+    texts(&mut conn, &format!("SELECT {row} AS text FROM {table} ORDER BY {table}.rowid"))
+}
+
+fn sorted(mut rows: Vec<String>) -> Vec<String> {
+    rows.sort();
+    rows
+}
+
+fn assert_equal(one: &Path, other: &Path) {
+    for table in COPIED {
+        let (one, other) = (sorted(rows(one, table)), sorted(rows(other, table)));
+        assert!(one.len() > 1 || *table == "workspaces", "{table} proves nothing");
+        assert!(one == other, "{table}: {:?}", one.iter().zip(&other).find(|(one, other)| one != other));
+    }
+    for table in LEFT_OUT {
+        // The epoch's one row is the migrations', in each database.
+        let left = usize::from(*table == "identity_epoch");
+        assert_eq!((rows(one, table).len(), rows(other, table).len()), (1, left), "{table}");
+    }
+}
+
+fn assert_empty(database: &Path) {
+    for table in COPIED {
+        assert!(rows(database, table).is_empty(), "{table} is not empty");
+    }
+}
+
+fn copy_args<'a>(from: &'a str, to: &'a str) -> [&'a str; 5] {
+    ["copy", "--from", from, "--to", to]
+}
+
+fn status(server: &Latchkey, value: &str) -> u16 {
+    Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(value).send().status
+}
+
+/// A `PostgreSQL` database of one test's own; dropped with it.
+struct OwnPostgres {
+    server: String,
+    name: String,
+    url: String,
+}
+
+/// Creates one on the tests' server.
+fn postgres() -> OwnPostgres {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let server = server().url.clone();
+    let name = format!("copy_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+    let mut url: url::Url = server.parse().unwrap();
+    url.set_path(&name);
+    OwnPostgres { server, name, url: url.into() }
+}
+
+impl OwnPostgres {
+    fn connect(&self) -> PgConnection {
+        PgConnection::establish(&self.url).unwrap()
+    }
+
+    fn count(&self, table: &str) -> String {
+        texts(&mut self.connect(), &format!("SELECT count(*)::text AS text FROM {table}")).remove(0)
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        let _ = PgConnection::establish(&self.server).map(|mut conn| conn.batch_execute(&drop));
+    }
+}
+
+#[db_test(sqlite)]
+fn every_table_is_copied_or_excluded_explicitly() {
+    let schema = include_str!("../../../src/kernel/db/schema.rs");
+    let declared: BTreeSet<&str> =
+        schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
+    let known: BTreeSet<&str> = COPIED.iter().chain(LEFT_OUT).copied().collect();
+    assert_eq!(known, declared, "src/kernel/db/copy.rs does not know every table");
+}
+
+#[db_test(sqlite)]
+fn a_copy_has_every_row_but_sessions_and_accepts_the_same_values() {
+    let (home, value) = full();
+    let new = Home::new();
+    // A server that nobody has set up yet was tried out on the target.
+    new.serve().terminate();
+    let (from, to) = (home.file(), new.file());
+
+    let ran = home.run(&copy_args(from.to_str().unwrap(), to.to_str().unwrap()));
+
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.stderr.contains("tokens          2001 of 2001\n"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("sign in again"), "{}", ran.stdout);
+    assert_equal(&from, &to);
+    let server = new.serve();
+    assert_eq!(status(&server, &value), 200);
+
+    let again = home.fails(&copy_args(from.to_str().unwrap(), to.to_str().unwrap()));
+    assert!(again.contains("is not empty: it has rows in the table users"), "{again}");
+    assert_eq!(rows(&from, "users"), rows(&to, "users"));
+}
+
+#[db_test(sqlite, needs(postgres))]
+fn a_copy_to_postgresql_and_back_is_equal_and_usable() {
+    let postgres = postgres();
+    let (home, value) = full();
+    let back = home.folder.path().join("back.db");
+    home.done(&copy_args(home.file().to_str().unwrap(), &postgres.url));
+    home.done(&copy_args(&postgres.url, back.to_str().unwrap()));
+    assert_equal(&home.file(), &back);
+
+    let elsewhere = Home::new();
+    let done = |args: &[&str], stdin: &str| {
+        elsewhere.done_with(&[&["--database-url", postgres.url.as_str()], args].concat(), stdin)
+    };
+    let server = elsewhere.serve_with(&["--database-url", &postgres.url], "info");
+    assert_eq!(status(&server, &value), 200);
+    done(&["user", "add", "--email", "bob@example.org", "--name", "Bob", "--password-stdin"], PASSWORD);
+    done(&["workspace", "add", "--slug", "new", "--name", "New", "--kind", "demo"], "");
+    done(&["member", "add", "--workspace", "new", "--email", "bob@example.org"], "");
+    let bobs = done(&["token", "create", "--workspace", "new", "--email", "bob@example.org", "--name", "Bob's"], "");
+    assert_eq!((status(&server, bobs.trim_end()), status(&server, &value)), (200, 200));
+    assert_eq!(postgres.count("users"), "1002");
+
+    let to_full = elsewhere.fails(&copy_args(home.file().to_str().unwrap(), &postgres.url));
+    assert!(to_full.contains("is not empty"), "{to_full}");
+}
+
+#[db_test(sqlite, needs(postgres))]
+fn writes_during_a_copy_are_not_part_of_it() {
+    let (home, _) = full();
+    let to = home.folder.path().join("to.db");
+    let late = "INSERT INTO events (at, kind) VALUES (2, 'late'); UPDATE tokens SET name = 'late';
+        INSERT INTO settings VALUES ('late', 'late')";
+    let write = |database: &Path| sqlite(database).batch_execute(late).unwrap();
+    copy(&url(&home.file()), &url(&to), &|progress| {
+        if progress.table == "users" && progress.done == progress.total {
+            write(&home.file());
+        }
+    })
+    .unwrap();
+    assert_eq!(rows(&home.file(), "events").len(), rows(&to, "events").len() + 1);
+    assert!(!rows(&to, "tokens").iter().any(|row| row.contains("late")));
+
+    let postgres = postgres();
+    copy(&url(&to), &postgres.url.parse().unwrap(), &|_| {}).unwrap();
+    let again = home.folder.path().join("again.db");
+    copy(&postgres.url.parse().unwrap(), &url(&again), &|progress| {
+        if progress.table == "users" && progress.done == progress.total {
+            postgres.connect().batch_execute(late).unwrap();
+        }
+    })
+    .unwrap();
+    for table in COPIED {
+        assert_eq!(sorted(rows(&to, table)), sorted(rows(&again, table)), "{table}");
+    }
+}
+
+#[db_test(sqlite, needs(postgres))]
+fn a_failed_copy_leaves_the_target_empty() {
+    let (home, _) = full();
+    let to = home.folder.path().join("to.db");
+    let new = ["--database-url", to.to_str().unwrap(), "migrate"];
+    home.done(&new);
+    sqlite(&to)
+        .batch_execute(
+            "CREATE TRIGGER full BEFORE INSERT ON events WHEN NEW.id > 1500 BEGIN SELECT RAISE(ABORT, 'no more'); END",
+        )
+        .unwrap();
+    let failed = home.run(&copy_args(home.file().to_str().unwrap(), to.to_str().unwrap()));
+    assert_eq!(failed.status, 1, "{failed:?}");
+    let last = failed.stderr.lines().last().unwrap();
+    assert!(last.contains("can't copy the table events, nothing was kept") && last.contains("no more"), "{last}");
+    assert_empty(&to);
+
+    let postgres = postgres();
+    // SQLite keeps a NUL within a text, PostgreSQL can't.
+    sqlite(&home.file()).batch_execute("UPDATE events SET agent = 'a' || char(0) WHERE id = 1900").unwrap();
+    let failed = copy(&url(&home.file()), &postgres.url.parse().unwrap(), &|_| {}).unwrap_err();
+    assert!(matches!(&failed, CopyError::Table("events", _)), "{failed}");
+    for table in COPIED {
+        assert_eq!(postgres.count(table), "0", "{table}");
+    }
+}
+
+#[db_test(sqlite)]
+fn an_invalid_source_is_rejected_before_the_target_is_created() {
+    let (home, _) = full();
+    let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
+    let (from, to) = (home.file().to_str().unwrap().to_owned(), at("to.db"));
+    let source = |name: &str, sql: &str| {
+        std::fs::copy(&from, at(name)).unwrap();
+        sqlite(Path::new(&at(name))).batch_execute(sql).unwrap();
+        at(name)
+    };
+    let versions = "__diesel_schema_migrations";
+    let last = format!("(SELECT max(version) FROM {versions})");
+    let behind = source("behind.db", &format!("DELETE FROM {versions} WHERE version = {last}"));
+    let ahead = source("ahead.db", &format!("INSERT INTO {versions} (version) VALUES ('99991231000000')"));
+    let other = source("other.db", &format!("DROP TABLE {versions}"));
+    std::fs::write(at("text.db"), "this is no database, but long enough to have been one, had it wanted to be")
+        .unwrap();
+    for (from, said) in [
+        (at("missing.db"), "there is no database"),
+        (at("text.db"), "not a database"),
+        (other, "is no Latchkey database"),
+        (behind, "is older than this program"),
+        (ahead.clone(), "is newer than this program"),
+        ("postgres://u:secretpw@127.0.0.1:1/x".to_owned(), "can't open the database postgres://127.0.0.1:1/x"),
+    ] {
+        let failed = home.fails(&copy_args(&from, &to));
+        assert!(failed.contains(said) && !failed.contains("secretpw"), "{failed}");
+        assert!(!Path::new(&to).exists(), "{from}");
+    }
+    let failed = home.fails(&copy_args(&from, "postgres://u:secretpw@127.0.0.1:1/x"));
+    assert!(
+        failed.contains("can't open the database postgres://127.0.0.1:1/x") && !failed.contains("secretpw"),
+        "{failed}"
+    );
+
+    let empty_of_the_future = ahead;
+    for table in ["sessions"].iter().chain(COPIED.iter().rev()) {
+        sqlite(Path::new(&empty_of_the_future)).batch_execute(&format!("DELETE FROM {table}")).unwrap();
+    }
+    assert!(home.fails(&copy_args(&from, &empty_of_the_future)).contains("migrated by a newer Latchkey"));
+
+    for (from, to, said) in [
+        (from.as_str(), from.as_str(), "both"),
+        (from.as_str(), "mysql://u:secretpw@h/x", "mysql"),
+        ("postgress://u:secretpw@h/x", to.as_str(), "postgress"),
+        ("postgres://u:pa/secretpw@h/x", to.as_str(), "percent-encoded"),
+    ] {
+        let ran = home.run(&copy_args(from, to));
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains("secretpw"), "{ran:?}");
+    }
+}

@@ -1,0 +1,156 @@
+//! `PostgreSQL` and an instance are killed in the middle of the work, again and again: what was answered as done is done.
+
+use std::net::SocketAddr;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::support::PASSWORD;
+use crate::support::http::{Answer, Browser, Call};
+use crate::support::postgres::OwnServer;
+use crate::support::process::{Home, Latchkey};
+
+const TOKENS: &str = "/w/acme/settings/tokens";
+
+/// What one person knows from what was answered.
+#[derive(Default)]
+struct Knowledge {
+    live: Vec<String>,
+    gone: Vec<String>,
+    unanswered: u32,
+}
+
+impl Knowledge {
+    /// A deletion that was not answered as done. The value's creation was: to call it unknown is to have lost that.
+    fn not_done(&mut self, answer: Result<Answer, ureq::Error>) {
+        if let Ok(answer) = answer {
+            assert_eq!(answer.status, 503, "a create that was answered is lost: {}", answer.body);
+        }
+        self.unanswered += 1;
+    }
+}
+
+/// Where the instances are now; they come back elsewhere.
+type Places = RwLock<[SocketAddr; 2]>;
+
+fn opens(place: SocketAddr, value: &str) -> u16 {
+    Call::new(place, "GET", "/api/v2/workspace.json").bearer(value).send().status
+}
+
+/// Deletes what the page lists and nobody knows the value of: a create that was not answered.
+fn tidy(browser: &Browser) -> Result<(), ureq::Error> {
+    let list = browser.try_get(TOKENS)?;
+    for row in list.body.split("<article class=\"row\">").skip(1).filter(|row| row.contains("/delete\"")) {
+        let path = row.split("href=\"").find(|it| it.split('"').next().unwrap().ends_with("/delete")).unwrap();
+        browser.try_post(path.split('"').next().unwrap(), &[])?;
+    }
+    Ok(())
+}
+
+/// Creates and deletes, now here, now there, until told to stop.
+fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowledge {
+    let mut known = Knowledge::default();
+    let mut round = 0;
+    while !stop.load(Ordering::SeqCst) {
+        round += 1;
+        let place = places.read().unwrap()[round % 2];
+        let browser = Browser::new(place);
+        let (name, value) = cookie.split_once('=').unwrap();
+        browser.set_cookie(name, value);
+        let key = format!("{nth:02}{round:020}");
+        let made = browser.try_post(TOKENS, &[("name", &format!("Token {round}")), ("form_key", &key)]);
+        match made {
+            Ok(answer) if answer.status == 201 => {
+                let value = answer.value().to_owned();
+                if round % 3 == 0 {
+                    known.live.push(value);
+                    // Three are the most: make room by deleting the oldest.
+                    if known.live.len() == 3 {
+                        let oldest = known.live.remove(0);
+                        match Call::new(place, "DELETE", "/api/v2/token.json").bearer(&oldest).try_send() {
+                            Ok(answer) if answer.status == 204 => known.gone.push(oldest),
+                            answer => known.not_done(answer),
+                        }
+                    }
+                } else {
+                    match Call::new(place, "DELETE", "/api/v2/token.json").bearer(&value).try_send() {
+                        Ok(answer) if answer.status == 204 => known.gone.push(value),
+                        answer => known.not_done(answer),
+                    }
+                }
+            }
+            Ok(answer) if answer.status == 409 => {
+                known.live.clear();
+                if tidy(&browser).is_err() {
+                    known.unanswered += 1;
+                }
+            }
+            Ok(answer) => {
+                assert_eq!(answer.status, 503, "{}", answer.text());
+                known.unanswered += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(_) => {
+                known.unanswered += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+    known
+}
+
+#[db_test(postgres, needs(postgres_programs))]
+fn killing_the_database_server_and_an_instance_loses_no_acknowledged_write() {
+    let database = OwnServer::start();
+    let home = Home::on(&database);
+    let serve = || home.serve_with(&[], "off");
+    let people: Vec<String> = (0..4).map(|nth| format!("member{nth}@example.org")).collect();
+    home.add_acme(&people, "editor");
+    let mut instances: [Option<Latchkey>; 2] = [Some(serve()), Some(serve())];
+    let places = Places::new(instances.each_ref().map(|it| it.as_ref().unwrap().address));
+    let cookies: Vec<String> = people
+        .iter()
+        .map(|email| {
+            let browser = Browser::new(places.read().unwrap()[0]);
+            assert_eq!(browser.post("/login", &[("email", email), ("password", PASSWORD)]).status, 303);
+            browser.cookie_header()
+        })
+        .collect();
+
+    let stop = AtomicBool::new(false);
+    let (work_places, work_stop) = (&places, &stop);
+    let known: Vec<Knowledge> = std::thread::scope(|scope| {
+        let workers: Vec<_> = cookies
+            .iter()
+            .enumerate()
+            .map(|(nth, cookie)| scope.spawn(move || work(nth, cookie, work_places, work_stop)))
+            .collect();
+        for round in 0..6 {
+            std::thread::sleep(Duration::from_millis(700));
+            if round % 2 == 0 {
+                database.kill();
+                database.start_again();
+            } else {
+                instances[0].take().unwrap().kill();
+                let again = serve();
+                places.write().unwrap()[0] = again.address;
+                instances[0] = Some(again);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+        stop.store(true, Ordering::SeqCst);
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+
+    for place in *places.read().unwrap() {
+        for known in &known {
+            assert!(known.live.iter().all(|value| opens(place, value) == 200), "a create that was answered is lost");
+            assert!(known.gone.iter().all(|value| opens(place, value) == 401), "a deletion that was answered is lost");
+        }
+    }
+    let count = |of: &dyn Fn(&Knowledge) -> usize| known.iter().map(of).sum::<usize>();
+    let (live, gone) = (count(&|known| known.live.len()), count(&|known| known.gone.len()));
+    let unanswered = count(&|known| known.unanswered as usize);
+    // Or else nothing was tested.
+    assert!(gone > 20 && live + gone > 24 && unanswered > 4, "{live} live, {gone} gone, {unanswered} unanswered");
+}

@@ -1,0 +1,235 @@
+//! Random lives of tokens, against a small model: three members, a clock that moves, and every value ever made asked
+//! after every step.
+
+use std::time::Duration;
+
+use latchkey::kernel::clock::Timestamp;
+use latchkey::kernel::rng;
+use latchkey::tokens::expiry::{Expiry, Grace};
+use latchkey::tokens::life::{ChangeError, NewExpiry, Retired, Rotation, rename, retire, rotate};
+use latchkey::tokens::value::TokenValue;
+use latchkey::tokens::verify::{self, Reason};
+use latchkey::tokens::{CreateError, Deleted, Deletion, NewToken, Owner, Via, create, delete, store};
+use latchkey::workspaces::store::{WorkspaceKey, workspace_by_slug};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestCaseError};
+
+use crate::support::{NOON, TestServer};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Create { member: usize, name: u8, days: Option<u16> },
+    Rename { token: Index, name: u8 },
+    Rotate { token: Index, grace: usize, days: Option<u16> },
+    Retire { token: Index },
+    Delete { token: Index },
+    Wait { hours: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let days = || prop_oneof![Just(None), Just(Some(30)), Just(Some(60))];
+    prop_oneof![
+        4 => (0..3usize, 0..5u8, days()).prop_map(|(member, name, days)| Step::Create { member, name, days }),
+        1 => (any::<Index>(), 0..5u8).prop_map(|(token, name)| Step::Rename { token, name }),
+        4 => (any::<Index>(), 0..5usize, days()).prop_map(|(token, grace, days)| Step::Rotate { token, grace, days }),
+        2 => any::<Index>().prop_map(|token| Step::Retire { token }),
+        1 => any::<Index>().prop_map(|token| Step::Delete { token }),
+        3 => prop_oneof![Just(1), Just(24), Just(7 * 24), Just(30 * 24)].prop_map(|hours| Step::Wait { hours }),
+    ]
+}
+
+struct Token {
+    member: usize,
+    new: NewToken,
+    name: u8,
+    is_deleted: bool,
+    /// The last is the current one.
+    values: Vec<Value>,
+}
+
+struct Value {
+    secret: TokenValue,
+    ends_at: Option<Timestamp>,
+    was_refused: bool,
+}
+
+impl Value {
+    fn lives(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|at| at > now)
+    }
+
+    fn end(&mut self, at: Timestamp) {
+        if self.lives(at) {
+            self.ends_at = Some(at);
+        }
+    }
+}
+
+fn name(nth: u8) -> latchkey::tokens::TokenName {
+    format!("Token {nth}").parse().unwrap()
+}
+
+fn expiry(days: Option<u16>) -> Expiry {
+    days.map_or(Expiry::Never, Expiry::Days)
+}
+
+struct World<'a> {
+    server: &'a TestServer,
+    owners: [Owner; 3],
+    workspaces: [WorkspaceKey; 3],
+    tokens: Vec<Token>,
+    now: Timestamp,
+}
+
+impl World<'_> {
+    fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let (db, now) = (&self.server.db, self.now);
+        let pick = |token: &Index, tokens: &[Token]| (!tokens.is_empty()).then(|| token.index(tokens.len()));
+        match step {
+            Step::Wait { hours } => self.now = now + Duration::from_hours(*hours),
+            Step::Create { member, name: nth, days } => {
+                let secret = TokenValue::generate(&mut rng::secure());
+                let new = NewToken::new(name(*nth), &secret, None, expiry(*days), now, &mut rng::secure());
+                let theirs = self.tokens.iter().filter(|it| it.member == *member && !it.is_deleted);
+                let (count, is_taken) = theirs.fold((0, false), |(n, taken), it| (n + 1, taken || it.name == *nth));
+                match db.write_blocking(|conn| create(conn, &self.owners[*member], &new, None)) {
+                    Ok(()) => {
+                        prop_assert!(count < 3 && !is_taken);
+                        let value = Value { secret, ends_at: expiry(*days).ends_at(now), was_refused: false };
+                        let token = Token { member: *member, new, name: *nth, is_deleted: false, values: vec![value] };
+                        self.tokens.push(token);
+                    }
+                    Err(CreateError::LimitReached) => prop_assert_eq!(count, 3),
+                    Err(CreateError::NameTaken) => prop_assert!(is_taken),
+                    Err(other) => prop_assert!(false, "{other}"),
+                }
+            }
+            Step::Rename { token, name: nth } => {
+                let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
+                let member = self.tokens[at].member;
+                let mut others = self.tokens.iter().enumerate().filter(|(i, it)| *i != at && it.member == member);
+                let is_taken = others.any(|(_, it)| !it.is_deleted && it.name == *nth);
+                let token = &mut self.tokens[at];
+                let uuid = token.new.uuid;
+                match db.write_blocking(|conn| rename(conn, &self.owners[member], &uuid, &name(*nth), None, now)) {
+                    Ok(()) => {
+                        prop_assert!(!token.is_deleted && !is_taken);
+                        token.name = *nth;
+                    }
+                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
+                    Err(ChangeError::NameTaken) => prop_assert!(is_taken),
+                    Err(other) => prop_assert!(false, "{other}"),
+                }
+            }
+            Step::Rotate { token, grace, days } => {
+                let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
+                let token = &mut self.tokens[at];
+                let (grace, secret) = (Grace::ALL[*grace], TokenValue::generate(&mut rng::secure()));
+                let expiry = NewExpiry::Other(expiry(*days));
+                let rotation = Rotation { expiry, ..Rotation::to(&secret, grace, None, now) };
+                let (current, earlier) = token.values.split_last_mut().unwrap();
+                let is_rotating = earlier.iter().any(|value| value.lives(now));
+                let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
+                match db.write_blocking(|conn| rotate(conn, owner, uuid, &rotation, None)) {
+                    Ok(_) => {
+                        prop_assert!(!token.is_deleted && (grace == Grace::None || !is_rotating));
+                        earlier.iter_mut().for_each(|value| value.end(now));
+                        let until = now + grace.duration();
+                        if current.lives(now) && current.ends_at.is_none_or(|ends| ends > until) {
+                            current.ends_at = Some(until);
+                        }
+                        let ends_at = self::expiry(*days).ends_at(now);
+                        token.values.push(Value { secret, ends_at, was_refused: false });
+                    }
+                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
+                    Err(ChangeError::UnderWay(_)) => prop_assert!(is_rotating && grace != Grace::None),
+                    Err(other) => prop_assert!(false, "{other}"),
+                }
+            }
+            Step::Retire { token } => {
+                let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
+                let token = &mut self.tokens[at];
+                let (_, earlier) = token.values.split_last_mut().unwrap();
+                let is_rotating = earlier.iter().any(|value| value.lives(now));
+                let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
+                match db.write_blocking(|conn| retire(conn, owner, uuid, None, now)) {
+                    Ok(Retired::Now(_)) => {
+                        prop_assert!(is_rotating);
+                        earlier.iter_mut().for_each(|value| value.end(now));
+                    }
+                    Ok(Retired::Before(_)) => prop_assert!(!is_rotating),
+                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
+                    Err(other) => prop_assert!(false, "{other}"),
+                }
+            }
+            Step::Delete { token } => {
+                let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
+                let token = &mut self.tokens[at];
+                let deletion = Deletion { via: Via::Page, by: None, client: None, at: now };
+                let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
+                let deleted = db.write_blocking(|conn| delete(conn, owner, uuid, &deletion)).unwrap();
+                prop_assert_eq!(matches!(deleted, Deleted::Before(_)), token.is_deleted);
+                token.is_deleted = true;
+                token.values.iter_mut().for_each(|value| value.end(now));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold at every moment, of every value there ever was.
+    fn look(&mut self) -> Result<(), TestCaseError> {
+        let (db, now) = (&self.server.db, self.now);
+        for (member, owner) in self.owners.iter().enumerate() {
+            let live = self.tokens.iter().filter(|it| it.member == member && !it.is_deleted).count();
+            let listed = db.read_blocking(|conn| store::of_workspace(conn, self.workspaces[member])).unwrap();
+            let theirs = listed.iter().filter(|(_, user)| user.email.as_str() == owner.email).count();
+            prop_assert_eq!(theirs, live);
+            prop_assert!(live <= 3);
+        }
+        for token in &mut self.tokens {
+            let mut living = 0;
+            for value in &mut token.values {
+                let header = format!("Bearer {}", value.secret.reveal());
+                let presented = verify::read(std::iter::once(header.as_bytes())).unwrap();
+                let answer = db.read_blocking(|conn| verify::check(conn, &presented, now)).unwrap();
+                match answer {
+                    Ok(caller) => {
+                        prop_assert!(value.lives(now), "a value that ended opens the API");
+                        prop_assert!(!value.was_refused, "a value that was refused opens the API again");
+                        prop_assert_eq!(&caller.uuid, &token.new.uuid);
+                        living += 1;
+                    }
+                    Err(refusal) => {
+                        prop_assert!(!value.lives(now), "a living value is refused: {:?}", refusal.reason);
+                        let is_ended = matches!(refusal.reason, Reason::Ended(_, at, _) if Some(at) == value.ends_at);
+                        prop_assert!(is_ended, "{:?} for {:?}", refusal.reason, value.ends_at);
+                        value.was_refused = true;
+                    }
+                }
+            }
+            prop_assert!(living <= 2, "{living} values of one token live");
+        }
+        Ok(())
+    }
+}
+
+#[db_test]
+fn tokens_behave_as_their_model_in_any_sequence_of_steps() {
+    let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..40))| {
+        let server = TestServer::start();
+        let owner = |email: &str, slug: &str| {
+            let (email, slug) = (email.parse().unwrap(), slug.parse().unwrap());
+            server.db.read_blocking(|conn| store::owner_by_email(conn, &slug, &email)).unwrap().unwrap()
+        };
+        let owners = [owner("alice@example.org", "acme"), owner("bob@example.org", "acme"), owner("charlie@example.org", "other")];
+        let workspace = |slug: &str| server.db.read_blocking(|conn| workspace_by_slug(conn, &slug.parse().unwrap())).unwrap().unwrap().key();
+        let (acme, other) = (workspace("acme"), workspace("other"));
+        let mut world = World { server: &server, owners, workspaces: [acme, acme, other], tokens: Vec::new(), now: NOON };
+        for step in &steps {
+            world.take(step)?;
+            world.look()?;
+        }
+    });
+}

@@ -1,0 +1,175 @@
+//! The general settings of a workspace: who saves them, what is refused, and the kind, which asks first.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+
+use crate::support::database::is_postgres;
+use crate::support::http::{Answer, Browser};
+use crate::support::{TABLES, TestServer};
+
+const PATH: &str = "/w/acme/settings";
+
+/// Sends the form as it is at first but for these fields.
+fn save(browser: &Browser, changes: &[(&str, &str)]) -> Answer {
+    let fields = [
+        ("name", "Acme"),
+        ("kind", "production"),
+        ("country", ""),
+        ("languages", "eng"),
+        ("timezone", "UTC"),
+        ("date_style", "day_first"),
+    ];
+    let kept = fields.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    browser.post(PATH, &kept.chain(changes).copied().collect::<Vec<_>>())
+}
+
+/// What the form shows in a field.
+fn shown<'a>(page: &'a Answer, id: &str) -> &'a str {
+    if let Some(select) = page.between(&format!("<select id=\"{id}\" name=\"{id}\">"), "</select>") {
+        let selected = select.split("<option value=\"").find(|option| option.contains("\" selected>"));
+        return selected.map_or("", |option| option.split('"').next().unwrap());
+    }
+    page.between(&format!("<input id=\"{id}\" name=\"{id}\" value=\""), "\"").unwrap()
+}
+
+#[db_test]
+fn saved_settings_are_visible_to_every_member() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let changes = [
+        ("name", " Tea & <b>Co.</b> "),
+        ("country", "rw"),
+        ("languages", "KIN, eng; fra kin"),
+        ("timezone", "africa/kigali"),
+        ("date_style", "year_first"),
+    ];
+    let saved = save(&alice, &changes);
+    assert_eq!((saved.status, saved.header("location")), (303, PATH));
+    let page = alice.get(PATH);
+    assert!(page.text().contains("Settings saved."), "{}", page.text());
+    assert!(!alice.get(PATH).text().contains("Settings saved."), "said once");
+    for (field, text) in [
+        ("name", "Tea &#38; &#60;b&#62;Co.&#60;/b&#62;"),
+        ("kind", "production"),
+        ("country", "RW"),
+        ("languages", "kin, eng, fra"),
+        ("timezone", "Africa/Kigali"),
+        ("date_style", "year_first"),
+    ] {
+        assert_eq!(shown(&page, field), text);
+    }
+    let told = server.call(&value).json();
+    assert_eq!(told["name"], "Tea & <b>Co.</b>");
+    assert_eq!((&told["country"], &told["timezone"]), (&"RW".into(), &"Africa/Kigali".into()));
+    assert_eq!(told["languages"], serde_json::json!(["kin", "eng", "fra"]));
+    assert_eq!((&told["primary_language"], &told["date_style"]), (&"kin".into(), &"year_first".into()));
+    assert_eq!(server.signed_in("bob").get("/w/acme").status, 200, "the slug stays");
+}
+
+#[db_test]
+fn members_who_are_no_administrators_read_the_settings_and_cannot_save_them() {
+    let server = TestServer::start();
+    let before = server.db_rows(&["workspaces"]);
+    for name in ["bob", "dave"] {
+        let browser = server.signed_in(name);
+        let page = browser.get(PATH);
+        let main = page.between("<main id=\"main\">", "</main>").unwrap();
+        assert!(page.text().contains("Administrators can change it. Name Acme Kind Production Country Not said Languages eng Time zone UTC Dates Day first (23-11-2026)"), "{}", page.text());
+        assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
+        let refused = save(&browser, &[("name", "Mine")]);
+        assert_eq!((refused.status, refused.title()), (403, "Only administrators can change this · Latchkey"));
+        assert!(refused.text().contains("Nothing was changed. Ask an administrator of Acme."));
+    }
+    assert_eq!(save(&server.signed_in("charlie"), &[("name", "Mine")]).status, 404);
+    assert_eq!(server.db_rows(&["workspaces"]), before);
+}
+
+#[db_test]
+fn rejected_settings_keep_the_form_input_and_change_nothing() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    alice.get(PATH);
+    let before = server.db_rows(&TABLES);
+    let languages = "Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra.";
+    let zone = "Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC.";
+    for (field, text, message) in [
+        ("name", "", "Enter a name."),
+        ("name", &"x".repeat(65), "Use at most 64 characters."),
+        ("country", "XX", "Enter a country’s two letters, like RW or DE, or leave it empty."),
+        ("country", "Rwanda", "Enter a country’s two letters, like RW or DE, or leave it empty."),
+        ("languages", "english", languages),
+        ("languages", "en", languages),
+        ("languages", "eng,fré", languages),
+        ("timezone", "Mars/Olympus", zone),
+        ("timezone", "", zone),
+        ("kind", "staging", "Choose demo or production."),
+        ("date_style", "backwards", "Choose how dates are written."),
+    ] {
+        let other = if field == "timezone" { ("country", "rw") } else { ("timezone", "Europe/Berlin") };
+        let answer = save(&alice, &[(field, text), other]);
+        assert_eq!(answer.status, 422, "{field} {text}");
+        assert!(answer.body.contains(&message.replace('\'', "&#39;")), "{message}: {}", answer.body);
+        let is_choice = matches!(field, "kind" | "date_style");
+        assert_eq!(shown(&answer, field), if is_choice { "" } else { text });
+        assert_eq!(shown(&answer, other.0), other.1, "what was right is kept too");
+        assert_eq!(answer.title(), "General · Acme (Production) · Latchkey");
+    }
+    assert_eq!(server.db_rows(&TABLES), before);
+}
+
+#[db_test]
+fn a_change_of_kind_needs_confirmation() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let before = server.db_rows(&["workspaces"]);
+    for confirmed in [&[][..], &[("confirm_kind", "production")], &[("confirm_kind", "yes")]] {
+        let asked = save(&alice, &[&[("kind", "demo"), ("country", "rw")], confirmed].concat());
+        assert_eq!(asked.status, 422);
+        assert!(asked.text().contains("Make this a demo workspace?"), "{}", asked.text());
+        assert!(asked.body.contains("name=\"confirm_kind\" value=\"demo\""));
+        assert_eq!((shown(&asked, "kind"), shown(&asked, "country")), ("demo", "rw"));
+        assert_eq!(asked.title(), "General · Acme (Production) · Latchkey", "it is what it was");
+    }
+    assert_eq!(server.db_rows(&["workspaces"]), before);
+
+    assert_eq!(save(&alice, &[("kind", "demo"), ("confirm_kind", "demo")]).status, 303);
+    assert_eq!(alice.get(PATH).title(), "General · Acme (Demo) · Latchkey");
+    assert_eq!(server.call(&value).status, 200, "tokens go on working");
+    assert_eq!(save(&alice, &[("kind", "demo")]).status, 303, "asked only when it changes");
+}
+
+#[db_test]
+fn a_role_lost_while_the_form_is_sent_changes_nothing() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    // Somebody else is in the middle of something about the workspace.
+    let mut other = server.database.connect();
+    let begin = if is_postgres() { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
+    other.batch_execute(begin).unwrap();
+    std::thread::scope(|scope| {
+        let saved = scope.spawn(move || save(&alice, &[("name", "Hers")]).status);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!saved.is_finished(), "it waits for its turn");
+        let demotion = "UPDATE memberships SET role = 'editor' \
+                        WHERE user_id = (SELECT id FROM users WHERE name = 'Alice'); COMMIT";
+        other.batch_execute(demotion).unwrap();
+        assert_eq!(saved.join().unwrap(), 403);
+    });
+    assert_eq!(server.rows("SELECT name AS text FROM workspaces WHERE slug = 'acme'"), ["Acme"]);
+}
+
+#[db_test]
+fn saving_unchanged_settings_writes_no_event() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let changes = || server.rows("SELECT detail AS text FROM events WHERE action = 'workspace_changed'");
+    assert_eq!(save(&alice, &[]).status, 303);
+    assert_eq!(changes(), Vec::<String>::new());
+    for _ in 0..2 {
+        assert_eq!(save(&alice, &[("name", "Tea")]).status, 303);
+    }
+    assert_eq!(changes(), ["name (Acme to Tea)"]);
+}
