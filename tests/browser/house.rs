@@ -1,8 +1,8 @@
 //! A house to go through: the real program, with people, workspaces and tokens in it.
 
 use crate::chromium::Window;
-use crate::http::{Answer, Call};
-use crate::process::{Home, Latchkey};
+use crate::support::api_client::{Answer, Call};
+use crate::support::process::{Home, Latchkey};
 
 pub const PASSWORD: &str = "open the door please";
 pub const ALICE: &str = "alice@example.org";

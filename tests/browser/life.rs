@@ -1,7 +1,7 @@
 //! A token's life as a person sees it: every state in the list, and a rotation from beginning to end.
 
 use crate::chromium::Window;
-use crate::process::Home;
+use crate::support::process::Home;
 use crate::{Gallery, House, TOKENS};
 
 /// The demo has a token in each state there is.

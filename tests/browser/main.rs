@@ -21,6 +21,7 @@ mod pages;
 mod people;
 mod states;
 #[path = "../support/mod.rs"]
+#[allow(unused_imports, reason = "the integration tests use the rest")]
 mod support;
 mod team;
 mod tokens;
@@ -28,4 +29,3 @@ mod ways;
 
 use gallery::Gallery;
 use house::{ALICE, House, PASSWORD, TOKENS, call};
-use support::{http, process};

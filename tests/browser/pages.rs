@@ -8,8 +8,8 @@ use latchkey::routes::{API_PAGES, PAGES};
 use serde_json::Value;
 
 use crate::chromium::{Look, Window};
-use crate::http::Browser;
-use crate::process::Home;
+use crate::support::browser_client::Browser;
+use crate::support::process::Home;
 use crate::{ALICE, Gallery, House, PASSWORD};
 
 /// Who is looking.
@@ -105,7 +105,7 @@ impl Names {
 struct FullHouse {
     house: House,
     fresh: Home,
-    first: crate::process::Latchkey,
+    first: crate::support::process::Latchkey,
     paths: BTreeMap<&'static str, String>,
 }
 
@@ -140,14 +140,14 @@ impl FullHouse {
         let token = alice.delete_path("acme", plain).split('/').nth(5).unwrap().to_owned();
         let path = format!("/w/acme/settings/tokens/{token}");
         // Rotating, and the old value was used after the new one was made, so that stopping it asks.
-        let form = alice.get(&format!("{path}/rotate")).hidden("form_key").to_owned();
+        let form = alice.get(&format!("{path}/rotate")).hidden("form_key");
         let rotated =
             alice.post(&format!("{path}/rotate"), &[("form_key", &form), ("grace", "7d"), ("expiry", "same")]);
-        assert_eq!(house.call(rotated.value()).status, 200);
+        assert_eq!(house.call(&rotated.value()).status, 200);
         let invitations = "/w/acme/settings/members/invitations";
-        let form = alice.get(invitations).hidden("form_key").to_owned();
+        let form = alice.get(invitations).hidden("form_key");
         let made = alice.post(invitations, &[("role", "editor"), ("note", plain), ("form_key", &form)]);
-        let invitation = made.link().to_owned();
+        let invitation = made.link();
         let members = alice.get("/w/acme/settings/members");
         let before = members.body.split(&format!("aria-label=\"Manage {plain}\"")).next().unwrap();
         let member = before.rsplit("href=\"").next().unwrap().split('"').next().unwrap();

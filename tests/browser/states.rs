@@ -1,8 +1,8 @@
 //! Every page and every state that an action opens, looked at.
 
 use crate::chromium::Window;
-use crate::http::Browser;
-use crate::process::Home;
+use crate::support::browser_client::Browser;
+use crate::support::process::Home;
 use crate::{ALICE, Gallery, House, PASSWORD, TOKENS};
 
 #[test]

@@ -3,7 +3,7 @@
 use thirtyfour::Key;
 
 use crate::chromium::{Window, button};
-use crate::process::Home;
+use crate::support::process::Home;
 use crate::{ALICE, Gallery, House, PASSWORD};
 
 const BOB: &str = "bob@example.org";

@@ -7,7 +7,7 @@ use serde_json::json;
 use thirtyfour::Key;
 
 use crate::chromium::{self, Window, skip};
-use crate::process::Home;
+use crate::support::process::Home;
 use crate::{ALICE, House, PASSWORD, TOKENS, call};
 
 /// Runs commands in a shell as somebody would who pasted them, and returns what they printed.

@@ -233,7 +233,12 @@ impl Latchkey {
     pub fn terminate(mut self) -> (i32, String) {
         let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
         assert!(told.success());
-        let status = self.child.wait().unwrap();
+        let mut status = None;
+        super::wait::wait_until("the server has stopped", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        let status = status.unwrap();
         for listener in std::mem::take(&mut self.listeners) {
             listener.join().unwrap();
         }

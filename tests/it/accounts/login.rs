@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::http::{Answer, Browser, encode};
+use crate::support::api_client::{Answer, encode};
+use crate::support::browser_client::Browser;
 use crate::support::{PASSWORD, TABLES, TestServer, https_settings, proxy_settings};
 
 const ALICE: &str = "alice@example.org";
@@ -231,7 +232,7 @@ fn login_returns_to_the_requested_page() {
 
     let alice = server.browser();
     let login = alice.post("/w/acme/settings/tokens", &form).header("location").to_owned();
-    let path = alice.get(&login).hidden("next").to_owned();
+    let path = alice.get(&login).hidden("next");
     let back = alice.post("/login", &[("email", ALICE), ("password", PASSWORD), ("next", &path)]);
     let page = alice.get(back.header("location"));
     assert!(page.body.contains(r#"value="Night sync &#38; più""#), "the name that was typed: {}", page.body);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::support::http::Answer;
+use crate::support::api_client::Answer;
 use crate::support::{PASSWORD, TABLES, TestServer, plain_settings};
 
 const NEW: &str = "seven blue kettles";
@@ -67,7 +67,7 @@ fn a_user_who_presses_join_twice_joins_once() {
     let alice = server.signed_in("alice");
     let charlie = server.signed_in("charlie");
     let path = server.invite(&alice, "editor");
-    let join = charlie.get(&path).hidden("join").to_owned();
+    let join = charlie.get(&path).hidden("join");
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
         let clicks = [0; 4].map(|_| {
             let (charlie, path, join) = (charlie.clone(), &path, &join);
@@ -83,7 +83,7 @@ fn a_user_who_presses_join_twice_joins_once() {
 
 #[track_caller]
 fn assert_dead(answer: &Answer) {
-    assert_eq!((answer.status, answer.title()), (404, "This link does not work · Latchkey"));
+    assert_eq!((answer.status, &*answer.title()), (404, "This link does not work · Latchkey"));
     assert!(answer.text().contains("Ask the person who runs this server for another."), "{}", answer.text());
 }
 
@@ -95,7 +95,7 @@ fn a_reset_link_sets_a_new_password_once_and_starts_no_session() {
     let path = server.reset_link("bob");
     let browser = server.browser();
     let page = browser.get(&path);
-    assert_eq!((page.status, page.title()), (200, "Set a new password · Latchkey"));
+    assert_eq!((page.status, &*page.title()), (200, "Set a new password · Latchkey"));
     assert!(page.text().contains("For bob@example.org."), "{}", page.text());
     assert_eq!(bob.get("/w/acme").status, 200, "looking changes nothing");
 
@@ -159,7 +159,7 @@ fn a_page_at_a_secret_url_sends_no_referrer() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let (invitation, reset) = (server.invite(&alice, "editor"), server.reset_link("bob"));
-    let login = format!("/login?next={}", crate::support::http::encode(&invitation));
+    let login = format!("/login?next={}", crate::support::api_client::encode(&invitation));
     for path in [invitation.as_str(), &reset, &login, "/invitations/junk", "/reset/junk"] {
         assert_eq!(server.browser().get(path).header("referrer-policy"), "strict-origin", "{path}");
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{PASSWORD, TestServer, proxy_settings};
 
 const NEW: &str = "a wholly different one";
@@ -21,23 +22,20 @@ fn change_email(browser: &Browser, email: &str, password: &str) -> Answer {
 }
 
 /// What stands at a field as wrong with it.
-fn error<'a>(page: &'a Answer, field: &str) -> Option<&'a str> {
-    page.between(&format!("<p class=\"error\" id=\"{field}-error\">"), "</p>")
+fn error(answer: &Answer, field: &str) -> Option<String> {
+    answer.page().find_text(&format!("#{field}-error"))
 }
 
 /// What the list says of each session, this one first.
 fn sessions(browser: &Browser) -> Vec<String> {
-    let page = browser.get("/account");
-    let list = page.between("id=\"sessions\"", "</section>").unwrap();
-    list.split("<article").skip(1).map(|row| crate::support::http::read(&format!("<article{row}"))).collect()
+    browser.get("/account").page().texts("section[aria-labelledby=sessions] article")
 }
 
 /// The paths that end a session, in the list's order; the own one has none.
 fn ends(browser: &Browser) -> Vec<String> {
     let page = browser.get("/account");
-    let forms = page.body.split("action=\"/account/sessions/").skip(1);
-    let uuids = forms.map(|form| form.split('"').next().unwrap()).filter(|end| end.len() > 36);
-    uuids.map(|end| format!("/account/sessions/{end}")).collect()
+    let ends = page.page().attributes("form[action^='/account/sessions/']", "action");
+    ends.into_iter().filter(|path| path != "/account/sessions/end").collect()
 }
 
 #[db_test]
@@ -110,12 +108,15 @@ fn a_wrong_current_password_changes_nothing_and_is_counted() {
         } else {
             (change_email(&alice, "new@example.org", "not the password"), "password")
         };
-        assert_eq!((answer.status, error(&answer, field)), (422, Some("That is not your password.")));
+        assert_eq!((answer.status, error(&answer, field).as_deref()), (422, Some("That is not your password.")));
         assert!(!answer.body.contains("not the password") && !answer.body.contains(NEW), "never shown again");
     }
     let locked = change_password(&alice, PASSWORD, NEW);
     assert_eq!((locked.status, locked.header("retry-after")), (429, "900"));
-    assert_eq!(error(&locked, "present_password"), Some("Too many failed attempts. Try again in 15 minutes."));
+    assert_eq!(
+        error(&locked, "present_password").as_deref(),
+        Some("Too many failed attempts. Try again in 15 minutes.")
+    );
     assert_eq!(change_email(&alice, "new@example.org", PASSWORD).status, 429);
     assert_eq!(server.browser().at("203.0.113.1").sign_in(ALICE, PASSWORD).status, 429, "counted as one");
     assert!(is_signed_in(&alice), "who is in stays in");
@@ -170,7 +171,10 @@ fn an_address_belongs_to_one_user() {
     let before = server.db_rows(&["users"]);
     for taken in ["bob@example.org", "BOB@example.org"] {
         let answer = change_email(&alice, taken, PASSWORD);
-        assert_eq!((answer.status, error(&answer, "email")), (422, Some("Somebody here has this address already.")));
+        assert_eq!(
+            (answer.status, error(&answer, "email").as_deref()),
+            (422, Some("Somebody here has this address already."))
+        );
         assert!(answer.body.contains(&format!("name=\"email\" value=\"{taken}\"")), "what was typed stays");
     }
     assert_eq!(server.db_rows(&["users"]), before);
@@ -205,7 +209,7 @@ fn the_session_list_shows_each_session_and_ends_one_or_all() {
     let server = TestServer::start_with(proxy_settings());
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     let phone = server.browser().at("203.0.113.9");
-    let fields = crate::support::http::form(&[("email", ALICE), ("password", PASSWORD)]);
+    let fields = crate::support::api_client::form(&[("email", ALICE), ("password", PASSWORD)]);
     let headers = [("Sec-Fetch-Site", "same-origin"), ("User-Agent", firefox)];
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     assert_eq!(phone.send("POST", "/login", &headers, &form, fields).status, 303);
@@ -278,7 +282,7 @@ fn login_after_an_expired_form_returns_to_the_page_of_the_form() {
     for path in ["/account/name", "/account/email", "/account/password", "/account/sessions/end"] {
         let login = server.browser().post(path, &[]).header("location").to_owned();
         let alice = server.browser();
-        let next = alice.get(&login).hidden("next").to_owned();
+        let next = alice.get(&login).hidden("next");
         assert_eq!(next, path);
         let back = alice.post("/login", &[("email", ALICE), ("password", PASSWORD), ("next", &next)]);
         assert_eq!(alice.follow(back.header("location")).title(), "Your account · Latchkey", "{path}");

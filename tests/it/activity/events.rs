@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use latchkey::config::ServerSettings;
 
-use crate::support::http::{Answer, Browser, read};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{TestServer, plain_settings};
 
 const ACTIVITY: &str = "/w/acme/settings/activity";
@@ -13,17 +14,13 @@ const ACTIVITY: &str = "/w/acme/settings/activity";
 /// The sentences on the page, the latest first.
 fn sentences(page: &Answer) -> Vec<String> {
     assert_eq!(page.status, 200, "{}", page.text());
-    page.body
-        .split("<p class=\"sentence\">")
-        .skip(1)
-        .map(|rest| read(rest.split("</p>").next().unwrap()).replace(" .", ".").replace(" ,", ","))
-        .collect()
+    let sentences = page.page().texts("p.sentence");
+    sentences.iter().map(|text| text.replace(" .", ".").replace(" ,", ",")).collect()
 }
 
 /// Where the page says that it goes on.
 fn older(page: &Answer) -> Option<String> {
-    let (before, _) = page.body.split_once("\" rel=\"next\"")?;
-    Some(before[before.rfind("href=\"").unwrap() + 6..].replace("&#38;", "&"))
+    page.page().attributes("a[rel=next]", "href").pop()
 }
 
 /// What somebody reads who goes on from page to page.
@@ -42,7 +39,7 @@ fn events_are_described_in_readable_sentences() {
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
     server.create_token(&bob, "acme", "Reporting");
     let path = bob.delete_path("acme", "Reporting").replace("/delete", "");
-    let key = bob.get(&format!("{path}/rotate")).hidden("form_key").to_owned();
+    let key = bob.get(&format!("{path}/rotate")).hidden("form_key");
     bob.post(&format!("{path}/rotate"), &[("form_key", &key), ("grace", "24h")]);
     bob.post(&format!("{path}/retire"), &[]);
     bob.post(&path, &[("name", "Monthly")]);

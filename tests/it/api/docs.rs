@@ -128,7 +128,7 @@ fn the_api_index_links_to_every_endpoint_by_absolute_urls() {
 fn the_api_page_is_public_under_each_of_its_paths() {
     let server = TestServer::start();
     let page = server.api("GET", "/api/v2/").send();
-    assert_eq!((page.status, page.title(), page.header("set-cookie")), (200, "API · Latchkey", ""));
+    assert_eq!((page.status, &*page.title(), page.header("set-cookie")), (200, "API · Latchkey", ""));
     for path in ["/api", "/api/", "/api/v2"] {
         assert_eq!(server.api("GET", path).send().whole(), page.whole(), "{path}");
     }

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::support::http::{Answer, Browser, Call, raw};
+use crate::support::api_client::{Answer, Call, raw};
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer, proxy_settings};
 
@@ -121,7 +122,7 @@ fn an_unknown_requirement_is_logged_with_the_request_id() {
     let server = home.serve_with(&[], "warn");
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
-    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let value = alice.create_token("acme", "Reporting").value();
     let ask = |query: &str| Call::new(server.address, "GET", &format!("{VERIFY}?{query}")).bearer(&value).send();
     assert_eq!((ask("role=administrator").status, ask("role=editor").status), (200, 403));
     let unknown = ask("role=root&secret=x");

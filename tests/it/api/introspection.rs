@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use latchkey::config::ServerSettings;
 
-use crate::support::http::{Answer, Browser, form};
+use crate::support::api_client::{Answer, form};
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
 use crate::support::{TestServer, plain_settings};
 
@@ -46,8 +47,8 @@ fn assert_inactive(answer: &Answer, what: &str) {
 
 fn rotate(alice: &Browser, grace: &str) -> String {
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&path).hidden("form_key").to_owned();
-    alice.post(&path, &[("form_key", &key), ("grace", grace)]).value().to_owned()
+    let key = alice.get(&path).hidden("form_key");
+    alice.post(&path, &[("form_key", &key), ("grace", grace)]).value()
 }
 
 #[db_test]

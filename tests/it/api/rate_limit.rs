@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use latchkey::config::ServerSettings;
 
-use crate::support::http::Answer;
+use crate::support::api_client::Answer;
 use crate::support::{TestServer, plain_settings};
 
 fn limited(rate: &str) -> TestServer {

@@ -10,7 +10,7 @@ use latchkey::kernel::rng;
 use latchkey::workspaces::store::workspace_by_slug;
 use latchkey::workspaces::{Role, add_member};
 
-use crate::support::http::Answer;
+use crate::support::api_client::Answer;
 use crate::support::{NOON, PASSWORD, TestServer};
 
 const USERS: &str = "/api/v2/users.json";

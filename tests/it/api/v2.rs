@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::support::http::{Answer, Connection, raw};
+use crate::support::api_client::{Answer, Connection, raw};
 use crate::support::{NOON, TestServer};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";

@@ -16,9 +16,10 @@ use latchkey::tokens::{Deletion, NewToken, Via, create, delete};
 use latchkey::workspaces::Slug;
 
 use crate::support::TestServer;
+use crate::support::api_client::Call;
 use crate::support::database::is_postgres;
-use crate::support::http::Call;
 use crate::support::process::Home;
+use crate::support::wait::SetOnDrop;
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 
@@ -99,7 +100,8 @@ fn concurrent_calls_are_each_answered_for_their_own_value() {
     let start = Barrier::new(4 * values.len());
     std::thread::scope(|scope| {
         for (name, value) in values.iter().cycle().take(4 * values.len()) {
-            scope.spawn(|| {
+            let (server, start) = (&server, &start);
+            scope.spawn(move || {
                 start.wait();
                 for _ in 0..25 {
                     let answer = server.api("GET", "/api/v2/token.json").bearer(value).send();
@@ -145,6 +147,7 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
     let call = |value: &str| Call::new(latchkey.address, "GET", WORKSPACE).bearer(value).send().status;
     let (is_over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
+        let _is_over = SetOnDrop(&is_over);
         // Enough that requests wait together for one look at the epoch.
         for _ in 0..4 {
             scope.spawn(|| {
@@ -154,20 +157,16 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
                 }
             });
         }
-        let missed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for round in 0..ROUNDS {
-                let value = TokenValue::generate(&mut rng::secure());
-                let name = format!("Round {round}").parse().unwrap();
-                let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut rng::secure());
-                db.write_blocking(|conn| create(conn, &owner, &new, None)).unwrap();
-                assert_eq!((call(value.reveal()), call(value.reveal())), (200, 200), "round {round}");
-                let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: clock.now() };
-                db.write_blocking(|conn| delete(conn, &owner, &new.uuid, &deletion)).unwrap();
-                assert_eq!(call(value.reveal()), 401, "round {round}");
-            }
-        }));
-        is_over.store(true, Ordering::Relaxed);
-        missed.unwrap();
+        for round in 0..ROUNDS {
+            let value = TokenValue::generate(&mut rng::secure());
+            let name = format!("Round {round}").parse().unwrap();
+            let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut rng::secure());
+            db.write_blocking(|conn| create(conn, &owner, &new, None)).unwrap();
+            assert_eq!((call(value.reveal()), call(value.reveal())), (200, 200), "round {round}");
+            let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: clock.now() };
+            db.write_blocking(|conn| delete(conn, &owner, &new.uuid, &deletion)).unwrap();
+            assert_eq!(call(value.reveal()), 401, "round {round}");
+        }
     });
     assert!(calls.load(Ordering::Relaxed) > ROUNDS, "there was no load");
 }

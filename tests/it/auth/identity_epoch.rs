@@ -4,10 +4,12 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use latchkey::kernel::db::{Conn, Db, Epoch};
 
+use crate::support::api_client::Call;
+use crate::support::browser_client::Browser;
 use crate::support::database::{TestDatabase, rows};
-use crate::support::http::{Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
+use crate::support::wait::wait_until;
 use crate::support::{PASSWORD, TestServer};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
@@ -136,7 +138,7 @@ fn another_database_server_has_another_epoch() {
     let server = home.serve_with(&[], "off");
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
-    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let value = alice.create_token("acme", "Reporting").value();
     let statuses = || -> Vec<u16> {
         (0..10).map(|_| Call::new(server.address, "GET", WORKSPACE).bearer(&value).send().status).collect()
     };
@@ -159,9 +161,7 @@ fn a_value_that_ends_during_a_lookup_is_rejected_afterwards() {
     std::thread::scope(|scope| {
         scope.spawn(call);
         let waiting = "SELECT 'yes' AS text FROM pg_locks WHERE NOT granted AND relation = 'identity_epoch'::regclass";
-        while rows(&mut watch, waiting).is_empty() {
-            std::thread::yield_now();
-        }
+        wait_until("the lookup waits for the epoch", || !rows(&mut watch, waiting).is_empty());
         other.batch_execute("UPDATE token_values SET ends_at = 1; COMMIT").unwrap();
     });
     for _ in 0..10 {

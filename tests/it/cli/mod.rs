@@ -8,8 +8,9 @@ mod users;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::PASSWORD;
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::database::is_postgres;
-use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
 
 const ALICE: &str = "alice@example.org";

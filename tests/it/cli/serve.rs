@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{ALICE, create, home, list, sign_in};
+use crate::support::api_client::Connection;
 use crate::support::database::is_postgres;
-use crate::support::http::Connection;
 use crate::support::process::Home;
 
 #[db_test]

@@ -1,7 +1,7 @@
 //! `latchkey token`, while tools call.
 
 use super::{ALICE, call, create, home, list, uuid};
-use crate::support::http::Connection;
+use crate::support::api_client::Connection;
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 

@@ -2,7 +2,7 @@
 
 use super::{ALICE, BOB, call, create, home, is_signed_in, sign_in};
 use crate::support::PASSWORD;
-use crate::support::http::Browser;
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
 
 #[db_test]

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
-use crate::support::http::Call;
+use crate::support::api_client::Call;
 use crate::support::process::Home;
+use crate::support::wait::{SetOnDrop, wait_until};
 
 const ALICE: &str = "alice@example.org";
 
@@ -62,9 +63,11 @@ fn a_backup_of_a_busy_server_is_consistent_and_a_server_starts_from_it() {
                 }
             }
         });
-        while written.load(Ordering::SeqCst) < 50 {
+        let _enough = SetOnDrop(&enough);
+        wait_until("50 pairs are written", || {
             assert_eq!(Call::new(server.address, "GET", "/readyz").send().status, 200);
-        }
+            written.load(Ordering::SeqCst) >= 50
+        });
         let before = written.load(Ordering::SeqCst);
         let said = home.run(&["backup", file.to_str().unwrap()]);
         enough.store(true, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use latchkey::kernel::db::DatabaseUrl;
 use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
 
 use crate::support::PASSWORD;
-use crate::support::http::Call;
+use crate::support::api_client::Call;
 use crate::support::postgres::server;
 use crate::support::process::{Home, Latchkey};
 

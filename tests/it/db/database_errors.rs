@@ -4,8 +4,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::kernel::db::{DatabaseUrl, Db};
 
+use crate::support::api_client::Call;
+use crate::support::browser_client::Browser;
 use crate::support::database::is_postgres;
-use crate::support::http::{Browser, Call};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
@@ -15,7 +16,7 @@ fn a_locked_database_is_503_with_retry_after_until_it_is_unlocked() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
-    let form = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let form = alice.get("/w/acme/settings/tokens/new").hidden("form_key");
     let fields = [("name", "Partner"), ("form_key", form.as_str())];
     let mut other = server.database.connect();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
@@ -141,7 +142,7 @@ fn errors_of_a_server_with_german_messages_are_classified() {
     assert_eq!(server.said().matches("de_DE.UTF-8").count(), 1, "said once: {}", server.said());
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
-    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let value = alice.create_token("acme", "Reporting").value();
     let call = || Call::new(server.address, "GET", "/api/v2/workspace.json").bearer(&value).send();
     assert_eq!(call().status, 200);
 

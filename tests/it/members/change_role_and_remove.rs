@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use latchkey::workspaces::Role;
 
 use crate::support::TestServer;
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
+use crate::support::wait::{SetOnDrop, wait_until};
 
 const MEMBERS: &str = "/w/acme/settings/members";
 
@@ -28,6 +30,7 @@ fn story(server: &TestServer) -> Vec<String> {
 fn calls_meanwhile(server: &TestServer, value: &str, act: impl FnOnce() -> Answer) -> Answer {
     let (is_done, is_enough) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let _is_done = SetOnDrop(&is_done);
         let tool = scope.spawn(|| {
             let (mut before, mut after) = (0, 0);
             while after < 50 {
@@ -44,9 +47,7 @@ fn calls_meanwhile(server: &TestServer, value: &str, act: impl FnOnce() -> Answe
                 }
             }
         });
-        while !is_enough.load(Ordering::SeqCst) && !tool.is_finished() {
-            std::thread::yield_now();
-        }
+        wait_until("the tool has called", || is_enough.load(Ordering::SeqCst) || tool.is_finished());
         assert_eq!(server.call(value).status, 200);
         let answer = act();
         is_done.store(true, Ordering::SeqCst);
@@ -294,7 +295,7 @@ fn a_token_created_during_the_removal_of_its_owner_is_deleted() {
     let path = path_of(&server, "bob");
     for round in 0..20 {
         let form = bob.get("/w/acme/settings/tokens/new");
-        let fields: &[(&str, &str)] = &[("name", "Late"), ("form_key", form.hidden("form_key"))];
+        let fields: &[(&str, &str)] = &[("name", "Late"), ("form_key", &form.hidden("form_key"))];
         let way = if round % 2 == 0 { "/remove" } else { "" };
         let put_out: &[(&str, &str)] = &[("role", "agent"), ("confirm_role", "agent")];
         let [made, out] =

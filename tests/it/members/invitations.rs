@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::http::{Answer, Browser, encode};
+use crate::support::api_client::{Answer, encode};
+use crate::support::browser_client::Browser;
 use crate::support::{PASSWORD, TestServer};
 
 const LIST: &str = "/w/acme/settings/members/invitations";
@@ -12,18 +13,18 @@ const DAY: Duration = Duration::from_hours(24);
 /// The button of somebody who is signed in.
 fn join(browser: &Browser, path: &str) -> Answer {
     let page = browser.get(path);
-    browser.post(path, &[("join", page.hidden("join"))])
+    browser.post(path, &[("join", &page.hidden("join"))])
 }
 
 #[track_caller]
 fn assert_dead(answer: &Answer) {
-    assert_eq!((answer.status, answer.title()), (404, "This invitation does not work · Latchkey"));
+    assert_eq!((answer.status, &*answer.title()), (404, "This invitation does not work · Latchkey"));
     assert!(answer.text().contains("Ask the person who gave you the link for a new one."), "{}", answer.text());
 }
 
 /// What the list says, without the form.
 fn open(browser: &Browser) -> String {
-    crate::support::http::read(browser.get(LIST).between("aria-labelledby=\"open\"", "</section>").unwrap())
+    browser.get(LIST).page().text_of("section[aria-labelledby=open]")
 }
 
 #[db_test]
@@ -34,7 +35,7 @@ fn a_new_user_joins_by_a_link_and_is_signed_in() {
     assert!(path.strip_prefix("/invitations/").is_some_and(|code| code.len() == 32), "{path}");
     let kim = server.browser();
     let page = kim.get(&path);
-    assert_eq!((page.status, page.title()), (200, "Join Acme · Latchkey"));
+    assert_eq!((page.status, &*page.title()), (200, "Join Acme · Latchkey"));
     assert!(page.text().contains("Join Acme Production You are invited as Editor."), "{}", page.text());
     let joined = kim.post(&path, &KIM);
     assert_eq!((joined.status, joined.header("location")), (303, "/w/acme"));
@@ -60,7 +61,7 @@ fn a_user_with_an_account_joins_by_one_button() {
     let page = charlie.get(&path);
     let sign_in = format!("/login?next={}", encode(&path));
     assert!(page.body.contains(&format!("href=\"{sign_in}\"")), "{}", page.body);
-    let next = charlie.get(&sign_in).hidden("next").to_owned();
+    let next = charlie.get(&sign_in).hidden("next");
     let fields = [("email", "charlie@example.org"), ("password", PASSWORD), ("next", next.as_str())];
     assert_eq!(charlie.post("/login", &fields).header("location"), path, "and comes back");
     let page = charlie.get(&path);
@@ -214,14 +215,14 @@ fn an_invitation_ends_with_the_role_of_its_inviter() {
 fn the_list_distinguishes_open_invitations() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let form_key = alice.get(LIST).hidden("form_key").to_owned();
+    let form_key = alice.get(LIST).hidden("form_key");
     let made = alice.post(LIST, &[("role", "agent"), ("note", " Kim <from> Kigali "), ("form_key", &form_key)]);
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     assert!(made.text().contains("Whoever opens it first joins as Agent; it works once, for 7 days."));
     let code = made.link().rsplit('/').next().unwrap().to_owned();
     server.invite(&alice, "administrator");
     let said = open(&alice);
-    assert!(said.contains("Kim &#60;from&#62; Kigali Agent · Made 23 Nov 2026, 12:00 UTC by alice@example.org · Ends 30 Nov 2026, 12:00 UTC Revoke"), "{said}");
+    assert!(said.contains("Kim <from> Kigali Agent · Made 23 Nov 2026, 12:00 UTC by alice@example.org · Ends 30 Nov 2026, 12:00 UTC Revoke"), "{said}");
     assert!(said.contains("Administrator Administrator · Made"), "{said}");
     assert!(!alice.get(LIST).body.contains(&code), "a link is shown once");
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::database::{TestDatabase, is_postgres, rows};
-use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::Home;
 use crate::support::{PASSWORD, TestServer};
 
@@ -24,17 +25,18 @@ fn opens_the_api(address: SocketAddr, value: &str) -> bool {
 
 /// The tokens that a list shows: name and the page that deletes it.
 fn listed(list: &Answer) -> BTreeMap<String, String> {
-    let attribute = |tag: &str, start: &str| Some(tag.split_once(start)?.1.split('"').next()?.to_owned());
-    let links = list.body.split("<a ").skip(1).map(|link| link.split('>').next().unwrap());
-    links.filter_map(|tag| Some((attribute(tag, "aria-label=\"Delete token ")?, attribute(tag, "href=\"")?))).collect()
+    let page = list.page();
+    let selector = "a[aria-label^='Delete token ']";
+    let labels = page.attributes(selector, "aria-label").into_iter();
+    let names = labels.map(|label| label.trim_start_matches("Delete token ").to_owned());
+    names.zip(page.attributes(selector, "href")).collect()
 }
 
 #[db_test]
 fn fifty_concurrent_creates_make_three_tokens_and_47_rejections() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let forms: Vec<String> =
-        (0..50).map(|_| alice.get(&format!("{TOKENS}/new")).hidden("form_key").to_owned()).collect();
+    let forms: Vec<String> = (0..50).map(|_| alice.get(&format!("{TOKENS}/new")).hidden("form_key")).collect();
     let start = Arc::new(Barrier::new(forms.len()));
     let clicks: Vec<_> = forms
         .into_iter()
@@ -95,9 +97,9 @@ fn work(browser: &Browser, known: &mut Knowledge) -> Result<(), ureq::Error> {
             known.made += 1;
             let name = format!("Token {}", known.made);
             known.asked = Some(Asked::Create(name.clone()));
-            let made = browser.try_post(TOKENS, &[("name", &name), ("form_key", form.hidden("form_key"))])?;
+            let made = browser.try_post(TOKENS, &[("name", &name), ("form_key", &form.hidden("form_key"))])?;
             assert_eq!(made.status, 201, "{}", made.body);
-            known.live.insert(name, made.value().to_owned());
+            known.live.insert(name, made.value());
         } else {
             let (name, path) = tokens.iter().nth(known.made as usize % 3).unwrap();
             known.asked = Some(Asked::Delete(name.clone()));
@@ -263,7 +265,7 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
     assert_eq!(sign_in("this is not her password").status, 422);
     assert_eq!(sign_in(PASSWORD).status, 303);
     let made = browser.create_token("acme", "Reporting to headquarters");
-    let value = made.value().to_owned();
+    let value = made.value();
 
     let call = |scheme: &str, credentials: &str| {
         let call = Call::new(server.address, "GET", "/api/v2/workspace.json");
@@ -283,7 +285,7 @@ fn no_secret_is_on_the_disk_or_in_the_log() {
 
     // An invitation and a reset, each opened and used, and each tried once more.
     let invitations = "/w/acme/settings/members/invitations";
-    let form_key = browser.get(invitations).hidden("form_key").to_owned();
+    let form_key = browser.get(invitations).hidden("form_key");
     let invited = browser.post(invitations, &[("role", "editor"), ("form_key", &form_key)]);
     let invitation = invited.link().strip_prefix(&server.url("")).unwrap().to_owned();
     let reset = home.done(&["user", "reset-password", "--email", "alice@example.org"]);

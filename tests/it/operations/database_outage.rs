@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::PASSWORD;
-use crate::support::http::{Answer, Browser, Call};
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::postgres::OwnServer;
 use crate::support::process::{Home, Latchkey};
+use crate::support::wait::SetOnDrop;
 
 const TOKENS: &str = "/w/acme/settings/tokens";
 
@@ -40,9 +42,8 @@ fn opens(place: SocketAddr, value: &str) -> u16 {
 /// Deletes what the page lists and nobody knows the value of: a create that was not answered.
 fn tidy(browser: &Browser) -> Result<(), ureq::Error> {
     let list = browser.try_get(TOKENS)?;
-    for row in list.body.split("<article class=\"row\">").skip(1).filter(|row| row.contains("/delete\"")) {
-        let path = row.split("href=\"").find(|it| it.split('"').next().unwrap().ends_with("/delete")).unwrap();
-        browser.try_post(path.split('"').next().unwrap(), &[])?;
+    for path in list.page().attributes("article.row a[href$='/delete']", "href") {
+        browser.try_post(&path, &[])?;
     }
     Ok(())
 }
@@ -61,7 +62,7 @@ fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowled
         let made = browser.try_post(TOKENS, &[("name", &format!("Token {round}")), ("form_key", &key)]);
         match made {
             Ok(answer) if answer.status == 201 => {
-                let value = answer.value().to_owned();
+                let value = answer.value();
                 if round % 3 == 0 {
                     known.live.push(value);
                     // Three are the most: make room by deleting the oldest.
@@ -120,6 +121,7 @@ fn killing_the_database_server_and_an_instance_loses_no_acknowledged_write() {
     let stop = AtomicBool::new(false);
     let (work_places, work_stop) = (&places, &stop);
     let known: Vec<Knowledge> = std::thread::scope(|scope| {
+        let _stop = SetOnDrop(&stop);
         let workers: Vec<_> = cookies
             .iter()
             .enumerate()

@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::http::{Answer, Browser, Call};
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::process::{Home, Latchkey};
+use crate::support::wait::{SetOnDrop, wait_until};
 use crate::support::{PASSWORD, TestServer};
 
 /// A small disk of its own. Taken away when dropped.
@@ -51,7 +53,7 @@ fn at_work(home: &Home, folder: &Path) -> (Latchkey, Browser, String) {
     let server = home.serve_with(&["--database-url", &url], "warn");
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
-    let value = alice.create_token("acme", "Reporting").value().to_owned();
+    let value = alice.create_token("acme", "Reporting").value();
     (server, alice, value)
 }
 
@@ -65,7 +67,7 @@ fn a_full_disk_stops_writes_but_not_reads_until_there_is_space() {
     let folder = home.folder.path().join("disk");
     let _disk = Disk::new(&folder);
     let (server, alice, value) = at_work(&home, &folder);
-    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key");
     let token = alice.delete_path("acme", "Reporting").trim_end_matches("/delete").to_owned();
     std::fs::write(folder.join("hog"), vec![0u8; 4 << 20]).unwrap_err();
 
@@ -86,7 +88,7 @@ fn a_full_disk_stops_writes_but_not_reads_until_there_is_space() {
     std::fs::remove_file(folder.join("hog")).unwrap();
     let made = alice.post("/w/acme/settings/tokens", &[("name", "Partner"), ("form_key", &form_key)]);
     assert_eq!(made.status, 201, "{}", made.body);
-    assert_eq!(call(&server, made.value()), 200);
+    assert_eq!(call(&server, &made.value()), 200);
     let (status, said) = server.terminate();
     assert_eq!(status, 0, "{said}");
 }
@@ -123,14 +125,17 @@ fn a_sigterm_under_load_loses_no_acknowledged_write() {
     }
     let alice = Browser::new(server.address);
     assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
-    let values = slugs.map(|slug| alice.create_token(slug, "Reporting").value().to_owned());
+    let values = slugs.map(|slug| alice.create_token(slug, "Reporting").value());
     let (address, is_over) = (server.address, AtomicBool::new(false));
     // Each renames a workspace of their own, so that the last word of each can be looked for.
+    let renamed: Vec<AtomicUsize> = slugs.iter().map(|_| AtomicUsize::new(0)).collect();
     let answered = std::thread::scope(|scope| {
+        let _is_over = SetOnDrop(&is_over);
         let working: Vec<_> = slugs
             .into_iter()
             .zip(&values)
-            .map(|(slug, value)| {
+            .zip(&renamed)
+            .map(|((slug, value), renamed)| {
                 let (alice, is_over) = (alice.clone(), &is_over);
                 scope.spawn(move || {
                     let mut answered = 0;
@@ -140,12 +145,15 @@ fn a_sigterm_under_load_loses_no_acknowledged_write() {
                         let Ok(answer) = rename(&alice, slug, answered + 1) else { break };
                         assert_eq!(answer.status, 303, "{}", answer.body);
                         answered += 1;
+                        renamed.store(answered, Ordering::Relaxed);
                     }
                     answered
                 })
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(500));
+        wait_until("each workspace is renamed three times", || {
+            renamed.iter().all(|renamed| renamed.load(Ordering::Relaxed) >= 3)
+        });
         let (status, said) = server.terminate();
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(status, 0, "{said}");
@@ -173,11 +181,11 @@ fn rename(alice: &Browser, slug: &str, nth: usize) -> Result<Answer, ureq::Error
 fn a_clock_set_back_or_forward_ends_no_value_early_or_late() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
+    let form_key = alice.get("/w/acme/settings/tokens/new").hidden("form_key");
     let fields = [("name", "Monthly"), ("expiry", "30"), ("form_key", &form_key)];
     let created = alice.post("/w/acme/settings/tokens", &fields);
     assert_eq!(created.status, 201, "{}", created.body);
-    let value = created.value().to_owned();
+    let value = created.value();
     let day = Duration::from_hours(24);
     assert_eq!(server.call(&value).status, 200);
     server.clock.advance(40 * day);

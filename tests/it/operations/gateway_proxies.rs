@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use latchkey::config::ServerSettings;
 
-use crate::support::http::{Answer, Call, raw};
+use crate::support::api_client::{Answer, Call, raw};
 use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
+use crate::support::wait::wait_until;
 use crate::support::{TestServer, proxy_settings};
 
 /// An API that answers with the head of the request that it got, and knows nothing of tokens.
@@ -129,13 +130,7 @@ impl Site {
 
     /// [`Site::get`], until the proxy has noticed.
     fn get_until(&self, value: &str, status: u16) {
-        for _ in 0..100 {
-            if self.get(value).status == status {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the proxy never answers {status}: {}", self.proxy.said());
+        wait_until(&format!("the proxy answers {status}"), || self.get(value).status == status);
     }
 }
 

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::PASSWORD;
-use crate::support::http::{Browser, Call};
+use crate::support::api_client::Call;
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
+use crate::support::wait::SetOnDrop;
 
 const PEOPLE: [&str; 2] = ["alice", "bob"];
 /// In how many parts the time is cut; before the first ends, everything was used once.
@@ -46,14 +48,14 @@ fn person(address: SocketAddr, name: &str, round: usize) {
     let token = format!("Job {round}");
     let created = browser.create_token("acme", &token);
     assert_eq!(created.status, 201, "{}", created.body);
-    let old = created.value().to_owned();
+    let old = created.value();
     assert_eq!(call(address, &old), 200);
     let delete = browser.delete_path("acme", &token);
     let rotate = delete.replace("/delete", "/rotate");
-    let form_key = browser.get(&rotate).hidden("form_key").to_owned();
+    let form_key = browser.get(&rotate).hidden("form_key");
     let rotated = browser.post(&rotate, &[("form_key", &form_key), ("grace", "1h")]);
     assert_eq!(rotated.status, 201, "{}", rotated.body);
-    let new = rotated.value().to_owned();
+    let new = rotated.value();
     assert_eq!((call(address, &old), call(address, &new)), (200, 200));
     assert_eq!(browser.post(&delete, &[]).status, 303);
     assert_eq!((call(address, &old), call(address, &new)), (401, 401));
@@ -81,6 +83,7 @@ fn long_use_leaks_no_memory_and_no_file_descriptors() {
     let (address, pid) = (server.address, server.pid());
     let mut samples = Vec::new();
     std::thread::scope(|scope| {
+        let _is_over = SetOnDrop(&is_over);
         for name in PEOPLE {
             let (is_over, rounds) = (&is_over, &rounds);
             scope.spawn(move || {

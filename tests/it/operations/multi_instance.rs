@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::support::PASSWORD;
-use crate::support::http::{Answer, Browser, Call};
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::process::{Home, Latchkey};
 use crate::support::proxy::{self, Proxy, free_port};
 
@@ -78,12 +79,12 @@ fn a_session_and_a_token_are_valid_on_every_instance() {
     for _ in 0..6 {
         assert_eq!(alice.get(TOKENS).status, 200);
     }
-    let old = alice.create_token("acme", "Reporting").value().to_owned();
+    let old = alice.create_token("acme", "Reporting").value();
     assert_eq!([(); 4].map(|()| site.call(&old).status), [200; 4]);
 
     let rotate = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&rotate).hidden("form_key").to_owned();
-    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "24h")]).value().to_owned();
+    let key = alice.get(&rotate).hidden("form_key");
+    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "24h")]).value();
     assert_eq!([&old, &new, &old, &new].map(|value| site.call(value).status), [200; 4]);
     assert_eq!(
         alice.post(&rotate, &[("form_key", &key), ("grace", "24h")]).status,
@@ -111,7 +112,7 @@ fn a_deletion_on_one_instance_counts_at_the_next_request_to_the_other() {
     for round in 0..rounds {
         let key = format!("{round:022}");
         let made = alice.moved_to(one).post(TOKENS, &[("name", "Reporting"), ("form_key", &key)]);
-        let value = made.value().to_owned();
+        let value = made.value();
         let before = call(other, &value).status;
         let deleted = Call::new(one, "DELETE", "/api/v2/token.json").bearer(&value).send();
         assert_eq!(deleted.status, 204);

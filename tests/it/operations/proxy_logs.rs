@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use latchkey::config::ServerSettings;
 
-use crate::support::http::{Browser, Call, encode};
+use crate::support::api_client::{Call, encode};
+use crate::support::browser_client::Browser;
 use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
 use crate::support::{TestServer, proxy_settings};
 

@@ -1,8 +1,9 @@
 //! The binary alone, as it is installed: no repository beside it, nothing that a build leaves, an empty folder for data.
 
 use crate::support::PASSWORD;
+use crate::support::api_client::{Answer, Call};
+use crate::support::browser_client::Browser;
 use crate::support::database::is_postgres;
-use crate::support::http::{Answer, Browser, Call};
 use crate::support::process::{Home, Latchkey};
 
 /// What the page asks its browser to load: path, and what is there.
@@ -35,7 +36,7 @@ fn the_binary_alone_sets_up_serves_complete_pages_and_the_api_and_restarts() {
     let person = [("name", "Ada"), ("email", "ada@example.org"), ("password", PASSWORD)];
     let answer = ada.post("/setup", &[&person[..], &[("workspace", "Acme"), ("code", code)]].concat());
     assert_eq!(answer.status, 303, "{}", answer.body);
-    let value = ada.create_token("acme", "Reporting").value().to_owned();
+    let value = ada.create_token("acme", "Reporting").value();
     for path in ["/login", "/api/v2"] {
         is_whole(&server, path);
     }

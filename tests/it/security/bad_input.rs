@@ -1,6 +1,7 @@
 //! What no form of ours sends, and what people mistype: a page says what is wrong, and nothing changes.
 
-use crate::support::http::{Answer, Browser, form};
+use crate::support::api_client::{Answer, form};
+use crate::support::browser_client::Browser;
 use crate::support::{PASSWORD, TABLES, TestServer, plain_settings};
 
 const OURS: &[(&str, &str)] = &[("Sec-Fetch-Site", "same-origin")];

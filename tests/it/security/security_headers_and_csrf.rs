@@ -3,8 +3,9 @@
 use latchkey::kernel::web::assets;
 use latchkey::routes::PAGES;
 
-use crate::support::http;
-use crate::support::http::{Answer, Browser, form};
+use crate::support::api_client;
+use crate::support::api_client::{Answer, form};
+use crate::support::browser_client::Browser;
 use crate::support::{PASSWORD, TABLES, TestServer, https_settings, plain_settings};
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -272,7 +273,7 @@ fn static_files_are_immutable_and_nothing_else_is_served() {
         "/latchkey.db".to_owned(),
     ] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        let answer = crate::support::http::raw(server.address, head.as_bytes());
+        let answer = crate::support::api_client::raw(server.address, head.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 404 ") || answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
         assert!(!answer.contains("SQLite") && !answer.contains("immutable"), "{path}: {answer}");
     }
@@ -285,7 +286,7 @@ fn a_request_head_is_limited_to_sixteen_kib() {
     let get = |length: usize| alice.send("GET", "/w/acme", &[("X-Long", &"x".repeat(length))], &[], Vec::new());
     assert_eq!(get(15 * 1024).status, 200);
     let long = get(16 * 1024);
-    assert_eq!((long.status, long.title()), (431, "The request is too long · Latchkey"));
+    assert_eq!((long.status, &*long.title()), (431, "The request is too long · Latchkey"));
     assert_eq!(alice.get(&format!("/w/acme?{}", "x".repeat(16 * 1024))).status, 431, "the target counts too");
     let tool = server.api("GET", "/api/v2/org.json").bearer(&"x".repeat(16 * 1024)).send();
     assert_eq!((tool.status, tool.body.as_str()), (431, r#"{"detail":"Request header fields too large."}"#));
@@ -310,7 +311,7 @@ fn the_fullest_pages_are_smaller_than_30_kb_with_their_files() {
         let assets = page.body.split('"').filter(|it| it.starts_with("/static/"));
         for asset in assets.collect::<std::collections::BTreeSet<_>>() {
             let head = format!("GET {asset} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
-            weight += http::raw_bytes(server.address, head.as_bytes()).len();
+            weight += api_client::raw_bytes(server.address, head.as_bytes()).len();
         }
         assert!(weight < 30_000, "{path}: {weight} bytes");
         assert!(page.header("content-encoding").is_empty(), "a page may show a secret");

@@ -15,7 +15,7 @@ fn alice_creates_uses_and_deletes_a_token() {
 
     let made = alice.create_token("acme", "Reporting");
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
-    let value = made.value().to_owned();
+    let value = made.value();
     assert!(
         made.body.contains(&format!("export LATCHKEY_TOKEN=&#39;{value}&#39;"))
             || made.body.contains(&format!("export LATCHKEY_TOKEN='{value}'")),

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use crate::support::TestServer;
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 
 const LIST: &str = "/w/acme/settings/tokens";
 const DAY: Duration = Duration::from_hours(24);
 
 fn create(browser: &Browser, name: &str, expiry: &[(&str, &str)]) -> Answer {
     let form = browser.get("/w/acme/settings/tokens/new");
-    let key = form.hidden("form_key").to_owned();
+    let key = form.hidden("form_key");
     let mut fields = vec![("name", name), ("form_key", key.as_str())];
     fields.extend_from_slice(expiry);
     browser.post(LIST, &fields)
@@ -20,7 +21,7 @@ fn create(browser: &Browser, name: &str, expiry: &[(&str, &str)]) -> Answer {
 fn a_token_is_rejected_from_its_expiry_on() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let value = create(&alice, "Reporting", &[("expiry", "30")]).value().to_owned();
+    let value = create(&alice, "Reporting", &[("expiry", "30")]).value();
     let said = server.api("GET", "/api/v2/token.json").bearer(&value).send().json()["expires_on"].clone();
     assert_eq!(said, (server.now() + 30 * DAY).to_string());
 
@@ -66,7 +67,7 @@ fn an_invalid_expiry_keeps_the_form_input() {
 fn a_token_warns_two_weeks_before_expiry_and_keeps_its_slot_afterwards() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let old = create(&alice, "Reporting", &[("expiry", "30")]).value().to_owned();
+    let old = create(&alice, "Reporting", &[("expiry", "30")]).value();
     assert!(!alice.get(LIST).body.contains("class=\"soon\""));
     server.clock.advance(16 * DAY - Duration::from_secs(1));
     let alice = server.signed_in("alice");
@@ -83,7 +84,7 @@ fn a_token_warns_two_weeks_before_expiry_and_keeps_its_slot_afterwards() {
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form = alice.get(&path);
     assert!(form.text().contains("It has expired, so it does not work any more, whatever you choose."));
-    let answer = alice.post(&path, &[("form_key", form.hidden("form_key")), ("grace", "7d"), ("expiry", "60")]);
+    let answer = alice.post(&path, &[("form_key", &form.hidden("form_key")), ("grace", "7d"), ("expiry", "60")]);
     assert_eq!((server.call(&old).status, server.call(answer.value()).status), (401, 200));
     assert!(!alice.get(LIST).text().contains("Rotating."));
 }
@@ -92,12 +93,12 @@ fn a_token_warns_two_weeks_before_expiry_and_keeps_its_slot_afterwards() {
 fn a_grace_period_ends_no_later_than_the_old_expiry() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let old = create(&alice, "Reporting", &[("expiry", "date"), ("expires_on", "2026-11-24")]).value().to_owned();
+    let old = create(&alice, "Reporting", &[("expiry", "date"), ("expires_on", "2026-11-24")]).value();
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form = alice.get(&path);
     assert!(form.text().contains("As before, on 25 Nov 2026, 00:00 UTC"), "{}", form.text());
     let new = alice
-        .post(&path, &[("form_key", form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")])
+        .post(&path, &[("form_key", &form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")])
         .value()
         .to_owned();
     server.clock.advance(Duration::from_hours(36) - Duration::from_secs(1));

@@ -1,6 +1,7 @@
 //! The API Token page in its corners: the limit, names, forms sent again, and others' tokens.
 
-use crate::support::http::{Answer, Browser, read};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{TABLES, TestServer};
 
 const LIST: &str = "/w/acme/settings/tokens";
@@ -9,12 +10,11 @@ const LIMIT: &str = "You can have a maximum of 3 tokens";
 
 /// What the list says, from its meter to its last token.
 fn list(browser: &Browser) -> String {
-    let page = browser.get(LIST);
-    read(page.between("<section class=\"card\" aria-label=\"Your tokens\">", "</section>").unwrap())
+    browser.get(LIST).page().text_of("section[aria-label='Your tokens']")
 }
 
 fn form_key(browser: &Browser) -> String {
-    browser.get(NEW).hidden("form_key").to_owned()
+    browser.get(NEW).hidden("form_key")
 }
 
 fn send(browser: &Browser, name: &str, form_key: &str) -> Answer {
@@ -22,9 +22,9 @@ fn send(browser: &Browser, name: &str, form_key: &str) -> Answer {
 }
 
 /// What the form shows as the name, and what it says is wrong with it.
-fn name_field(page: &Answer) -> (&str, Option<&str>) {
-    let typed = page.between("<input id=\"name\" name=\"name\" value=\"", "\"").unwrap();
-    (typed, page.between("<p class=\"error\" id=\"name-error\">", "</p>"))
+fn name_field(answer: &Answer) -> (String, Option<String>) {
+    let page = answer.page();
+    (page.attribute("input#name", "value"), page.find_text("#name-error"))
 }
 
 #[db_test]
@@ -37,9 +37,8 @@ fn the_token_list_counts_and_distinguishes_tokens() {
         let pips = alice.get(LIST).body.matches("<i class=\"on\">").count();
         assert_eq!(pips, nth);
         let value = server.create_token(&alice, "acme", name);
-        let shown = name.replace('<', "&#60;").replace('>', "&#62;");
         expected.push(format!(
-            "{shown} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
+            "{name} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
             &value[42..]
         ));
         assert!(list(&alice).starts_with(&format!("{} of 3 tokens in this workspace. {LIMIT}.", nth + 1)));
@@ -60,7 +59,7 @@ fn a_link_may_suggest_a_name() {
         ("", ""),
         ("?name=Night%20sync", "Night sync"),
         ("?name=Night+sync", "Night sync"),
-        ("?name=%22%3E%3Cscript%3E", "&#34;&#62;&#60;script&#62;"),
+        ("?name=%22%3E%3Cscript%3E", "\"><script>"),
         ("?name=%20Reporting%20", "Reporting"),
         ("?name=a%00b", ""),
         ("?name=a%E2%80%AEb", ""),
@@ -97,7 +96,7 @@ fn a_fourth_token_is_rejected_by_the_form_and_by_the_server() {
 
     let before = (server.db_rows(&TABLES), list(&alice));
     let forced = send(&alice, "D", &kept_open);
-    assert_eq!((forced.status, forced.title()), (409, "API Token · Acme (Production) · Latchkey"));
+    assert_eq!((forced.status, &*forced.title()), (409, "API Token · Acme (Production) · Latchkey"));
     let alert = forced.between("role=\"alert\">", "</section>").unwrap();
     assert!(alert.contains(&format!("<h2>{LIMIT}</h2>")) && alert.contains("“D” was not created"), "{alert}");
     assert!(forced.text().contains(&before.1), "and the list: {}", forced.text());
@@ -138,8 +137,8 @@ fn a_name_is_unique_in_any_case() {
     for name in ["Réporting", "réporting", " RÉPORTING "] {
         let answer = alice.create_token("acme", name);
         let taken = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
-        assert_eq!((answer.status, name_field(&answer)), (422, (name, Some(taken))));
-        form = Some(answer.hidden("form_key").to_owned());
+        assert_eq!((answer.status, name_field(&answer)), (422, (name.to_owned(), Some(taken.to_owned()))));
+        form = Some(answer.hidden("form_key"));
     }
     assert_eq!(server.db_rows(&TABLES), before);
     assert_eq!(send(&alice, "Another", &form.unwrap()).status, 201, "the form that came back works");
@@ -154,7 +153,7 @@ fn a_resent_form_creates_no_second_token() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let key = form_key(&alice);
-    let value = send(&alice, "Reporting", &key).value().to_owned();
+    let value = send(&alice, "Reporting", &key).value();
     for name in ["Reporting", "Another"] {
         let again = send(&alice, name, &key);
         assert_eq!(again.status, 409);
@@ -166,7 +165,7 @@ fn a_resent_form_creates_no_second_token() {
     let bobs = send(&server.signed_in("bob"), "Mine", &key);
     assert_eq!(
         (bobs.status, name_field(&bobs)),
-        (422, ("Mine", Some("This form was used before. Check the name and send it again.")))
+        (422, ("Mine".to_owned(), Some("This form was used before. Check the name and send it again.".to_owned())))
     );
     assert_ne!(bobs.hidden("form_key"), key, "the form that comes back works");
 
@@ -190,12 +189,12 @@ fn a_deletion_needs_confirmation_and_says_what_is_lost() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting & more");
-    let path = alice.delete_path("acme", "Reporting &#38; more");
+    let path = alice.delete_path("acme", "Reporting & more");
     let page = alice.get(&path);
-    assert_eq!((page.status, page.title()), (200, "Delete token Reporting &#38; more · Acme (Production) · Latchkey"));
+    assert_eq!((page.status, &*page.title()), (200, "Delete token Reporting & more · Acme (Production) · Latchkey"));
     let text = page.text();
     for line in [
-        "Delete token “Reporting &#38; more”?",
+        "Delete token “Reporting & more”?",
         "In Acme Production . It was never used.",
         "Any integration that still uses it fails at once, with an authentication error. This can’t be undone.",
     ] {

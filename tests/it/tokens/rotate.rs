@@ -1,10 +1,13 @@
 //! Rotate with overlap: the old value works until its grace ends, and the page says when it is safe to stop it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::TestServer;
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
+use crate::support::wait::{SetOnDrop, wait_until};
 
 const LIST: &str = "/w/acme/settings/tokens";
 const HOUR: Duration = Duration::from_hours(1);
@@ -14,7 +17,7 @@ const DAY: Duration = Duration::from_hours(24);
 fn rotate(browser: &Browser, name: &str, more: &[(&str, &str)]) -> Answer {
     let path = browser.delete_path("acme", name).replace("/delete", "/rotate");
     let form = browser.get(&path);
-    let key = form.hidden("form_key").to_owned();
+    let key = form.hidden("form_key");
     let mut fields = vec![("form_key", key.as_str())];
     fields.extend_from_slice(more);
     browser.post(&path, &fields)
@@ -32,7 +35,7 @@ fn the_old_value_works_until_its_grace_period_ends() {
         let old = server.create_token(&alice, "acme", "Reporting");
         let answer = rotate(&alice, "Reporting", &[("grace", grace)]);
         assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{}", answer.text());
-        let new = answer.value().to_owned();
+        let new = answer.value();
         assert_ne!(old, new);
         assert!(list(&alice).contains("Rotating. New value not used yet · old value"), "{}", list(&alice));
         assert!(list(&alice).contains("1 of 3 tokens"), "a rotating token is one token");
@@ -51,7 +54,7 @@ fn a_rotation_without_grace_period_ends_every_earlier_value_immediately() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let first = server.create_token(&alice, "acme", "Reporting");
-    let second = rotate(&alice, "Reporting", &[("grace", "7d")]).value().to_owned();
+    let second = rotate(&alice, "Reporting", &[("grace", "7d")]).value();
 
     let offered = alice.get(&alice.delete_path("acme", "Reporting").replace("/delete", "/rotate")).body;
     assert_eq!(offered.matches(" disabled>").count(), 4, "only no grace can be chosen: {offered}");
@@ -65,7 +68,7 @@ fn a_rotation_without_grace_period_ends_every_earlier_value_immediately() {
     );
     assert_eq!((server.call(&first).status, server.call(&second).status), (200, 200), "nothing changed");
 
-    let third = rotate(&alice, "Reporting", &[("grace", "none")]).value().to_owned();
+    let third = rotate(&alice, "Reporting", &[("grace", "none")]).value();
     assert_eq!([&first, &second, &third].map(|value| server.call(value).status), [401, 401, 200]);
 }
 
@@ -87,7 +90,7 @@ fn one_of_two_concurrent_rotations_succeeds() {
     let alice = server.signed_in("alice");
     server.create_token(&alice, "acme", "Reporting");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let keys: Vec<String> = (0..8).map(|_| alice.get(&path).hidden("form_key").to_owned()).collect();
+    let keys: Vec<String> = (0..8).map(|_| alice.get(&path).hidden("form_key")).collect();
     let cookie = alice.cookie_header();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let post = |key: &str| {
@@ -109,14 +112,14 @@ fn a_resent_rotation_creates_no_second_value_and_offers_a_new_one() {
     let alice = server.signed_in("alice");
     server.create_token(&alice, "acme", "Reporting");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&path).hidden("form_key").to_owned();
-    let new = alice.post(&path, &[("form_key", &key), ("grace", "24h")]).value().to_owned();
+    let key = alice.get(&path).hidden("form_key");
+    let new = alice.post(&path, &[("form_key", &key), ("grace", "24h")]).value();
     let again = alice.post(&path, &[("form_key", &key), ("grace", "24h")]);
     assert_eq!(again.status, 409);
     assert!(again.text().contains("This token was already rotated"), "{}", again.text());
     assert_eq!(server.call(&new).status, 200);
 
-    let offered = alice.post(&path, &[("form_key", again.hidden("form_key")), ("grace", "none")]);
+    let offered = alice.post(&path, &[("form_key", &again.hidden("form_key")), ("grace", "none")]);
     assert_eq!((offered.status, server.call(&new).status, server.call(offered.value()).status), (201, 401, 200));
 }
 
@@ -124,14 +127,13 @@ fn a_resent_rotation_creates_no_second_value_and_offers_a_new_one() {
 fn a_resent_creation_offers_to_replace_a_value_that_was_not_seen() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    let key = alice.get("/w/acme/settings/tokens/new").hidden("form_key").to_owned();
-    let lost = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]).value().to_owned();
+    let key = alice.get("/w/acme/settings/tokens/new").hidden("form_key");
+    let lost = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]).value();
     let again = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]);
     assert_eq!(again.status, 409);
     assert!(again.text().contains("I did not see it: get a new value"), "{}", again.text());
-    let panel = again.body.split("role=\"alert\"").nth(1).unwrap();
-    let path = panel.split("action=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let seen = alice.post(&path, &[("form_key", again.hidden("form_key")), ("grace", "none")]);
+    let path = again.page().attribute("[role=alert] form", "action");
+    let seen = alice.post(&path, &[("form_key", &again.hidden("form_key")), ("grace", "none")]);
     assert_eq!((server.call(&lost).status, server.call(seen.value()).status), (401, 200));
 }
 
@@ -141,7 +143,7 @@ fn retiring_the_old_value_needs_confirmation_only_if_it_was_used_since() {
     let alice = server.signed_in("alice");
     let old = server.create_token(&alice, "acme", "Reporting");
     server.clock.advance(HOUR);
-    let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value().to_owned();
+    let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value();
     let retire = alice.delete_path("acme", "Reporting").replace("/delete", "/retire");
     assert!(alice.get(LIST).body.contains(&format!("<form method=\"post\" action=\"{retire}\">")), "a plain button");
 
@@ -170,33 +172,40 @@ fn list_says(browser: &Browser, text: &str) -> bool {
     list(browser).contains(text)
 }
 
-/// The seed of it all.
 #[db_test]
 fn a_client_that_changes_values_during_a_rotation_sees_no_failure() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     let old = server.create_token(&alice, "acme", "Reporting");
-    let (is_new, done) = (std::sync::Mutex::new(old.clone()), AtomicBool::new(false));
+    let (current, done, calls) = (Mutex::new(old.clone()), AtomicBool::new(false), AtomicUsize::new(0));
+    let some_calls = || {
+        let before = calls.load(Ordering::SeqCst);
+        wait_until("the client has made five more calls", || calls.load(Ordering::SeqCst) >= before + 5);
+    };
     let statuses = std::thread::scope(|scope| {
-        let tool = scope.spawn(|| {
+        let _done = SetOnDrop(&done);
+        let client = scope.spawn(|| {
             let mut statuses = Vec::new();
             while !done.load(Ordering::SeqCst) {
-                let value = is_new.lock().unwrap().clone();
-                statuses.push(server.call(&value).status);
-                std::thread::sleep(Duration::from_millis(50));
+                // Locked during the call, so that no call with the old value is under way after the exchange.
+                let value = current.lock().unwrap();
+                statuses.push(server.call(&*value).status);
+                drop(value);
+                calls.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(5));
             }
             statuses
         });
-        std::thread::sleep(Duration::from_millis(300));
-        let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value().to_owned();
-        std::thread::sleep(Duration::from_millis(300));
-        *is_new.lock().unwrap() = new;
-        std::thread::sleep(Duration::from_millis(300));
+        some_calls();
+        let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value();
+        some_calls();
+        *current.lock().unwrap() = new;
+        some_calls();
         alice.post(&alice.delete_path("acme", "Reporting").replace("/delete", "/retire"), &[]);
         assert_eq!(server.call(&old).status, 401, "the old value fails on the next call");
-        std::thread::sleep(Duration::from_millis(200));
+        some_calls();
         done.store(true, Ordering::SeqCst);
-        tool.join().unwrap()
+        client.join().unwrap()
     });
     assert!(statuses.len() > 10, "{statuses:?}");
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
@@ -210,7 +219,7 @@ fn an_exposed_token_gets_a_new_value_in_one_step() {
     let list = alice.get(LIST);
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     assert!(list.text().contains("“Reporting” was exposed: replace its value now"));
-    let answer = alice.post(&path, &[("form_key", list.hidden("form_key")), ("grace", "none"), ("cause", "exposed")]);
+    let answer = alice.post(&path, &[("form_key", &list.hidden("form_key")), ("grace", "none"), ("cause", "exposed")]);
     assert_eq!((answer.status, server.call(&leaked).status, server.call(answer.value()).status), (201, 401, 200));
     assert_eq!(server.rows("SELECT end_reason AS text FROM token_values WHERE end_reason IS NOT NULL"), ["exposed"]);
     assert_eq!(

@@ -56,7 +56,7 @@ fn a_token_unused_for_a_month_is_marked() {
     // Whoever gives it a new value has a use for it.
     let alice = server.signed_in("alice");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let form_key = alice.get(&path).hidden("form_key").to_owned();
+    let form_key = alice.get(&path).hidden("form_key");
     let rotated = alice.post(&path, &[("grace", "none"), ("form_key", &form_key)]).text();
     assert!(rotated.contains("Never used") && !rotated.contains("Nothing has used it"), "{rotated}");
 }
@@ -106,7 +106,7 @@ fn rejected_uses_of_an_old_value_are_shown_under_its_token() {
     let alice = server.signed_in("alice");
     let old = server.create_token(&alice, "acme", "Reporting");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&path).hidden("form_key").to_owned();
+    let key = alice.get(&path).hidden("form_key");
     alice.post(&path, &[("form_key", &key), ("grace", "none")]);
     server.call(&old);
     server.flush();
@@ -137,8 +137,8 @@ fn tombstones_are_purged_after_90_days_and_not_earlier() {
     alice.post(&alice.delete_path("acme", "Reporting"), &[]);
     let old = server.create_token(&alice, "acme", "Partner");
     let rotate = alice.delete_path("acme", "Partner").replace("/delete", "/rotate");
-    let key = alice.get(&rotate).hidden("form_key").to_owned();
-    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "none")]).value().to_owned();
+    let key = alice.get(&rotate).hidden("form_key");
+    let new = alice.post(&rotate, &[("form_key", &key), ("grace", "none")]).value();
     server.invite(&alice, "editor");
     let hints = |server: &TestServer| server.rows("SELECT hint AS text FROM token_values ORDER BY id");
     let all = [&value, &old, &new].map(|value| value[42..].to_owned());

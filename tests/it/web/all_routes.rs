@@ -4,8 +4,9 @@
 use latchkey::kernel::web::assets;
 use latchkey::routes::{API, API_PAGES, GATEWAY, PAGES};
 
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::database::is_postgres;
-use crate::support::http::{Answer, Browser};
 use crate::support::{TestServer, https_settings};
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];

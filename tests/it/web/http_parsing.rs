@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use latchkey::kernel::web::assets;
 
-use crate::support::http::raw;
+use crate::support::api_client::raw;
 use crate::support::{TestServer, https_settings};
 
 /// What the server said on a connection of its own, and whether it closed it.

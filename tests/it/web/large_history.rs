@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use latchkey::workspaces::Role;
 
 use crate::support::TestServer;
+use crate::support::browser_client::Browser;
 use crate::support::database::is_postgres;
-use crate::support::http::Browser;
 
 /// How many tokens were deleted of late, and how often one signed in and out.
 const MANY: u32 = 20_000;
@@ -72,10 +72,15 @@ fn pages_do_not_read_a_long_history() {
         "/account",
     ];
     for path in pages {
-        // In turns, and the quickest of several: what else the machine does meanwhile hits both.
-        let times: Vec<_> = (0..8).map(|_| (time(&charlie, path), time(&bob, path))).collect();
-        let long = times.iter().map(|(long, _)| *long).min().unwrap();
-        let short = times.iter().map(|(_, short)| *short).min().unwrap();
-        assert!(long < 5 * short, "{path}: {long:?} with a long history, {short:?} without");
+        // In turns, and the quickest of several: other load on the machine delays both, and for a while only.
+        let (mut long, mut short) = (Duration::MAX, Duration::MAX);
+        for round in 1.. {
+            long = long.min(time(&charlie, path));
+            short = short.min(time(&bob, path));
+            if round >= 4 && long < 5 * short {
+                break;
+            }
+            assert!(round < 100, "{path}: {long:?} with a long history, {short:?} without");
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::str::FromStr as _;
 use latchkey::routes::PAGES;
 use latchkey::workspaces::{Kind, Role};
 
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{TestServer, plain_settings};
 
 const PEOPLE: [&str; 5] = ["nobody", "charlie", "dave", "bob", "alice"];
@@ -78,10 +79,8 @@ fn ask(browser: &Browser, method: &str, path: &str) -> Answer {
 }
 
 /// The links of the switcher, in order.
-fn places(page: &Answer) -> Vec<&str> {
-    let places = page.between("<div class=\"places\">", "</div>").unwrap();
-    let links = places.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
-    links.filter(|link| link.starts_with("/w/")).collect()
+fn places(answer: &Answer) -> Vec<String> {
+    answer.page().attributes("div.places a[href^='/w/']", "href")
 }
 
 #[db_test]
@@ -118,7 +117,7 @@ fn foreign_and_missing_objects_show_the_same_page() {
     server.create_token(&alice, "acme", "Reporting");
     let alices = alice.delete_path("acme", "Reporting");
     let missing = bob.get("/nothing");
-    assert_eq!((missing.status, missing.title()), (404, "Page not found · Latchkey"));
+    assert_eq!((missing.status, &*missing.title()), (404, "Page not found · Latchkey"));
     let unknown = "/w/acme/settings/tokens/0199c2b4-0000-7000-8000-000000000000/delete";
     for path in [
         "/w/other",
@@ -185,7 +184,7 @@ fn every_signed_in_page_shows_its_workspace_and_kind() {
             (delete, "Delete token Reporting · "),
         ] {
             let page = alice.get(&path);
-            assert_eq!((page.status, page.title()), (200, format!("{title}{name} ({label}) · Latchkey").as_str()));
+            assert_eq!((page.status, &*page.title()), (200, format!("{title}{name} ({label}) · Latchkey").as_str()));
             assert!(page.body.contains(&format!("<body data-kind=\"{kind}\">")), "{path}");
             let main = page.between("<main id=\"main\">", "</main>").unwrap();
             assert!(main.contains(&format!("<span class=\"badge\">{label}</span>")), "{path}: {main}");
@@ -238,8 +237,7 @@ fn the_menu_has_what_the_role_permits() {
         ("dave", "General Activity"),
     ] {
         let page = server.signed_in(name).get("/w/acme");
-        let menu = page.between("<div class=\"menu\"", "</div>").unwrap();
-        assert_eq!(crate::support::http::read(menu).split_once("\"settings\" ").unwrap().1, items, "{name}");
+        assert_eq!(page.page().text_of("div.menu"), items, "{name}");
     }
 }
 
@@ -256,7 +254,7 @@ fn the_start_page_redirects_to_the_workspace_last_used() {
     assert_eq!(server.signed_in("charlie").get("/").header("location"), "/w/other");
     server.db_execute("DELETE FROM memberships WHERE workspace_id = (SELECT id FROM workspaces WHERE slug = 'other')");
     let none = server.signed_in("charlie").get("/");
-    assert_eq!((none.status, none.title()), (200, "No workspace · Latchkey"));
+    assert_eq!((none.status, &*none.title()), (200, "No workspace · Latchkey"));
     assert!(none.text().contains("You are signed in as charlie@example.org. Ask an administrator"), "{}", none.text());
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::support::http::{Browser, Call, form, raw};
+use crate::support::api_client::{Call, form, raw};
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
 
 /// A line as the program writes it, if only it wrote it.
@@ -36,7 +37,7 @@ fn a_client_cannot_inject_a_log_line() {
     let mut requests = 0;
     for end in ends {
         let text = format!("x{end}{FORGED}{end}");
-        let encoded = crate::support::http::encode(&text);
+        let encoded = crate::support::api_client::encode(&text);
         for path in [
             format!("/{encoded}"),
             format!("/w/{encoded}/settings"),
@@ -54,7 +55,7 @@ fn a_client_cannot_inject_a_log_line() {
         browser.post("/login", &[("email", &text), ("password", &text), ("next", &text)]);
         let email = format!("{text}@example.org");
         browser.post("/login", &[("email", &email), ("password", "wrong")]);
-        let key = browser.get("/w/tea/settings/tokens/new").hidden("form_key").to_owned();
+        let key = browser.get("/w/tea/settings/tokens/new").hidden("form_key");
         let made = browser.post("/w/tea/settings/tokens", &[("name", &text), ("form_key", &key)]);
         assert_eq!(made.status, 422, "{end:?}");
         browser.post("/account/name", &[("name", &text)]);

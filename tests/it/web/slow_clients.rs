@@ -82,6 +82,7 @@ fn slow_clients_are_disconnected_while_others_are_answered() {
         }
         for _ in 0..10 {
             assert_eq!(server.call(&value).status, 200);
+            // Spreads the calls over the time in which the server disconnects the others.
             std::thread::sleep(Duration::from_millis(200));
         }
     });

@@ -1,6 +1,7 @@
 //! Making another workspace: who may, and what it is then.
 
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{TABLES, TestServer};
 
 fn make(browser: &Browser, name: &str, kind: &str, slug: &str) -> Answer {
@@ -18,8 +19,8 @@ fn an_administrator_creates_a_workspace_and_is_redirected_to_it() {
     assert!(alice.get("/w/acme").body.contains("href=\"/workspaces/new\""), "the switcher leads there");
     assert_eq!(alice.get("/workspaces/new").title(), "New workspace · Latchkey");
     for (name, kind, slug, path, title) in [
-        ("Tea & Co.", "demo", "", "/w/tea-co", "Tea &#38; Co. (Demo) · Latchkey"),
-        ("Tea & Co.", "production", "", "/w/tea-co-2", "Tea &#38; Co. (Production) · Latchkey"),
+        ("Tea & Co.", "demo", "", "/w/tea-co", "Tea & Co. (Demo) · Latchkey"),
+        ("Tea & Co.", "production", "", "/w/tea-co-2", "Tea & Co. (Production) · Latchkey"),
         ("Tea", "production", "leaves", "/w/leaves", "Tea (Production) · Latchkey"),
     ] {
         let made = make(&alice, name, kind, slug);
@@ -43,7 +44,7 @@ fn only_an_administrator_creates_a_workspace_and_the_page_says_why() {
         assert!(!browser.get("/w/acme").body.contains("/workspaces/new"), "no way leads there");
         let before = server.db_rows(&["workspaces", "memberships", "events"]);
         for answer in [browser.get("/workspaces/new"), make(&browser, "Mine", "demo", "")] {
-            assert_eq!((answer.status, answer.title()), (403, "Only administrators can make a workspace · Latchkey"));
+            assert_eq!((answer.status, &*answer.title()), (403, "Only administrators can make a workspace · Latchkey"));
             assert!(answer.text().contains("You are not an administrator of any workspace. Ask one to make it"));
         }
         assert_eq!(server.db_rows(&["workspaces", "memberships", "events"]), before);

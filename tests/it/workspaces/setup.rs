@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::http::{Answer, Browser};
+use crate::support::api_client::Answer;
+use crate::support::browser_client::Browser;
 use crate::support::{TABLES, TestServer, plain_settings};
 
 const PASSWORD: &str = "seven blue kettles sing";
@@ -34,15 +35,15 @@ fn the_printed_link_creates_the_first_administrator_and_both_workspaces() {
     let ada = server.browser();
     assert!(ada.get("/login").text().contains("Nobody can sign in yet. Open the set-up link"));
     let form = ada.get(&path);
-    assert_eq!((form.status, form.title(), form.hidden("code")), (200, "Set up · Latchkey", code.as_str()));
+    assert_eq!((form.status, &*form.title(), &*form.hidden("code")), (200, "Set up · Latchkey", code.as_str()));
     assert!(form.body.contains("name=\"demo\" value=\"yes\" checked"), "the demo workspace is offered");
 
     let done = set_up(&ada, &code, &[("demo", "yes")]);
     assert_eq!((done.status, done.header("location")), (303, "/w/tea-co"));
     let overview = ada.get("/w/tea-co");
-    assert_eq!(overview.title(), "Tea &#38; Co. (Production) · Latchkey");
+    assert_eq!(overview.title(), "Tea & Co. (Production) · Latchkey");
     assert!(overview.text().contains("Your role is Administrator."));
-    assert_eq!(ada.get("/w/tea-co-demo").title(), "Tea &#38; Co. Demo (Demo) · Latchkey");
+    assert_eq!(ada.get("/w/tea-co-demo").title(), "Tea & Co. Demo (Demo) · Latchkey");
     server.create_token(&ada, "tea-co", "Reporting");
 
     let missing = ada.get("/nothing");
@@ -79,7 +80,7 @@ fn a_wrong_or_old_setup_code_changes_nothing() {
     let (server, path, code) = new_server();
     let before = server.db_rows(&TABLES);
     let refused = |answer: Answer| {
-        assert_eq!((answer.status, answer.title()), (403, "This set-up link is not valid · Latchkey"));
+        assert_eq!((answer.status, &*answer.title()), (403, "This set-up link is not valid · Latchkey"));
         assert!(answer.text().contains("Restart Latchkey on the server: it prints a new one."));
     };
     let swapped: String = code.chars().rev().collect();

@@ -1,0 +1,194 @@
+//! HTTP requests of API clients, and the answers to them.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::html::Page;
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn from_response(response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let body = response.into_body().read_to_string()?;
+        Ok(Self { status, headers, body })
+    }
+
+    /// The one header of this name; "" if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+    }
+
+    /// Everything that was answered but what is each answer's own: its date and its request id.
+    pub fn whole(&self) -> (u16, Vec<(String, String)>, &str) {
+        let mut headers = self.headers.clone();
+        headers.retain(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
+        headers.sort();
+        (self.status, headers, &self.body)
+    }
+
+    /// Every header of this name.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+    }
+
+    /// The body as an HTML page.
+    pub fn page(&self) -> Page {
+        Page::parse(&self.body)
+    }
+
+    /// The page's title.
+    pub fn title(&self) -> String {
+        self.page().title()
+    }
+
+    /// The value of the hidden field `name` in the page's form.
+    pub fn hidden(&self, name: &str) -> String {
+        self.page().attribute(&format!("input[type=hidden][name={name}]"), "value")
+    }
+
+    /// The token value that the page shows.
+    pub fn value(&self) -> String {
+        self.page().attribute("[aria-label='Token value']", "value")
+    }
+
+    /// The invitation's link that the page shows.
+    pub fn link(&self) -> String {
+        self.page().attribute("[aria-label='Invitation link']", "value")
+    }
+
+    /// The text between two texts of the body.
+    pub fn between(&self, start: &str, end: &str) -> Option<&str> {
+        let rest = &self.body[self.body.find(start)? + start.len()..];
+        Some(&rest[..rest.find(end)?])
+    }
+
+    /// The visible text of the page.
+    pub fn text(&self) -> String {
+        self.page().text()
+    }
+}
+
+/// The fields as the body of a form.
+pub fn form(fields: &[(&str, &str)]) -> Vec<u8> {
+    let pairs: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
+    pairs.join("&").into_bytes()
+}
+
+/// The text as part of a URL.
+pub fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
+
+/// One request of a tool's.
+pub struct Call {
+    agent: ureq::Agent,
+    request: ureq::http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub fn new(address: SocketAddr, method: &str, path: &str) -> Self {
+        Self {
+            agent: agent(),
+            request: ureq::http::Request::builder().method(method).uri(format!("http://{address}{path}")),
+            body: Vec::new(),
+        }
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self { request: self.request.header(name, value), ..self }
+    }
+
+    pub fn bearer(self, value: impl AsRef<str>) -> Self {
+        self.header("Authorization", &format!("Bearer {}", value.as_ref()))
+    }
+
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    pub fn send(self) -> Answer {
+        self.try_send().unwrap()
+    }
+
+    /// [`Call::send`] to a server that may not be there any more.
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
+        Answer::from_response(self.agent.run(self.request.body(self.body).unwrap())?)
+    }
+}
+
+/// A connection that stays open between requests.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(stream)
+    }
+
+    /// Sends a `GET` and reads its answer, whose length must be said.
+    pub fn get(&mut self, path: &str, authorization: &str) -> String {
+        let who = "Host: latchkey\r\nUser-Agent: kept-open/1";
+        let head = format!("GET {path} HTTP/1.1\r\n{who}\r\nAuthorization: {authorization}\r\n\r\n");
+        self.0.write_all(head.as_bytes()).unwrap();
+        let (mut answer, mut chunk) = (String::new(), [0; 8192]);
+        loop {
+            let read = self.0.read(&mut chunk).unwrap();
+            assert!(read > 0, "the server closed the connection: {answer}");
+            answer.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+            let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
+            if body.len() >= length.parse::<usize>().unwrap() {
+                return answer;
+            }
+        }
+    }
+}
+
+/// Sends bytes as they are on a connection of their own, and reads until the server closes it or is silent for a
+/// second.
+pub fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&raw_bytes(address, bytes)).into_owned()
+}
+
+/// [`raw`], as bytes.
+pub fn raw_bytes(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let mut chunk = [0; 8192];
+    while let Ok(read @ 1..) = stream.read(&mut chunk) {
+        answer.extend_from_slice(&chunk[..read]);
+    }
+    answer
+}

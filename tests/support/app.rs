@@ -1,0 +1,220 @@
+//! A real server on a free port with a temporary database.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use diesel::RunQueryDsl as _;
+use latchkey::accounts::password::Passwords;
+use latchkey::config::ServerSettings;
+use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
+use latchkey::kernel::db::{Conn, Db, DbError};
+use latchkey::server::{Options, Server};
+use latchkey::tokens::uses::Uses;
+
+use super::api_client::{Answer, Call};
+use super::browser_client::Browser;
+use super::database::{self, TestDatabase};
+use super::wait::wait_until;
+
+/// When tests begin: 23 November 2026, 12:00 UTC.
+pub const NOON: Timestamp = Timestamp::from_micros(1_795_435_200_000_000);
+
+/// A running server. Stops when dropped.
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub db: Db,
+    pub clock: ManualClock,
+    /// The set-up link, if there is nobody yet.
+    pub setup_url: Option<String>,
+    pub folder: tempfile::TempDir,
+    pub database: TestDatabase,
+    settings: ServerSettings,
+    running: Option<Running>,
+}
+
+struct Running {
+    uses: Uses,
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Every table with something that people or tools do.
+pub const TABLES: [&str; 11] = [
+    "users",
+    "sessions",
+    "sign_in_attempts",
+    "one_time_links",
+    "settings",
+    "workspaces",
+    "memberships",
+    "tokens",
+    "value_uses",
+    "token_values",
+    "events",
+];
+
+/// Where people reach the server of a test that says nothing else: the address it listens on.
+pub fn plain_settings() -> ServerSettings {
+    ServerSettings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        allow_insecure_http: false,
+        api_rate: None,
+        keep_events: 400,
+        introspection_clients: Vec::new(),
+    }
+}
+
+/// Settings of a server behind a proxy with TLS.
+pub fn https_settings() -> ServerSettings {
+    ServerSettings { public_url: Some("https://tokens.example".parse().unwrap()), ..plain_settings() }
+}
+
+/// Settings of a server that believes what this machine says of a client's address.
+pub fn proxy_settings() -> ServerSettings {
+    ServerSettings { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..plain_settings() }
+}
+
+impl TestServer {
+    /// A server with the workspace `acme` (production) and `acme-demo` (demo): Alice is administrator of both, Bob
+    /// editor of both, Dave agent of `acme`; and Charlie, a stranger to them, is administrator of `other`.
+    pub fn start() -> Self {
+        Self::start_with(plain_settings())
+    }
+
+    /// The same people on a server with these settings.
+    pub fn start_with(settings: ServerSettings) -> Self {
+        let server = Self::empty(settings);
+        server.add_people();
+        server
+    }
+
+    /// A server that nobody has set up.
+    pub fn empty(settings: ServerSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = TestDatabase::without_rows(&folder.path().join("latchkey.db"));
+        let db = Db::open(&database.url()).unwrap();
+        let clock = ManualClock::at(NOON);
+        let mut server =
+            Self { address: settings.listen, db, clock, setup_url: None, folder, database, settings, running: None };
+        server.run();
+        server
+    }
+
+    /// Stops the server, letting requests end, and starts it again on the same database.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.run();
+    }
+
+    fn run(&mut self) {
+        let (report, started) = mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let options = Options {
+            settings: self.settings.clone(),
+            data_dir: self.folder.path().to_owned(),
+            db: self.db.clone(),
+            clock: Clock::Manual(self.clock.clone()),
+            passwords: Passwords::weak(),
+            stop_on_signals: false,
+        };
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = Server::start(options).unwrap();
+                report.send((server.address, server.setup_url.clone(), server.uses())).unwrap();
+                let handle = server.handle();
+                actix_web::rt::spawn(async move {
+                    let _ = stopped.await;
+                    handle.stop(false).await;
+                });
+                server.run().await.unwrap();
+            });
+        });
+        let (address, setup_url, uses) = started.recv().unwrap();
+        (self.address, self.setup_url) = (address, setup_url);
+        self.running = Some(Running { uses, stop, thread });
+    }
+
+    /// Stops the server; what it had collected is written.
+    pub fn stop(&mut self) {
+        if let Some(Running { stop, thread, .. }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+
+    /// A browser that nobody has used yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.address)
+    }
+
+    /// Lets what was collected of tokens' use be written now.
+    pub fn flush(&self) {
+        self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
+    }
+
+    /// [`TestServer::flush`] while the database takes nothing.
+    pub fn flush_in_vain(&self) {
+        // Not at once where the server itself has just taken what waits, and is about to put it back.
+        self.wait_until(|server| server.running.as_ref().unwrap().uses.flush_blocking(&server.db).is_err());
+    }
+
+    /// Waits for something that the server does by itself.
+    pub fn wait_until(&self, happened: impl Fn(&Self) -> bool) {
+        wait_until("the server has done it", || happened(self));
+    }
+
+    /// What time it is for the server.
+    pub fn now(&self) -> Timestamp {
+        Clock::Manual(self.clock.clone()).now()
+    }
+
+    /// Does to the database what no page does.
+    pub fn db_execute(&self, sql: &str) {
+        let changed = self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from));
+        assert!(changed.unwrap() > 0, "nothing changed by {sql}");
+    }
+
+    /// Changes the database's own shape, for a test.
+    pub fn db_alter(&self, sql: &str) {
+        self.database.is_altered();
+        self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from)).unwrap();
+    }
+
+    /// What a query says, row by row; its one column is called `text`.
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        self.db.read_blocking(|conn| Ok::<_, DbError>(database::rows(conn, sql))).unwrap()
+    }
+
+    /// Every row of these tables as text, blobs in hexadecimal: to see that nothing changed, or what is stored.
+    pub fn db_rows(&self, tables: &[&str]) -> String {
+        let all = |conn: &mut Conn| {
+            let mut lines = Vec::new();
+            for table in tables {
+                let query = database::row_query(conn, table);
+                lines.push((*table).to_owned());
+                lines.extend(database::rows(conn, &query));
+            }
+            Ok::<_, DbError>(lines.join("\n") + "\n")
+        };
+        self.db.read_blocking(all).unwrap()
+    }
+
+    /// A request to the API, without credentials yet.
+    pub fn api(&self, method: &str, path: &str) -> Call {
+        Call::new(self.address, method, path)
+    }
+
+    /// `GET /api/v2/workspace.json` with a Bearer value.
+    pub fn call(&self, value: impl AsRef<str>) -> Answer {
+        self.api("GET", "/api/v2/workspace.json").bearer(value).send()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

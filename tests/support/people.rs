@@ -1,0 +1,138 @@
+//! The people of a [`TestServer`], and what they do through their browsers.
+
+use latchkey::accounts::password::{NewPassword, Passwords};
+use latchkey::accounts::{NewUser, User, add_user};
+use latchkey::kernel::db::DbError;
+use latchkey::kernel::rng;
+use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
+
+use super::app::{NOON, TestServer};
+use super::browser_client::Browser;
+
+/// The password of every user.
+pub const PASSWORD: &str = "open the door please";
+
+impl TestServer {
+    pub(super) fn add_people(&self) {
+        let password = NewPassword::choose(PASSWORD, None).unwrap();
+        let hash = Passwords::weak().hash_blocking(&password, &mut rng::secure()).unwrap();
+        let person = |name: &str| {
+            let email = format!("{}@example.org", name.to_lowercase());
+            let new =
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut rng::secure());
+            self.db.write_blocking(|conn| add_user(conn, &new, None, "test")).unwrap()
+        };
+        let [alice, bob, charlie, dave] = ["Alice", "Bob", "Charlie", "Dave"].map(person);
+        let demo = self.add_workspace("acme-demo", "Acme Demo", Kind::Demo);
+        let acme = self.add_workspace("acme", "Acme", Kind::Production);
+        let other = self.add_workspace("other", "Other", Kind::Production);
+        for (user, workspace, role) in [
+            (&alice, &demo, Role::Administrator),
+            (&bob, &demo, Role::Editor),
+            (&alice, &acme, Role::Administrator),
+            (&bob, &acme, Role::Editor),
+            (&dave, &acme, Role::Agent),
+            (&charlie, &other, Role::Administrator),
+        ] {
+            self.add_member(user, workspace, role);
+        }
+    }
+
+    /// Adds a workspace.
+    pub fn add_workspace(&self, slug: &str, name: &str, kind: Kind) -> Workspace {
+        let new = NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut rng::secure());
+        self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
+    }
+
+    /// Makes somebody a member. Who is added later comes to it first: `last_opened_at` grows.
+    pub fn add_member(&self, user: &User, workspace: &Workspace, role: Role) {
+        self.clock.advance(std::time::Duration::from_millis(1));
+        let now = self.now();
+        self.db.write_blocking(|conn| add_member(conn, workspace, user, role, None, now)).unwrap();
+    }
+
+    /// The browser of somebody who is signed in: `alice`, `bob`, `charlie` or `dave`.
+    pub fn signed_in(&self, name: &str) -> Browser {
+        let browser = self.browser();
+        let answer = browser.sign_in(&format!("{name}@example.org"), PASSWORD);
+        assert_eq!(answer.status, 303, "{name} can't sign in: {}", answer.body);
+        browser
+    }
+
+    /// The identifier of somebody.
+    pub fn uuid_of(&self, name: &str) -> String {
+        self.rows(&format!("SELECT uuid AS text FROM users WHERE email_key = '{name}@example.org'")).remove(0)
+    }
+
+    /// Makes `bob` or another a member of `acme` as the command line does.
+    pub fn add_to_acme(&self, name: &str, role: Role) {
+        let email = format!("{name}@example.org").parse().unwrap();
+        let (user, workspace) = self
+            .db
+            .read_blocking(|conn| {
+                let user = latchkey::accounts::store::user_by_email(conn, &email)?.unwrap().0;
+                let workspace =
+                    latchkey::workspaces::store::workspace_by_slug(conn, &"acme".parse().unwrap())?.unwrap();
+                Ok::<_, DbError>((user, workspace))
+            })
+            .unwrap();
+        self.add_member(&user, &workspace, role);
+    }
+
+    /// Creates a token as a person would and returns its value.
+    pub fn create_token(&self, browser: &Browser, slug: &str, name: &str) -> String {
+        let answer = browser.create_token(slug, name);
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.value().to_owned()
+    }
+
+    /// Invites somebody into `acme` as Alice would, and returns the link's path.
+    pub fn invite(&self, alice: &Browser, role: &str) -> String {
+        let path = "/w/acme/settings/members/invitations";
+        let form_key = alice.get(path).hidden("form_key").to_owned();
+        let made = alice.post(path, &[("role", role), ("form_key", &form_key)]);
+        assert_eq!(made.status, 201, "{}", made.body);
+        made.link().strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned()
+    }
+
+    /// Makes a link to reset somebody's password, as the command line does, and returns its path.
+    pub fn reset_link(&self, name: &str) -> String {
+        let email = format!("{name}@example.org").parse().unwrap();
+        let code = latchkey::accounts::reset::new_link(&self.db, &email, self.now(), &mut rng::secure()).unwrap();
+        format!("/reset/{}", code.reveal())
+    }
+
+    /// The route with real things in it: the workspace `acme`; a token, an invitation, and another session of Alice's; Bob
+    /// as a member;
+    /// the code of an invitation, or of a link to reset Bob's password.
+    pub fn real_path(&self, route: &str, alice: &Browser) -> String {
+        let path = route.replace("{slug}", "acme");
+        if path.starts_with("/reset/") {
+            self.reset_link("bob")
+        } else if path.starts_with("/invitations/") {
+            self.invite(alice, "editor")
+        } else if path.starts_with("/account/sessions/{uuid}") {
+            let _ = self.signed_in("alice");
+            let page = alice.get("/account");
+            path.replace("{uuid}", page.between("action=\"/account/sessions/", "/end\"").unwrap())
+        } else if path.contains("/invitations/{uuid}") {
+            self.invite(alice, "editor");
+            let page = alice.get("/w/acme/settings/members/invitations");
+            path.replace("{uuid}", page.between("members/invitations/", "/revoke\"").unwrap())
+        } else if path.contains("{member}") {
+            self.create_token(&self.signed_in("bob"), "acme", "Reporting");
+            path.replace("{member}", &self.uuid_of("bob"))
+        } else if path.contains("{uuid}") {
+            self.create_token(alice, "acme", "Reporting");
+            path.replace("{uuid}", alice.delete_path("acme", "Reporting").split('/').nth(5).unwrap())
+        } else {
+            path
+        }
+    }
+
+    /// Lets somebody in or keeps them out, as the command line does.
+    pub fn set_active(&self, name: &str, is_active: bool) {
+        let email = format!("{name}@example.org").parse().unwrap();
+        latchkey::accounts::set_active(&self.db, &email, is_active, self.now()).unwrap().unwrap();
+    }
+}
