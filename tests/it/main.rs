@@ -54,6 +54,7 @@ mod members {
 mod meta {
     mod architecture;
     mod doc_links;
+    mod test_attributes;
 }
 mod operations {
     mod crash_safety;

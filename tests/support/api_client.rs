@@ -39,6 +39,28 @@ impl Answer {
         (self.status, headers, &self.body)
     }
 
+    /// The answer as text for a snapshot: without date, length and the security headers of every answer, the other header
+    /// lines sorted, ids redacted, JSON
+    /// indented.
+    pub fn snapshot(&self) -> String {
+        let mut lines: Vec<String> = self.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let left_out =
+            ["date:", "content-security-", "cross-origin-", "permissions-policy:", "referrer-", "x-content-type-"];
+        lines.retain(|line| !left_out.iter().any(|start| line.starts_with(start)));
+        lines.sort();
+        let body = match serde_json::from_str::<serde_json::Value>(&self.body) {
+            Ok(json) => serde_json::to_string_pretty(&json).unwrap(),
+            Err(_) => self.body.clone(),
+        };
+        let text = format!("{}\n{}\n\n{body}", self.status, lines.join("\n"));
+        let words = text.split_inclusive(|c: char| !c.is_ascii_hexdigit() && c != '-');
+        let redact = |word: &str| {
+            let is_uuid = uuid::Uuid::parse_str(word.get(..36).unwrap_or_default()).is_ok();
+            if is_uuid { format!("[uuid]{}", &word[36..]) } else { word.to_owned() }
+        };
+        words.map(redact).collect::<String>().trim_end().to_owned()
+    }
+
     /// Every header of this name.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

@@ -25,7 +25,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     pub db: Db,
     pub clock: ManualClock,
-    /// The set-up link, if there is nobody yet.
+    /// The set-up link, if there is no user yet.
     pub setup_url: Option<String>,
     pub folder: tempfile::TempDir,
     pub database: TestDatabase,
@@ -39,7 +39,7 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-/// Every table with something that people or tools do.
+/// Every table that requests write to.
 pub const TABLES: [&str; 11] = [
     "users",
     "sessions",
@@ -91,7 +91,7 @@ impl TestServer {
         server
     }
 
-    /// A server that nobody has set up.
+    /// A server without users.
     pub fn empty(settings: ServerSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = TestDatabase::without_rows(&folder.path().join("latchkey.db"));
@@ -145,45 +145,45 @@ impl TestServer {
         }
     }
 
-    /// A browser that nobody has used yet.
+    /// A browser without cookies.
     pub fn browser(&self) -> Browser {
         Browser::new(self.address)
     }
 
-    /// Lets what was collected of tokens' use be written now.
+    /// Writes the recorded uses to the database.
     pub fn flush(&self) {
         self.running.as_ref().unwrap().uses.flush_blocking(&self.db).unwrap();
     }
 
     /// [`TestServer::flush`] while the database takes nothing.
     pub fn flush_in_vain(&self) {
-        // Not at once where the server itself has just taken what waits, and is about to put it back.
+        // The flush succeeds while a flush of the server itself is about to fail and to restore its batch.
         self.wait_until(|server| server.running.as_ref().unwrap().uses.flush_blocking(&server.db).is_err());
     }
 
-    /// Waits for something that the server does by itself.
+    /// Waits for something that the server does in the background.
     pub fn wait_until(&self, happened: impl Fn(&Self) -> bool) {
         wait_until("the server has done it", || happened(self));
     }
 
-    /// What time it is for the server.
+    /// The server's time.
     pub fn now(&self) -> Timestamp {
         Clock::Manual(self.clock.clone()).now()
     }
 
-    /// Does to the database what no page does.
+    /// Runs SQL that changes at least one row.
     pub fn db_execute(&self, sql: &str) {
         let changed = self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from));
         assert!(changed.unwrap() > 0, "nothing changed by {sql}");
     }
 
-    /// Changes the database's own shape, for a test.
+    /// Runs SQL that changes the schema.
     pub fn db_alter(&self, sql: &str) {
         self.database.is_altered();
         self.db.write_blocking(|conn| diesel::sql_query(sql).execute(conn).map_err(DbError::from)).unwrap();
     }
 
-    /// What a query says, row by row; its one column is called `text`.
+    /// The rows of a query whose one column is called `text`.
     pub fn rows(&self, sql: &str) -> Vec<String> {
         self.db.read_blocking(|conn| Ok::<_, DbError>(database::rows(conn, sql))).unwrap()
     }

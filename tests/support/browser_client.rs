@@ -77,7 +77,7 @@ impl Browser {
         )
     }
 
-    /// Signs somebody in, or tries to.
+    /// Sends the login form.
     pub fn sign_in(&self, email: &str, password: &str) -> Answer {
         self.post("/login", &[("email", email), ("password", password)])
     }

@@ -67,17 +67,17 @@ struct Text {
 }
 
 impl TestDatabase {
-    /// An empty one that nobody has migrated. A file is not made yet.
+    /// An empty database without tables. A file is not created yet.
     pub fn empty(file: &Path) -> Self {
         Self::taken(file, NO_TABLES)
     }
 
-    /// One without a row. It may be migrated or not: whoever opens it does what is missing.
+    /// A database without rows, migrated or not.
     pub fn without_rows(file: &Path) -> Self {
         Self::taken(file, NO_ROWS)
     }
 
-    /// The one that is there, on a server of the story's own.
+    /// The existing database at this URL.
     pub fn on(url: &str) -> Self {
         Self { url: url.to_owned(), name: None, is_altered: AtomicBool::new(false) }
     }
@@ -99,28 +99,28 @@ impl TestDatabase {
         if is_used {
             run(url.as_str(), clean);
         } else {
-            // Nobody is ever connected to template0, so that it can always be copied.
+            // template0 has no connections, so that it can always be copied.
             run(&server().url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
         }
         Self { url: url.into(), name: Some(name), is_altered: AtomicBool::new(false) }
     }
 
-    /// Says that the tables are no longer as the program made them.
+    /// Marks the schema as changed: the tables are dropped before the database is used again.
     pub fn is_altered(&self) {
         self.is_altered.store(true, Ordering::Relaxed);
     }
 
-    /// Where it is.
+    /// The URL of the database.
     pub fn url(&self) -> DatabaseUrl {
         self.url.parse().unwrap()
     }
 
-    /// What the program must be told to use it, unless it finds it by itself.
-    pub fn to_tell(&self) -> Option<&str> {
+    /// The URL for `DATABASE_URL`, unless the database is the default file.
+    pub fn url_argument(&self) -> Option<&str> {
         (!self.url.starts_with("sqlite:")).then_some(self.url.as_str())
     }
 
-    /// A connection past the program.
+    /// A connection beside those of the program.
     pub fn connect(&self) -> Conn {
         match self.url.strip_prefix("sqlite://") {
             Some(file) => Conn::Sqlite(diesel::SqliteConnection::establish(file).unwrap()),
@@ -128,8 +128,7 @@ impl TestDatabase {
         }
     }
 
-    /// Cuts everybody off this database of a server's and lets nobody in, as if the server were down; or lets them in
-    /// again.
+    /// Ends all connections and rejects new ones, as if the server were down, or accepts them again.
     pub fn shut_out(&self, out: bool) {
         let name = self.name.as_ref().unwrap();
         run(&server().url, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {}", !out));
@@ -138,22 +137,21 @@ impl TestDatabase {
         }
     }
 
-    /// Lets nobody write to this database of a server's, as if it had just become another's copy; or lets them again.
+    /// Makes this database read-only, as on a standby server, or writable again.
     pub fn take_no_writes(&self, none: bool) {
         let name = self.name.as_ref().unwrap();
         run(&server().url, &format!("ALTER DATABASE {name} SET default_transaction_read_only = {none}"));
         self.cut_off();
     }
 
-    /// Cuts everybody off this database of a server's.
+    /// Ends all connections to this database.
     fn cut_off(&self) {
         let name = self.name.as_ref().unwrap();
         let cut = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
         run(&server().url, &cut);
     }
 
-    /// Whether each table holds this anywhere, as text or as bytes: the names of those that do. Only asked of a server:
-    /// a file can be read as it is.
+    /// The tables of a `PostgreSQL` database that hold this text, as text or as bytes.
     pub fn tables_with(&self, secret: &str) -> Vec<String> {
         let mut conn = self.connect();
         let hex: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -188,7 +186,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// What a query says, row by row; its one column is called `text`.
+/// The rows of a query whose one column is called `text`.
 pub fn rows(conn: &mut Conn, sql: &str) -> Vec<String> {
     let rows: Vec<Text> = diesel::sql_query(sql).load(conn).unwrap_or_else(|error| panic!("{error}: {sql}"));
     rows.into_iter().map(|row| row.text).collect()
@@ -213,7 +211,7 @@ pub fn row_query(conn: &mut Conn, table: &str) -> String {
 
 /// How many databases were made so far.
 static MADE: AtomicU32 = AtomicU32::new(0);
-/// Databases of the private server that nobody needs any more. A database is hundreds of files, and each table some:
+/// Unused databases of the private server. A database is hundreds of files, and each table some:
 /// to take one again costs a tenth of making one.
 static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 const CUT_OFF: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \

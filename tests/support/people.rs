@@ -44,14 +44,14 @@ impl TestServer {
         self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
     }
 
-    /// Makes somebody a member. Who is added later comes to it first: `last_opened_at` grows.
+    /// Adds a member. `last_opened_at` grows with each call.
     pub fn add_member(&self, user: &User, workspace: &Workspace, role: Role) {
         self.clock.advance(std::time::Duration::from_millis(1));
         let now = self.now();
         self.db.write_blocking(|conn| add_member(conn, workspace, user, role, None, now)).unwrap();
     }
 
-    /// The browser of somebody who is signed in: `alice`, `bob`, `charlie` or `dave`.
+    /// A browser with a session of `alice`, `bob`, `charlie` or `dave`.
     pub fn signed_in(&self, name: &str) -> Browser {
         let browser = self.browser();
         let answer = browser.sign_in(&format!("{name}@example.org"), PASSWORD);
@@ -59,7 +59,7 @@ impl TestServer {
         browser
     }
 
-    /// The identifier of somebody.
+    /// The public id of a user.
     pub fn uuid_of(&self, name: &str) -> String {
         self.rows(&format!("SELECT uuid AS text FROM users WHERE email_key = '{name}@example.org'")).remove(0)
     }
@@ -83,19 +83,19 @@ impl TestServer {
     pub fn create_token(&self, browser: &Browser, slug: &str, name: &str) -> String {
         let answer = browser.create_token(slug, name);
         assert_eq!(answer.status, 201, "{}", answer.body);
-        answer.value().to_owned()
+        answer.value()
     }
 
-    /// Invites somebody into `acme` as Alice would, and returns the link's path.
+    /// Creates an invitation into `acme` as Alice would, and returns the link's path.
     pub fn invite(&self, alice: &Browser, role: &str) -> String {
         let path = "/w/acme/settings/members/invitations";
-        let form_key = alice.get(path).hidden("form_key").to_owned();
+        let form_key = alice.get(path).hidden("form_key");
         let made = alice.post(path, &[("role", role), ("form_key", &form_key)]);
         assert_eq!(made.status, 201, "{}", made.body);
         made.link().strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned()
     }
 
-    /// Makes a link to reset somebody's password, as the command line does, and returns its path.
+    /// Creates a link to reset a user's password, as the command line does, and returns its path.
     pub fn reset_link(&self, name: &str) -> String {
         let email = format!("{name}@example.org").parse().unwrap();
         let code = latchkey::accounts::reset::new_link(&self.db, &email, self.now(), &mut rng::secure()).unwrap();
@@ -130,7 +130,7 @@ impl TestServer {
         }
     }
 
-    /// Lets somebody in or keeps them out, as the command line does.
+    /// Activates or deactivates a user as the command line does.
     pub fn set_active(&self, name: &str, is_active: bool) {
         let email = format!("{name}@example.org").parse().unwrap();
         latchkey::accounts::set_active(&self.db, &email, is_active, self.now()).unwrap().unwrap();

@@ -16,13 +16,13 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 
 /// How long the server may take to be made and started, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The server that all databases of these tests are on.
 pub struct Server {
     /// Its database of that name.
     pub url: String,
-    /// Is it one of somebody else's?
+    /// Whether it is the one at `TEST_DATABASE_URL`.
     pub is_given: bool,
 }
 
@@ -70,7 +70,7 @@ pub fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// Makes the server, runs it, and ends it and removes its folder as soon as nobody holds the other end of the standard
+/// Makes the server, runs it, and ends it and removes its folder as soon as no process holds the other end of the standard
 /// input, which is when the process of the tests has ended: by itself, by a signal, or killed. What is thrown away
 /// need not survive a power cut, so nothing waits for the disk.
 const RUN: &str = r#"
@@ -102,7 +102,7 @@ impl OwnServer {
         Self { programs, url }
     }
 
-    /// Where it is.
+    /// The URL of its default database.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -203,7 +203,7 @@ fn start(programs: &Path, shared_buffers: &str) -> String {
     let begun = Instant::now();
     while let Err(error) = diesel::PgConnection::establish(&url) {
         let ended = process.try_wait().unwrap();
-        if ended.is_some() || begun.elapsed() > PATIENCE {
+        if ended.is_some() || begun.elapsed() > TIMEOUT {
             let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
             panic!("PostgreSQL does not start ({error}): {log}");
         }
@@ -220,6 +220,6 @@ pub fn run(url: &str, sql: &str) {
     let done = diesel::PgConnection::establish(url)
         .map_err(|error| error.to_string())
         .and_then(|mut conn| conn.batch_execute(sql).map_err(|error| error.to_string()));
-    // A story that failed already must not abort the others.
+    // A second panic would abort the process.
     assert!(done.is_ok() || std::thread::panicking(), "{sql}: {done:?}");
 }

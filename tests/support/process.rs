@@ -1,4 +1,4 @@
-//! The real program, as its operator runs it: started as a process, talked to by signals, its output kept.
+//! The real program as a process, with its output and signals.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ use super::PASSWORD;
 use super::database::TestDatabase;
 use super::postgres::OwnServer;
 
-/// How long a process may take to say what is waited for, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for a line of output, on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a command did.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Home {
         Self { folder, database }
     }
 
-    /// One whose database is on a server of the story's own.
+    /// A home whose database is on a server of the test.
     pub fn on(server: &OwnServer) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database: TestDatabase::on(server.url()) }
     }
@@ -66,7 +66,7 @@ impl Home {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
         command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
-        command.envs(self.database.to_tell().map(|url| ("DATABASE_URL", url)));
+        command.envs(self.database.url_argument().map(|url| ("DATABASE_URL", url)));
         command
     }
 
@@ -123,7 +123,7 @@ impl Home {
         command.args(["--mount", "/bin/sh", "-c", script, env!("CARGO_MANIFEST_DIR")]).arg(copy);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
         command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
-        command.envs(self.database.to_tell().map(|url| ("DATABASE_URL", url)));
+        command.envs(self.database.url_argument().map(|url| ("DATABASE_URL", url)));
         Latchkey::start(command)
     }
 
@@ -191,7 +191,7 @@ impl Latchkey {
         server
     }
 
-    /// Everything it said so far.
+    /// Its output so far.
     pub fn said(&self) -> String {
         self.said.text.lock().unwrap().clone()
     }
@@ -204,7 +204,7 @@ impl Latchkey {
             whole.lines().find(|line| line.contains(part)).map(str::to_owned)
         };
         let text = self.said.text.lock().unwrap();
-        let (text, _) = self.said.more.wait_timeout_while(text, PATIENCE, |text| find(text).is_none()).unwrap();
+        let (text, _) = self.said.more.wait_timeout_while(text, TIMEOUT, |text| find(text).is_none()).unwrap();
         find(&text).unwrap_or_else(|| panic!("it never said {part:?} but: {text}"))
     }
 
@@ -229,7 +229,7 @@ impl Latchkey {
         self.child.wait().unwrap();
     }
 
-    /// Tells it to stop, waits until it has, and returns its exit code and all it said.
+    /// Sends SIGTERM, waits for the end, and returns the exit code and the output.
     pub fn terminate(mut self) -> (i32, String) {
         let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
         assert!(told.success());

@@ -1,4 +1,4 @@
-//! Signing in and out: the cookie, where one goes next, and how many failures there may be.
+//! Login and logout: the cookie, the redirect afterwards, the limits on failed attempts.
 
 use std::time::Duration;
 

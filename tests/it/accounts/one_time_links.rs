@@ -1,4 +1,4 @@
-//! Links that work once: each kind of them once, for its time, for one of two, and told to nobody else.
+//! One-time links: each works once, until it expires, and leaks to no other site.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One's own account: name, e-mail address, password, and where one is signed in.
+//! A user's own account: name, email address, password, and sessions.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Activity: what happened, told to whom it concerns, page by page, and unchangeable.
+//! The activity pages: who sees which events, paging, retention.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The API's own description: complete, true, and for anyone to read.
+//! The documentation of the API: the page, the `OpenAPI` document and the index.
 
 use std::collections::BTreeSet;
 

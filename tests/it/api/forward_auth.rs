@@ -1,4 +1,4 @@
-//! What a reverse proxy is answered that asks whether to let a request through.
+//! `/auth/verify`, which a reverse proxy asks whether to allow a request.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -54,6 +54,21 @@ fn a_valid_token_is_allowed_for_any_method_with_all_six_headers() {
             assert_eq!((answer.header("cache-control"), answer.header("vary")), ("no-store", "Authorization"));
             assert_eq!(answer.header("set-cookie"), "");
         }
+    }
+    let allowed = server.api("GET", VERIFY).bearer(&value).send();
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(allowed.snapshot(), @r#"
+        200
+        cache-control: no-store
+        vary: Authorization
+        x-auth-email: bob@example.org
+        x-auth-role: editor
+        x-auth-token: [uuid]
+        x-auth-user: [uuid]
+        x-auth-workspace-slug: acme
+        x-auth-workspace: [uuid]
+        x-request-id: [uuid]
+        "#);
     }
     for path in ["/auth/verify/", "/auth/verify?"] {
         assert_eq!(server.api("POST", path).bearer(&value).body("a body").send().status, 200, "{path}");

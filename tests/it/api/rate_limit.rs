@@ -1,4 +1,4 @@
-//! How often a workspace may call, on the real server.
+//! The rate limit of a workspace, on the real server.
 
 use std::time::Duration;
 

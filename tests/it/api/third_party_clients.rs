@@ -1,5 +1,6 @@
-//! Tools as people have them: Python's HTTP libraries, RapidPro's client, and schemathesis, which tries what its
-//! authors thought of against the `OpenAPI` document. `.ci/run` puts them into `target/clients`.
+//! The API as third-party clients use it: Python's HTTP libraries, RapidPro's client, and schemathesis.
+//!
+//! `.ci/run` installs them into `target/clients`.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -11,8 +12,8 @@ use crate::support::TestServer;
 use crate::support::process::Home;
 use crate::support::requirement::python_client;
 
-/// Lets `tests/clients/contract.py` tell a part of its story.
-fn tell(part: &str, story: &Value) {
+/// Runs a part of `tests/clients/contract.py`.
+fn run_contract(part: &str, input: &Value) {
     let mut child = Command::new(python_client("python"))
         .args(["-B", "tests/clients/contract.py", part])
         .stdin(Stdio::piped())
@@ -20,7 +21,7 @@ fn tell(part: &str, story: &Value) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(story.to_string().as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
     let ran = child.wait_with_output().unwrap();
     assert!(ran.status.success(), "{part}: {}", String::from_utf8_lossy(&ran.stderr));
 }
@@ -38,7 +39,7 @@ fn python_libraries_and_the_rapidpro_client_get_the_documented_answers() {
     alice.post(&alice.delete_path("acme", "Deleted"), &[]);
     let agents = server.create_token(&bob, "acme", "Reporting");
     server.db_execute("UPDATE memberships SET role = 'agent' WHERE role = 'editor'");
-    tell(
+    run_contract(
         "table",
         &json!({
             "base": base(&server), "value": value, "deleted": deleted, "email": "alice@example.org",
@@ -53,7 +54,7 @@ fn the_rapidpro_client_pages_through_the_users() {
     let server = TestServer::start();
     server.db_crowd(517);
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
-    tell("users", &json!({"base": base(&server), "value": value, "pages": [250, 250, 20]}));
+    run_contract("users", &json!({"base": base(&server), "value": value, "pages": [250, 250, 20]}));
 }
 
 #[db_test(needs(python_clients))]
@@ -63,8 +64,8 @@ fn clients_that_honor_retry_after_pass_the_rate_limit() {
     home.add_acme(&[email], "editor");
     let value = home.done(&["token", "create", "--workspace", "acme", "--email", email, "--name", "Reporting"]);
     let server = home.serve_with(&["--api-rate", "4/second"], "warn");
-    let story = json!({"base": server.url(""), "value": value.trim_end(), "email": email, "count": 4});
-    tell("rate", &story);
+    let input = json!({"base": server.url(""), "value": value.trim_end(), "email": email, "count": 4});
+    run_contract("rate", &input);
     assert!(!server.said().contains("ERROR"), "{}", server.said());
 }
 
@@ -74,7 +75,7 @@ fn clients_get_a_retryable_error_while_the_database_does_not_answer() {
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let mut other = server.database.connect();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
-    tell("unavailable", &json!({"base": base(&server), "value": value, "email": "alice@example.org"}));
+    run_contract("unavailable", &json!({"base": base(&server), "value": value, "email": "alice@example.org"}));
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(server.call(&value).status, 200);
 }
@@ -105,5 +106,5 @@ fn schemathesis_finds_no_5xx_and_no_undocumented_answer() {
         assert!(said.contains("No issues found"), "{who}: {said}");
     }
     let value = |header: &str| header.rsplit(' ').next().unwrap().to_owned();
-    assert_eq!([kept, deleted].map(|header| server.call(&value(&header)).status), [200, 401], "they were really used");
+    assert_eq!([kept, deleted].map(|header| server.call(value(&header)).status), [200, 401], "they were really used");
 }

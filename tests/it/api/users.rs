@@ -1,4 +1,4 @@
-//! `users.json`: who is in the workspace, 250 a page, the newest first.
+//! `users.json`: the users of the workspace, 250 a page, the newest first.
 
 use std::time::Duration;
 

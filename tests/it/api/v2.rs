@@ -1,4 +1,4 @@
-//! What tools meet: who is calling, in three styles, and the endpoints' answers to the byte.
+//! Authentication in the three schemes, and the answers of the endpoints byte by byte.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,7 +10,7 @@ const WORKSPACE: &str = "/api/v2/workspace.json";
 const MISSING: &str = "Authentication credentials were not provided.";
 const PERMISSION: &str = "You do not have permission to perform this action.";
 
-/// A value of the right form that nobody has.
+/// A well-formed value that no token has.
 const NOBODYS: &str = "rpat00000000000000000000000000000000000007kL57";
 
 impl TestServer {
@@ -39,14 +39,14 @@ fn assert_refused(answer: &Answer, status: u16, challenge: &str, body: &str) {
     assert_eq!(answer.header("x-temba-workspace"), "");
 }
 
-/// Asserts what a refused Bearer is told.
+/// Asserts the answer to a rejected Bearer value.
 #[track_caller]
 fn assert_bearer_refused(answer: &Answer, status: u16, error: &str, description: &str, detail: &str) {
     let challenge = format!(r#"Bearer realm="latchkey", error="{error}", error_description="{description}""#);
     assert_refused(answer, status, &challenge, &format!(r#"{{"detail":"{detail}","error":"{error}"}}"#));
 }
 
-/// Asserts what a refused Token or Basic is told.
+/// Asserts the answer to a rejected Token or Basic value.
 #[track_caller]
 fn assert_told(answer: &Answer, status: u16, detail: &str) {
     assert_refused(answer, status, "", &format!(r#"{{"detail":"{detail}"}}"#));
@@ -56,6 +56,20 @@ fn assert_told(answer: &Answer, status: u16, detail: &str) {
 fn a_request_without_credentials_gets_a_challenge() {
     let server = TestServer::start();
     let body = format!(r#"{{"detail":"{MISSING}"}}"#);
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(server.api("GET", WORKSPACE).send().snapshot(), @r#"
+        401
+        cache-control: no-store
+        content-type: application/json
+        vary: Authorization
+        www-authenticate: Bearer realm="latchkey"
+        x-request-id: [uuid]
+
+        {
+          "detail": "Authentication credentials were not provided."
+        }
+        "#);
+    }
     assert_refused(&server.api("GET", WORKSPACE).send(), 401, r#"Bearer realm="latchkey""#, &body);
     for authorization in ["", "Digest username=alice", "Bearerish x", NOBODYS] {
         assert_refused(&server.ask(authorization), 401, r#"Bearer realm="latchkey""#, &body);
@@ -242,15 +256,33 @@ fn the_workspace_endpoint_answers_under_both_paths_with_and_without_a_slash() {
     for path in ["workspace.json", "workspace.json/", "org.json", "org.json/"] {
         let path = format!("/api/v2/{path}");
         let answer = server.api("GET", &path).bearer(&value).send();
-        assert_eq!((answer.status, answer.body.as_str()), (200, body.as_str()), "{path}");
-        for (name, text) in [
-            ("x-temba-workspace", uuid),
-            ("cache-control", "no-store"),
-            ("vary", "Authorization"),
-            ("content-type", "application/json"),
-            ("www-authenticate", ""),
-        ] {
-            assert_eq!(answer.header(name), text, "{name} of {path}");
+        assert_eq!((answer.body.as_str(), answer.header("x-temba-workspace")), (body.as_str(), uuid), "{path}");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(answer.snapshot(), @r#"
+            200
+            cache-control: no-store
+            content-type: application/json
+            vary: Authorization
+            x-request-id: [uuid]
+            x-temba-workspace: [uuid]
+
+            {
+              "uuid": "[uuid]",
+              "name": "Acme",
+              "country": "",
+              "languages": [
+                "eng"
+              ],
+              "timezone": "UTC",
+              "date_style": "day_first",
+              "anon": false,
+              "credits": {
+                "used": -1,
+                "remaining": -1
+              },
+              "primary_language": "eng"
+            }
+            "#);
         }
         let head = server.api("HEAD", &path).bearer(&value).send();
         assert_eq!((head.status, head.body.as_str(), head.header("x-temba-workspace")), (200, "", uuid));
@@ -280,6 +312,39 @@ fn the_token_endpoint_describes_the_token_without_its_value() {
     };
     assert_eq!((answer.status, answer.body.as_str()), (200, expected("null").as_str()));
     assert_eq!(answer.header("x-temba-workspace"), text("workspace", "uuid"));
+    let redacted = answer.snapshot().replace(&value[42..], "[hint]");
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(redacted, @r#"
+        200
+        cache-control: no-store
+        content-type: application/json
+        vary: Authorization
+        x-request-id: [uuid]
+        x-temba-workspace: [uuid]
+
+        {
+          "uuid": "[uuid]",
+          "name": "Reporting",
+          "hint": "[hint]",
+          "workspace": {
+            "uuid": "[uuid]",
+            "slug": "acme",
+            "name": "Acme"
+          },
+          "user": {
+            "uuid": "[uuid]",
+            "email": "alice@example.org",
+            "name": "Alice"
+          },
+          "role": "administrator",
+          "created_on": "2026-11-23T12:00:00.006000Z",
+          "expires_on": null,
+          "last_used_on": null,
+          "rotating": false,
+          "retires_on": null
+        }
+        "#);
+    }
     server.restart();
     assert_eq!(ask(&server).body, expected(&format!("\"{created}\"")), "the use before is written");
 }

@@ -1,4 +1,4 @@
-//! What the door remembers of a value, and that it never believes it a moment too long.
+//! The token cache: a cached value is never accepted after it ended.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -84,7 +84,7 @@ fn a_change_by_another_process_counts_at_the_next_call() {
     }
 }
 
-/// Those who wait together are looked up together: each is told of their own.
+/// Concurrent lookups share a batch; each gets its own answer.
 #[db_test]
 fn concurrent_calls_are_each_answered_for_their_own_value() {
     let server = TestServer::start();

@@ -1,4 +1,4 @@
-//! The epoch: what moves it, and when it is another though its number is the same.
+//! The identity epoch: which changes increment it, and when it differs although its number is equal.
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
@@ -54,7 +54,7 @@ fn a_transaction_increments_the_epoch_once_as_its_last_step() {
     one.batch_execute("UPDATE token_values SET ends_at = 5; UPDATE tokens SET name = name || '!'").unwrap();
     assert_eq!(number(&mut one), before + 1, "many rows, one move");
 
-    // Whoever has not committed yet keeps nobody waiting, and moves nothing if nothing comes of it.
+    // An open transaction blocks no other, and increments nothing if it is rolled back.
     one.batch_execute("BEGIN; UPDATE users SET name = 'Nobody' WHERE email = 'alice@example.org'").unwrap();
     other.batch_execute("SET lock_timeout = 1000; UPDATE workspaces SET name = 'Elsewhere'").unwrap();
     assert_eq!(number(&mut other), before + 2);
@@ -150,7 +150,7 @@ fn another_database_server_has_another_epoch() {
     assert_eq!(statuses(), [401; 10]);
 }
 
-/// A value ends while somebody looks it up: what they found is not remembered as if it were of later.
+/// A value ends during its lookup: the result is not cached under the later epoch.
 #[db_test(postgres)]
 fn a_value_that_ends_during_a_lookup_is_rejected_afterwards() {
     let server = TestServer::start();

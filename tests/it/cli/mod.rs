@@ -1,5 +1,4 @@
-//! What an operator does: commands on the machine, many of them while the server runs on the same database. Here: what
-//! all commands say of themselves, and what they refuse.
+//! The commands of the operator, many of them while a server uses the same database: help and errors.
 
 mod serve;
 mod tokens;

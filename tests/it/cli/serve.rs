@@ -1,4 +1,4 @@
-//! The server as its operator starts and stops it, and the demo.
+//! Start and stop of the server, and the demo.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

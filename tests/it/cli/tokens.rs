@@ -1,4 +1,4 @@
-//! `latchkey token`, while tools call.
+//! `latchkey token`, while clients call.
 
 use super::{ALICE, call, create, home, list, uuid};
 use crate::support::api_client::Connection;

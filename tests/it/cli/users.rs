@@ -1,4 +1,4 @@
-//! `latchkey user` and `latchkey member`, while people are signed in.
+//! `latchkey user` and `latchkey member`, while users are signed in.
 
 use super::{ALICE, BOB, call, create, home, is_signed_in, sign_in};
 use crate::support::PASSWORD;

@@ -1,4 +1,4 @@
-//! A backup of a database that is in use is as good as the database was when it began.
+//! A backup of a database in use is consistent.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Moving house: everything but sessions, from any database into an empty one, or nothing at all.
+//! A copy of a database to an empty one: everything but sessions, or nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;

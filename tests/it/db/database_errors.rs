@@ -1,4 +1,4 @@
-//! What happens when the database is locked, gone, too new, or somewhere it should not be.
+//! A database that is locked, unreachable, too new, or on another machine.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
@@ -24,7 +24,7 @@ fn a_locked_database_is_503_with_retry_after_until_it_is_unlocked() {
     // Who reads does not notice.
     assert_eq!(server.call(&value).status, 200);
     assert_eq!(alice.get("/w/acme/settings/tokens").status, 200);
-    // Who writes waits for a while and is told, as a page and as JSON.
+    // A write waits for a while, then fails, as a page and as JSON.
     let refused = alice.post("/w/acme/settings/tokens", &fields);
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert!(refused.text().contains("reach its data right now"), "{}", refused.text());
@@ -47,7 +47,7 @@ fn a_failed_session_write_is_503_and_keeps_the_change() {
         if is_postgres() {
             server.db_alter(
                 "CREATE OR REPLACE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql \
-                 AS 'BEGIN RAISE EXCEPTION ''canceling statement due to a story''; END'",
+                 AS 'BEGIN RAISE EXCEPTION ''canceling statement due to a test''; END'",
             );
             server.db_alter(&format!("{trigger} FOR EACH ROW EXECUTE FUNCTION stop()"));
         } else {
@@ -58,7 +58,7 @@ fn a_failed_session_write_is_503_and_keeps_the_change() {
     assert_eq!(alice.post(&alice.delete_path("acme", "Reporting"), &[]).status, 303);
     assert_eq!(server.call(&value).status, 401);
     assert!(alice.get("/w/acme/settings/tokens").text().contains("Recently deleted Reporting"));
-    // Nobody is told that they are signed in, or out, who are not.
+    // No answer claims a login or a logout that did not happen.
     let refused = alice.post("/logout", &[]);
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert!(refused.body.contains(refused.header("x-request-id")), "an id to quote: {}", refused.body);
@@ -89,7 +89,7 @@ fn a_lost_server_is_503_with_retry_after_until_it_is_back() {
     let ready = server.api("GET", "/readyz").send();
     assert_eq!((ready.status, ready.body.as_str()), (503, "the database does not answer\n"));
     assert_eq!(ready.header("retry-after"), "1");
-    // What needs no database is there, also for somebody with a session.
+    // What needs no database is there, also for a signed-in user.
     assert_eq!(server.api("GET", "/healthz").send().status, 200);
     assert_eq!([server.browser().get("/login").status, alice.get("/login").status], [200, 200]);
     assert_eq!(server.browser().post("/login", &[("email", "alice@example.org"), ("password", "x")]).status, 503);

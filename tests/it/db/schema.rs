@@ -1,4 +1,4 @@
-//! `schema.rs` against what the migrations make, on either database.
+//! `schema.rs` equals the result of the migrations on both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Members: who sees them, what becomes of their tokens, and that a workspace keeps an administrator.
+//! Members: who sees them, their tokens after a change of role or a removal, and the last administrator.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ fn path_of(server: &TestServer, name: &str) -> String {
 }
 
 /// What happened in the workspace, in order: our word, by whom, to whom, about which token.
-fn story(server: &TestServer) -> Vec<String> {
+fn events(server: &TestServer) -> Vec<String> {
     server.rows(
         "SELECT action || ' by ' || coalesce(actor_name, '-') || ' to ' || coalesce(subject_name, '-') \
          || coalesce(': ' || token_name, '') AS text FROM events \
@@ -62,7 +62,7 @@ fn a_removed_members_tokens_are_rejected_from_the_next_call_on_and_stay_deleted(
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
     let value = server.create_token(&bob, "acme", "Reporting");
     let elsewhere = server.create_token(&bob, "acme-demo", "Reporting");
-    let before = story(&server).len();
+    let before = events(&server).len();
     let path = path_of(&server, "bob");
     let asks = alice.get(&format!("{path}/remove")).text();
     assert!(asks.contains("Remove Bob? From Acme Production"), "{asks}");
@@ -85,7 +85,7 @@ fn a_removed_members_tokens_are_rejected_from_the_next_call_on_and_stay_deleted(
     let again = server.create_token(&bob, "acme", "Reporting");
     assert_eq!(server.call(&again).status, 200);
     assert_eq!(
-        story(&server)[before..],
+        events(&server)[before..],
         [
             "token_deleted by Alice to Bob: Reporting",
             "member_removed by Alice to Bob",
@@ -101,7 +101,7 @@ fn a_member_who_becomes_an_agent_loses_the_tokens_immediately_and_permanently() 
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
     let value = server.create_token(&bob, "acme", "Reporting");
     let path = path_of(&server, "bob");
-    let before = (server.db_rows(&["memberships", "tokens", "token_values", "events"]), story(&server).len());
+    let before = (server.db_rows(&["memberships", "tokens", "token_values", "events"]), events(&server).len());
 
     // It asks first, and names what stops.
     let asks = alice.post(&path, &[("role", "agent")]);
@@ -132,7 +132,7 @@ fn a_member_who_becomes_an_agent_loses_the_tokens_immediately_and_permanently() 
     );
     assert_eq!(alice.post(&path, &[("role", "agent")]).status, 303);
     assert_eq!(
-        story(&server)[before.1..],
+        events(&server)[before.1..],
         [
             "token_deleted by Alice to Bob: Reporting",
             "member_role_changed by Alice to Bob",

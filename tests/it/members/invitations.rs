@@ -1,4 +1,4 @@
-//! Invitations: who makes them, who takes them, and when they are worth nothing.
+//! Invitations: who creates them, who accepts them, and when they are invalid.
 
 use std::time::Duration;
 

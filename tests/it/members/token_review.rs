@@ -1,4 +1,4 @@
-//! Oversight: an administrator sees everybody's tokens, never a value, and stops them; the owner sees who did.
+//! The tokens of all members: an administrator sees and revokes them, never a value; the owner sees who did.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the documents point at is there: files, and the tests that show what is promised.
+//! The files and tests that the documents name exist.
 
 use std::path::{Path, PathBuf};
 

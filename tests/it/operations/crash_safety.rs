@@ -1,4 +1,4 @@
-//! What must hold when everything happens at once, when the power goes, and when somebody reads the disk.
+//! Concurrent creates, power cuts, and secrets on the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -69,7 +69,7 @@ fn fifty_concurrent_creates_make_three_tokens_and_47_rejections() {
     assert_eq!(listed(&alice.get(TOKENS)).len(), 3);
 }
 
-/// What one person knows of their tokens from what was answered.
+/// The tokens of a user according to the answers.
 #[derive(Default)]
 struct Knowledge {
     /// Created, and not deleted: names and values.
@@ -120,7 +120,7 @@ fn compare(browser: &Browser, address: SocketAddr, known: &mut Knowledge) {
     let tokens = listed(&list);
     assert!(tokens.len() <= 3, "{tokens:?}");
     match known.asked.take() {
-        // It may have come to pass or not, but the list and the API must tell the same.
+        // It happened or not, but the list and the API must agree.
         Some(Asked::Delete(name)) => {
             // One whose value nobody knows stays unsure.
             if let Some(value) = known.live.remove(&name) {
@@ -203,7 +203,7 @@ fn a_hundred_power_cuts_lose_no_acknowledged_write() {
             })
             .collect();
         drop(done);
-        // Nobody sends: this waits for the moment of the cut, or until every worker has failed.
+        // Nothing is sent: this waits for the moment of the cut, or until every worker has failed.
         let waited = ended.recv_timeout(Duration::from_millis(u64::from(10 + cut * 37 % 90)) * slower);
         assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout), "the work ended before the cut");
         server.kill();

@@ -1,4 +1,4 @@
-//! `PostgreSQL` and an instance are killed in the middle of the work, again and again: what was answered as done is done.
+//! `PostgreSQL` and an instance are killed during work: every acknowledged write is kept.
 
 use std::net::SocketAddr;
 use std::sync::RwLock;
@@ -39,7 +39,7 @@ fn opens(place: SocketAddr, value: &str) -> u16 {
     Call::new(place, "GET", "/api/v2/workspace.json").bearer(value).send().status
 }
 
-/// Deletes what the page lists and nobody knows the value of: a create that was not answered.
+/// Deletes the listed tokens whose creation was not answered.
 fn tidy(browser: &Browser) -> Result<(), ureq::Error> {
     let list = browser.try_get(TOKENS)?;
     for path in list.page().attributes("article.row a[href$='/delete']", "href") {
@@ -48,7 +48,7 @@ fn tidy(browser: &Browser) -> Result<(), ureq::Error> {
     Ok(())
 }
 
-/// Creates and deletes, now here, now there, until told to stop.
+/// Creates and deletes on alternating instances until `stop` is set.
 fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowledge {
     let mut known = Knowledge::default();
     let mut round = 0;

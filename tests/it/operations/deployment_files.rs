@@ -1,5 +1,4 @@
-//! What those who run it are given: the documents name each setting, and the script for commands beside the server hands
-//! the server's settings on as they are.
+//! The files for operators: the documents name each setting, and the admin script passes the settings unchanged.
 
 use std::process::Command;
 

@@ -1,5 +1,4 @@
-//! The worst day of a small server: the disk is full or read-only, the clock jumps, it is told to stop in the middle of
-//! the work. What must happen then is in `docs/operations.md`.
+//! A full or read-only disk, a clock that jumps, and SIGTERM under load. `docs/operations.md` describes the behavior.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

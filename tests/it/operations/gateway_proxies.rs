@@ -1,4 +1,4 @@
-//! The files of `deploy/` in front of a small API, as their readers will run them: a real nginx, a real Caddy.
+//! The files of `deploy/` for a gateway in front of an API, with a real nginx and a real Caddy.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -141,7 +141,7 @@ fn got<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
 }
 
 /// Allowed, refused, deleted in between; what is forged is stripped; closed while Latchkey is down, and back.
-fn tell(mut site: Site) {
+fn check_gateway(mut site: Site) {
     let alice = site.latchkey.signed_in("alice");
     let value = site.latchkey.create_token(&alice, "acme", "Reporting");
     let leaked = site.latchkey.create_token(&alice, "acme", "Leaked");
@@ -216,7 +216,7 @@ fn tell(mut site: Site) {
 }
 
 /// What the proxy demands of a token is met or 403.
-fn tell_demands(site: &Site) {
+fn check_requirements(site: &Site) {
     let (alice, bob) = (site.latchkey.signed_in("alice"), site.latchkey.signed_in("bob"));
     let good = site.latchkey.create_token(&alice, "acme", "Good");
     let elsewhere = site.latchkey.create_token(&alice, "acme-demo", "Elsewhere");
@@ -230,20 +230,20 @@ const DEMAND: &str = "?workspace=acme&role=administrator";
 
 #[db_test(needs(nginx))]
 fn nginx_with_the_file_of_deploy_allows_valid_tokens_only() {
-    tell(Site::behind_nginx(""));
+    check_gateway(Site::behind_nginx(""));
 }
 
 #[db_test(needs(nginx))]
 fn nginx_requires_a_workspace_and_a_role() {
-    tell_demands(&Site::behind_nginx(DEMAND));
+    check_requirements(&Site::behind_nginx(DEMAND));
 }
 
 #[db_test(needs(caddy))]
 fn caddy_with_the_file_of_deploy_allows_valid_tokens_only() {
-    tell(Site::behind_caddy(""));
+    check_gateway(Site::behind_caddy(""));
 }
 
 #[db_test(needs(caddy))]
 fn caddy_requires_a_workspace_and_a_role() {
-    tell_demands(&Site::behind_caddy(DEMAND));
+    check_requirements(&Site::behind_caddy(DEMAND));
 }

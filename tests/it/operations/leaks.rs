@@ -1,7 +1,7 @@
-//! A working day in short: people and tools at work on the real program, and what it holds on to meanwhile.
+//! Memory, threads and file descriptors of the real program under work.
 //!
-//! In a test run it lasts seconds. `ENDURANCE_MINUTES=30 cargo test --release --test it endurance -- --nocapture` makes
-//! it long (`--test it_postgres` on PostgreSQL), and prints what `docs/operations.md` shows.
+//! In a test run it lasts seconds. `ENDURANCE_MINUTES=30 cargo test --release --test it leaks::` runs it for half an
+//! hour on each database and prints the table in `docs/operations.md`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

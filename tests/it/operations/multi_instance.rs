@@ -1,4 +1,4 @@
-//! Several instances of the program on one database, behind a real nginx that takes turns between them.
+//! Several instances on one database, behind a real nginx that distributes requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

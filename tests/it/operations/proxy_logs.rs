@@ -1,5 +1,4 @@
-//! The files of `deploy/` in front of Latchkey itself, run by a real nginx and a real Caddy: what their logs hold, and
-//! what not.
+//! The files of `deploy/` in front of Latchkey, with a real nginx and a real Caddy: their logs hold no secret.
 
 use std::net::SocketAddr;
 

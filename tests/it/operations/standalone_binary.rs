@@ -1,4 +1,4 @@
-//! The binary alone, as it is installed: no repository beside it, nothing that a build leaves, an empty folder for data.
+//! The installed binary, without the repository and without build output.
 
 use crate::support::PASSWORD;
 use crate::support::api_client::{Answer, Call};

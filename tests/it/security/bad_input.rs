@@ -1,4 +1,4 @@
-//! What no form of ours sends, and what people mistype: a page says what is wrong, and nothing changes.
+//! Invalid input: a page says what is wrong, and nothing changes.
 
 use crate::support::api_client::{Answer, form};
 use crate::support::browser_client::Browser;
@@ -109,7 +109,7 @@ fn refuse_each_field(server: &TestServer, browser: &Browser, sample: &Sample) {
             assert_eq!(answer.status, expected, "{what}: {}", answer.body);
             assert_page(&answer, &what);
             if field.contains("password") {
-                // Ten failures in 15 minutes would lock the account: that is another story.
+                // Ten failures in 15 minutes would lock the account: a test of its own covers that.
                 server.clock.advance(std::time::Duration::from_mins(2));
             }
         }

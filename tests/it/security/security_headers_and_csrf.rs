@@ -1,4 +1,4 @@
-//! What keeps others out: forms from elsewhere, the headers of every answer, static files, long heads.
+//! Cross-site forms, security headers, static files, long request heads.
 
 use latchkey::kernel::web::assets;
 use latchkey::routes::PAGES;
@@ -11,12 +11,12 @@ use crate::support::{PASSWORD, TABLES, TestServer, https_settings, plain_setting
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 /// Who sends forms: Alice, with a token, and the code of a set-up that nobody has done.
-struct Story {
+struct Fixture {
     server: TestServer,
     path: String,
 }
 
-impl Story {
+impl Fixture {
     /// A server where the form of the route would do something.
     fn of(route: &str) -> Self {
         let server = if route == "/setup" { TestServer::empty(plain_settings()) } else { TestServer::start() };
@@ -124,20 +124,20 @@ fn from_elsewhere(ours: &str, elsewhere: &str) -> Vec<Vec<(&'static str, String)
 #[db_test]
 fn a_cross_site_form_changes_nothing() {
     for route in unsafe_routes() {
-        let story = Story::of(route);
-        let (browser, (body, _)) = (story.browser(route), story.good_form(route));
-        let ours = format!("http://{}", story.server.address);
-        let before = story.server.db_rows(&TABLES);
-        let elsewhere = format!("http://localhost:{}", story.server.address.port());
+        let fixture = Fixture::of(route);
+        let (browser, (body, _)) = (fixture.browser(route), fixture.good_form(route));
+        let ours = format!("http://{}", fixture.server.address);
+        let before = fixture.server.db_rows(&TABLES);
+        let elsewhere = format!("http://localhost:{}", fixture.server.address.port());
         for from in from_elsewhere(&ours, &elsewhere) {
             let from: Vec<_> = from.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let answer = browser.send("POST", &story.path, &from, &[FORM], body.clone());
+            let answer = browser.send("POST", &fixture.path, &from, &[FORM], body.clone());
             assert_eq!(answer.status, 403, "{route} {from:?}");
             assert_eq!(answer.title(), "This form was not sent from Latchkey · Latchkey");
             assert!(answer.text().contains("Nothing was changed."));
             assert_eq!(answer.header("set-cookie"), "");
         }
-        assert_eq!(story.server.db_rows(&TABLES), before, "{route}");
+        assert_eq!(fixture.server.db_rows(&TABLES), before, "{route}");
     }
 }
 
@@ -145,14 +145,14 @@ fn a_cross_site_form_changes_nothing() {
 fn a_same_origin_form_passes_by_either_header() {
     for route in unsafe_routes() {
         for nth in 0..3 {
-            let story = Story::of(route);
-            let ours = format!("http://{}", story.server.address);
+            let fixture = Fixture::of(route);
+            let ours = format!("http://{}", fixture.server.address);
             let from = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "none"), ("Origin", &ours)][nth];
-            let (browser, (body, status)) = (story.browser(route), story.good_form(route));
-            let before = story.server.db_rows(&TABLES);
-            let answer = browser.send("POST", &story.path, &[from], &[FORM], body);
+            let (browser, (body, status)) = (fixture.browser(route), fixture.good_form(route));
+            let before = fixture.server.db_rows(&TABLES);
+            let answer = browser.send("POST", &fixture.path, &[from], &[FORM], body);
             assert_eq!(answer.status, status, "{route} {from:?}: {}", answer.body);
-            assert_ne!(story.server.db_rows(&TABLES), before, "{route} does something");
+            assert_ne!(fixture.server.db_rows(&TABLES), before, "{route} does something");
         }
     }
 }
@@ -288,7 +288,7 @@ fn a_request_head_is_limited_to_sixteen_kib() {
     let long = get(16 * 1024);
     assert_eq!((long.status, &*long.title()), (431, "The request is too long · Latchkey"));
     assert_eq!(alice.get(&format!("/w/acme?{}", "x".repeat(16 * 1024))).status, 431, "the target counts too");
-    let tool = server.api("GET", "/api/v2/org.json").bearer(&"x".repeat(16 * 1024)).send();
+    let tool = server.api("GET", "/api/v2/org.json").bearer("x".repeat(16 * 1024)).send();
     assert_eq!((tool.status, tool.body.as_str()), (431, r#"{"detail":"Request header fields too large."}"#));
     assert_eq!(alice.get("/w/acme").status, 200, "and the server goes on");
 }

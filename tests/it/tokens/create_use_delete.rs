@@ -1,4 +1,4 @@
-//! The main job: create a token, see it once, use it, delete it.
+//! The main use: create a token, see its value once, use it, delete it.
 
 use crate::support::TestServer;
 

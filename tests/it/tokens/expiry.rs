@@ -1,4 +1,4 @@
-//! Expiry: chosen at creation, exact on the API, told on the page, given anew by rotating.
+//! Expiry: chosen at creation, exact in the API, shown on the page, changed by a rotation.
 
 use std::time::Duration;
 
@@ -97,10 +97,8 @@ fn a_grace_period_ends_no_later_than_the_old_expiry() {
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form = alice.get(&path);
     assert!(form.text().contains("As before, on 25 Nov 2026, 00:00 UTC"), "{}", form.text());
-    let new = alice
-        .post(&path, &[("form_key", &form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")])
-        .value()
-        .to_owned();
+    let new =
+        alice.post(&path, &[("form_key", &form.hidden("form_key")), ("grace", "30d"), ("expiry", "never")]).value();
     server.clock.advance(Duration::from_hours(36) - Duration::from_secs(1));
     assert_eq!((server.call(&old).status, server.call(&new).status), (200, 200));
     server.clock.advance(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! The API Token page in its corners: the limit, names, forms sent again, and others' tokens.
+//! The token pages: the limit, names, resent forms, and other members' tokens.
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;

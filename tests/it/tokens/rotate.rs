@@ -1,4 +1,4 @@
-//! Rotate with overlap: the old value works until its grace ends, and the page says when it is safe to stop it.
+//! Rotation with overlap: the old value works until its grace period ends.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

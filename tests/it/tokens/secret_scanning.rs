@@ -1,4 +1,4 @@
-//! The form of a value, as `docs/token-format.md` tells it to those who scan for secrets.
+//! The format of a value, as `docs/token-format.md` documents it for secret scanners.
 
 use std::fmt::Write as _;
 use std::process::Command;

@@ -1,5 +1,4 @@
-//! Random lives of tokens, against a small model: three members, a clock that moves, and every value ever made asked
-//! after every step.
+//! Random sequences of steps against a model: three members, a clock, and every value checked after every step.
 
 use std::time::Duration;
 

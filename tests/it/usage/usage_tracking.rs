@@ -1,4 +1,4 @@
-//! What is known of a token's use, also after its end: never on the request's path, at most 10 s old.
+//! Recorded uses of a token: off the request path, at most 10 s late, kept after the token ends.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn a_token_unused_for_a_month_is_marked() {
     server.clock.advance(Duration::from_hours(30 * 24));
     let list = server.signed_in("alice").get(LIST).text();
     assert!(list.contains("Never used") && list.contains("Nothing has used it for a month."), "{list}");
-    // Whoever gives it a new value has a use for it.
+    // A rotation shows that the token is needed.
     let alice = server.signed_in("alice");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form_key = alice.get(&path).hidden("form_key");

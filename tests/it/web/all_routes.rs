@@ -1,5 +1,4 @@
-//! Every route by every method, and every error that can be had: what stands around the answer. A new route is in the
-//! table, and so in here.
+//! Every route with every method, and every error: the headers of the answer. The routes come from the table of routes.
 
 use latchkey::kernel::web::assets;
 use latchkey::routes::{API, API_PAGES, GATEWAY, PAGES};

@@ -1,6 +1,4 @@
-//! Bytes that no browser and no honest tool sends: what two readers could read in two ways is refused, or has the one
-//! reading of RFC 9112, and is answered once; a name that a client gives this server stands in no answer; and no spelling
-//! of a path leads where another does not.
+//! Malformed and ambiguous HTTP: rejected, or read as RFC 9112 requires, and answered once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,12 +10,12 @@ use crate::support::api_client::raw;
 use crate::support::{TestServer, https_settings};
 
 /// What the server said on a connection of its own, and whether it closed it.
-struct Told {
+struct Reply {
     text: String,
     is_closed: bool,
 }
 
-impl Told {
+impl Reply {
     fn answers(&self) -> usize {
         self.text.matches("HTTP/1.").count()
     }
@@ -28,7 +26,7 @@ impl Told {
 }
 
 /// Sends bytes as they are and reads until the connection is closed, or nothing has come for a while.
-fn tell(address: SocketAddr, bytes: &[u8]) -> Told {
+fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     // The server may have closed it before the last byte.
@@ -41,7 +39,7 @@ fn tell(address: SocketAddr, bytes: &[u8]) -> Told {
             Err(error) => break !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
         }
     };
-    Told { text: String::from_utf8_lossy(&said).into_owned(), is_closed }
+    Reply { text: String::from_utf8_lossy(&said).into_owned(), is_closed }
 }
 
 /// What would be answered if it were taken for a request of its own: a page that nobody asks for otherwise.
@@ -94,7 +92,7 @@ fn an_ambiguous_request_is_rejected_once_and_the_connection_closed() {
         "Host: y",
     ] {
         for path in ["/login", "/api/v2/org.json", "/oauth2/introspect", "/auth/verify"] {
-            let told = tell(
+            let told = exchange(
                 server.address,
                 format!("POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n0\r\n\r\n{HIDDEN}").as_bytes(),
             );
@@ -127,7 +125,7 @@ fn an_incomplete_chunked_body_ends_the_connection_with_one_answer() {
                 "POST {path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: none\r\nTransfer-Encoding: chunked\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\n"
             );
-            let told = tell(server.address, format!("{head}{body}{HIDDEN}").as_bytes());
+            let told = exchange(server.address, format!("{head}{body}{HIDDEN}").as_bytes());
             assert!(told.answers() <= 1 && !told.text.contains("\r\nok\n"), "{path} {body:?}: {}", told.text);
             assert!(told.status().is_empty() || told.status().starts_with('4'), "{path} {body:?}: {}", told.text);
         }
@@ -156,13 +154,13 @@ fn an_unread_body_is_not_the_next_request() {
         for framing in [format!("Content-Length: {length}\r\n\r\n{HIDDEN}"), {
             format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{HIDDEN}\r\n0\r\n\r\n")
         }] {
-            let told = tell(server.address, format!("{line}\r\nHost: x\r\n{before}{framing}").as_bytes());
+            let told = exchange(server.address, format!("{line}\r\nHost: x\r\n{before}{framing}").as_bytes());
             assert_eq!(told.answers(), 1, "{line} {framing:?}: {}", told.text);
         }
     }
     // And one that was read is followed by the next.
     let two = format!("POST /login HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: none\r\nContent-Length: 0\r\n\r\n{HIDDEN}");
-    assert_eq!(tell(server.address, two.as_bytes()).answers(), 2);
+    assert_eq!(exchange(server.address, two.as_bytes()).answers(), 2);
 }
 
 #[db_test]
@@ -187,7 +185,7 @@ fn an_invalid_request_head_is_rejected_without_effect_on_others() {
         (format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(300_000)).into_bytes(), "431"),
         (format!("GET /{}", "x".repeat(300_000)).into_bytes(), "431"),
     ] {
-        let told = tell(server.address, &bytes);
+        let told = exchange(server.address, &bytes);
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
         assert!(told.answers() <= 1, "{start:?}: {}", told.text);
         assert!(told.status().starts_with('4') || told.text.is_empty() && told.is_closed, "{start:?}: {}", told.text);

@@ -1,4 +1,4 @@
-//! Long histories: who made and deleted thousands of tokens opens their pages as quickly as who came yesterday.
+//! Pages of users with a long history.
 #![expect(clippy::disallowed_types, reason = "how long something takes is asked of the machine's clock")]
 
 use std::time::{Duration, Instant};

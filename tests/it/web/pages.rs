@@ -1,4 +1,4 @@
-//! Who may see which page, and what stands around each.
+//! Who may see which page, and the navigation around it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;

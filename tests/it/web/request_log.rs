@@ -1,4 +1,4 @@
-//! What a client sends can't write the log: one line a request, and no character that moves a cursor.
+//! A client cannot inject lines or control characters into the log.
 
 use std::fmt::Write as _;
 

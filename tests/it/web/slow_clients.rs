@@ -1,4 +1,4 @@
-//! Clients that are slow on purpose: they are cut off, and nobody else waits for them.
+//! Slow clients are disconnected and delay no other client.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Making another workspace: who may, and what it is then.
+//! Creation of another workspace: who may, and its initial settings.
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;

@@ -1,4 +1,4 @@
-//! The general settings of a workspace: who saves them, what is refused, and the kind, which asks first.
+//! The settings of a workspace: who saves them, invalid input, and the confirmation of a change of kind.
 
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ fn a_change_of_kind_needs_confirmation() {
 fn a_role_lost_while_the_form_is_sent_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    // Somebody else is in the middle of something about the workspace.
+    // Another transaction holds the lock of the workspace.
     let mut other = server.database.connect();
     let begin = if is_postgres() { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
     other.batch_execute(begin).unwrap();

@@ -1,4 +1,4 @@
-//! First start: one link, once, makes the first administrator.
+//! First start: a link that works once creates the first administrator.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support::{TABLES, TestServer, plain_settings};
 
 const PASSWORD: &str = "seven blue kettles sing";
 
-/// A server that nobody has set up, and the path and the code that it printed.
+/// A server without users, and the path and the code that it printed.
 fn new_server() -> (TestServer, String, String) {
     let server = TestServer::empty(plain_settings());
     let url = server.setup_url.clone().unwrap();
