@@ -21,7 +21,7 @@ use super::database::Backend;
 use super::postgres;
 use super::requirement::Requirement;
 
-/// A test that hangs ends the run after this time.
+/// A test that hangs ends the run after this time. A long run of `operations::leaks` has its own time in addition.
 const TEST_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A function that `#[db_test]` or `#[plain_test]` registered.
@@ -161,13 +161,15 @@ fn payload_text(payload: &(dyn Any + Send)) -> &str {
 
 /// Ends the process, with its servers, when a test has run for too long.
 fn end_after_timeout() {
+    let minutes = std::env::var("ENDURANCE_MINUTES").ok().and_then(|minutes| minutes.parse().ok()).unwrap_or(0);
+    let timeout = TEST_TIMEOUT + Duration::from_mins(minutes);
     loop {
         std::thread::sleep(Duration::from_secs(1));
         let running = RUNNING.lock().unwrap();
-        let late = running.iter().find(|(_, begun)| begun.elapsed() > TEST_TIMEOUT).map(|(name, _)| name.clone());
+        let late = running.iter().find(|(_, begun)| begun.elapsed() > timeout).map(|(name, _)| name.clone());
         drop(running);
         if let Some(name) = late {
-            eprintln!("test {name} has not ended within {TEST_TIMEOUT:?}: the run is aborted");
+            eprintln!("test {name} has not ended within {timeout:?}: the run is aborted");
             let _ = catch_unwind(AssertUnwindSafe(postgres::shut_down));
             std::process::exit(101);
         }

@@ -1,4 +1,9 @@
 //! The kit of the integration tests, the browser tests and the benchmark.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unused_self,
+    reason = "the kit waits for other processes, and its methods read as steps of a test"
+)]
 
 pub mod api_client;
 pub mod app;

@@ -1,7 +1,7 @@
 //! Memory, threads and file descriptors of the real program under work.
 //!
-//! In a test run it lasts seconds. `ENDURANCE_MINUTES=30 cargo test --release --test it leaks::` runs it for half an
-//! hour on each database and prints the table in `docs/operations.md`.
+//! In a test run it lasts seconds. On each database for half an hour, with the table for `docs/operations.md`:
+//! `ENDURANCE_MINUTES=30 cargo test --release --test it leaks:: -- --test-threads 1`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
