@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use crate::kernel::app::PublicUrl;
-use crate::kernel::db::{DatabaseUrl, Limits};
+use crate::base::public_url::PublicUrl;
+use crate::db::{DatabaseUrl, Limits};
 
 /// Where the data are: for every command.
 #[derive(Debug, Clone, Args)]
@@ -252,6 +252,7 @@ impl ServerSettings {
 
 /// The shortest secret of a client, in bytes.
 const SECRET_MIN: usize = 16;
+
 /// The longest.
 const SECRET_MAX: usize = 1024;
 

@@ -1,9 +1,5 @@
-//! The command line. `latchkey --help` says what there is.
+//! The `latchkey` binary.
 
-mod cli;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
+fn main() -> std::process::ExitCode {
+    latchkey::cli::run()
 }

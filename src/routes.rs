@@ -2,21 +2,25 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::ServiceConfig;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware, web};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware};
 
-use crate::accounts::pages::{self as account_pages, reset};
-use crate::accounts::{session_layer, store as accounts, tell_of_loss};
-use crate::api::{self, gateway, introspect, pages as api_pages, users};
-use crate::kernel::app::App;
-use crate::kernel::db::{DbError, FromDb};
-use crate::kernel::error::PageError;
-use crate::kernel::web::{assets, csrf};
-use crate::team::invitations::{accept, pages as invitation_pages};
-use crate::team::pages::{self as team_pages, activity, member, oversight, remove, revoke, revoke_all};
-use crate::tokens::overview;
-use crate::tokens::pages::{self as token_pages, create, delete, first_call, rename, retire, rotate};
-use crate::workspaces::pages::{account, found, general, setup, start};
+use crate::accounts::pages::{login as account_pages, reset};
+use crate::accounts::session_store::{session_layer, tell_of_loss};
+use crate::accounts::store as accounts;
+use crate::activity::page;
+use crate::api::docs::page as api_pages;
+use crate::api::v2::users;
+use crate::api::{self, forward_auth, introspection};
+use crate::db::{DbError, FromDb};
+use crate::members::invitations::{accept, pages as invitation_pages};
+use crate::members::pages::{list as team_pages, member, remove, revoke, revoke_all, tokens};
+use crate::tokens::pages::{create, delete, list as token_pages, overview, rename, retire, rotate, usage_status};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::{csrf, static_files};
+use crate::workspaces::pages::home::start;
+use crate::workspaces::pages::{account, new, settings, setup};
 
 /// A path and the methods it takes.
 pub type Line = (&'static str, &'static [&'static str]);
@@ -81,9 +85,9 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/account/password" { GET account::back, POST account::change_password }
     "/account/sessions/end" { GET account::back, POST account::end_other_sessions }
     "/account/sessions/{uuid}/end" { GET account::back, POST account::end_session }
-    "/workspaces/new" { GET found::show, POST found::submit }
+    "/workspaces/new" { GET new::show, POST new::submit }
     "/w/{slug}" { GET overview::show }
-    "/w/{slug}/settings" { GET general::show, POST general::submit }
+    "/w/{slug}/settings" { GET settings::show, POST settings::submit }
     "/w/{slug}/settings/members/invitations" { GET invitation_pages::list, POST invitation_pages::submit }
     "/w/{slug}/settings/members/invitations/{uuid}/revoke" {
         GET invitation_pages::back, POST invitation_pages::submit_revoke
@@ -91,13 +95,13 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
     "/w/{slug}/settings/tokens/new" { GET create::show }
     "/w/{slug}/settings/tokens/{uuid}" { GET rename::show, POST rename::submit }
-    "/w/{slug}/settings/tokens/{uuid}/use.json" { GET first_call::show }
+    "/w/{slug}/settings/tokens/{uuid}/use.json" { GET usage_status::show }
     "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
-    "/w/{slug}/settings/activity" { GET activity::show }
+    "/w/{slug}/settings/activity" { GET page::show }
     "/w/{slug}/settings/members" { GET team_pages::list }
-    "/w/{slug}/settings/members/tokens" { GET oversight::list }
+    "/w/{slug}/settings/members/tokens" { GET tokens::list }
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
     "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
@@ -105,10 +109,10 @@ routes! { PAGES, serve_pages, other_method, [""];
 }
 
 routes! { API, serve_api, api::other_method, ["", "/"];
-    "/api/v2/workspace.json" { GET api::workspace }
-    "/api/v2/org.json" { GET api::workspace }
+    "/api/v2/workspace.json" { GET api::v2::workspace::workspace }
+    "/api/v2/org.json" { GET api::v2::workspace::workspace }
     "/api/v2/users.json" { GET users::users }
-    "/api/v2/token.json" { GET api::token, DELETE api::delete_token }
+    "/api/v2/token.json" { GET api::v2::token::token, DELETE api::v2::token::delete_token }
     "/api/v2/.json" { GET api_pages::map }
     "/api/v2/openapi.json" { GET api_pages::openapi }
 }
@@ -119,15 +123,15 @@ routes! { API_PAGES, serve_api_pages, api::other_method, ["", "/"];
 }
 
 routes! { GATEWAY, serve_gateway, api::other_method, ["", "/"];
-    "/auth/verify" { ANY gateway::verify }
-    "/oauth2/introspect" { POST introspect::introspect }
+    "/auth/verify" { ANY forward_auth::verify }
+    "/oauth2/introspect" { POST introspection::introspect }
 }
 
 /// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
 pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_folder: &std::path::Path) {
     let files = actix_files::Files::new("", static_folder).use_last_modified(false);
-    let static_files = web::scope(&format!("/static/{}", assets::hash()))
-        .wrap(middleware::from_fn(assets::keep_for_good))
+    let static_files = web::scope(&format!("/static/{}", static_files::hash()))
+        .wrap(middleware::from_fn(static_files::keep_for_good))
         // Pages are not compressed: some show a secret (BREACH).
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));

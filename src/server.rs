@@ -7,31 +7,37 @@ use std::time::Duration;
 
 use actix_web::{App as Actix, HttpServer, middleware, rt, web};
 
+use crate::accounts::one_time_links::store as links;
 use crate::accounts::password::Passwords;
-use crate::accounts::{Accounts, links::store as links, store as accounts};
-use crate::api::introspect::Clients;
-use crate::api::rate::Rate;
+use crate::accounts::services::Accounts;
+use crate::accounts::site_settings;
+use crate::activity::model::KeptDays;
+use crate::api::introspection::Clients;
+use crate::api::rate_limit::Rate;
+use crate::audit::event;
+use crate::auth::authenticator::Door;
+use crate::base::clock::Clock;
+use crate::base::random;
 use crate::config::{ConfigError, ServerSettings};
-use crate::kernel::app::{App, Site};
-use crate::kernel::clock::Clock;
-use crate::kernel::db::{Db, DbError, events};
-use crate::kernel::rng;
-use crate::kernel::web::{answers, assets, connections, target};
-use crate::routes;
-use crate::team::activity::KeptDays;
-use crate::tokens;
-use crate::tokens::door::Door;
-use crate::tokens::uses::Uses;
+use crate::db::{Db, DbError};
+use crate::usage::Uses;
+use crate::web::app_state::{App, Site};
+use crate::web::{idle_connections, redact, request_log, static_files};
 use crate::workspaces::setup;
+use crate::{routes, tokens};
 
 /// How long a request's head may take to arrive.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// How often tombstones and events that are old enough, and links that have expired, are forgotten.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
+
 /// The name of the access log, by which it is turned off.
 const ACCESS_LOG: &str = "latchkey::access";
+
 /// How long requests may go on after the server was told to stop.
 const DRAIN_SECONDS: u64 = 20;
 
@@ -99,11 +105,11 @@ impl Server {
         let (events_kept, kept_days) = (settings.events_kept(), web::Data::new(KeptDays(settings.keep_events)));
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| {
-            let site_key = accounts::site_key(conn, &mut rng::secure())?;
-            accounts::remember_public_url(conn, &public_url)?;
+            let site_key = site_settings::site_key(conn, &mut random::secure())?;
+            site_settings::remember_public_url(conn, &public_url)?;
             Ok::<_, DbError>(site_key)
         })?;
-        let setup_path = setup::new_link(&db, clock.now(), &mut rng::secure())?;
+        let setup_path = setup::new_link(&db, clock.now(), &mut random::secure())?;
 
         let server_clock = clock.clone();
         let app = App {
@@ -113,7 +119,7 @@ impl Server {
         };
         let uses = Uses::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let shared = tokens::passes::Shared::default();
+        let shared = crate::auth::token_cache::Shared::default();
         let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
@@ -130,10 +136,10 @@ impl Server {
                     routes::serve(config, &app, &site_key, &static_folder);
                 })
                 // From the inside out: what stands last sees a request first.
-                .wrap(middleware::from_fn(answers::finish))
+                .wrap(middleware::from_fn(request_log::finish))
                 .wrap(middleware::Condition::new(log::log_enabled!(target: ACCESS_LOG, log::Level::Info), access_log()))
         })
-        .on_connect(connections::watch(KEEP_ALIVE))
+        .on_connect(idle_connections::watch(KEEP_ALIVE))
         .client_request_timeout(HEAD_PATIENCE)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS);
@@ -177,13 +183,15 @@ impl Server {
         let purger = rt::spawn(async move {
             loop {
                 let now = clock.now();
-                if let Err(error) = tombs.write(move |conn| tokens::purge(conn, now - tokens::REMEMBERED)).await {
+                if let Err(error) =
+                    tombs.write(move |conn| tokens::delete::purge(conn, now - tokens::delete::REMEMBERED)).await
+                {
                     log::warn!("tombstones are not purged yet: {error}");
                 }
                 if let Err(error) = tombs.write(move |conn| links::purge(conn, now)).await {
                     log::warn!("links that have expired are not purged yet: {error}");
                 }
-                if let Err(error) = tombs.write(move |conn| events::purge(conn, now - events_kept)).await {
+                if let Err(error) = tombs.write(move |conn| event::purge(conn, now - events_kept)).await {
                     log::warn!("old events are not purged yet: {error}");
                 }
                 if let Err(error) = tombs.take_stock().await {
@@ -203,13 +211,13 @@ impl Server {
 }
 
 fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
-    assets::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
+    static_files::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
 }
 
 /// One line a request: id, peer, method and path without its query and without codes, status, bytes, milliseconds.
 fn access_log() -> middleware::Logger {
     middleware::Logger::new("%{x-request-id}o %a %{method}xi %{path}xi %s %b %D ms")
-        .custom_request_replace("path", |request| target::without_secrets(request.path()).into_owned())
+        .custom_request_replace("path", |request| redact::without_secrets(request.path()).into_owned())
         .custom_request_replace("method", |request| request.method().to_string())
         .log_target(ACCESS_LOG)
 }

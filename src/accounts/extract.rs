@@ -7,10 +7,12 @@ use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::session::BrowserSession;
-use super::{NextPath, User, store};
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
+use crate::accounts::model::User;
+use crate::accounts::redirect_target::NextPath;
+use crate::accounts::session::BrowserSession;
+use crate::accounts::store;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
 
 /// Somebody who is signed in and may be. Anybody else is sent to the sign-in page, and from there back.
 pub struct SignedIn(pub User);

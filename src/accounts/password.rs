@@ -8,17 +8,18 @@ use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher as _, Version};
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
-use super::EmailAddress;
-use crate::kernel::error::PageError;
-use crate::kernel::rng::{self, CryptoRng};
-use crate::kernel::text::{Refused, fold};
-use crate::kernel::web::form::{Field, Form};
+use crate::accounts::model::EmailAddress;
+use crate::base::random::{self, CryptoRng};
+use crate::base::text::{Refused, fold};
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
 
 /// The least and the most characters of a password.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
 /// How many passwords are hashed at once: each takes 19 MiB and a core for some 30 ms.
 const AT_ONCE: usize = 2;
+
 /// How long one waits for a turn before being told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -77,7 +78,7 @@ fn is_common(folded: &str) -> bool {
 
 /// The hash of a password as a PHC string. Never printed.
 #[derive(Clone)]
-pub struct PasswordHash(pub(super) String);
+pub struct PasswordHash(pub(crate) String);
 
 impl std::fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -154,7 +155,7 @@ impl Passwords {
 
     /// Hashes with a fresh salt on this thread, for as long as it takes.
     pub fn hash_blocking(&self, password: &NewPassword, rng: &mut impl CryptoRng) -> Result<PasswordHash, HashError> {
-        let salt: [u8; 16] = rng::bytes(rng);
+        let salt: [u8; 16] = random::bytes(rng);
         let hash = self
             .argon2
             .hash_password_with_salt(password.0.as_bytes(), &salt)
@@ -165,7 +166,7 @@ impl Passwords {
     /// Hashes off the async threads, in turn.
     pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError> {
         let this = self.clone();
-        let hashed = self.in_turn(move |_| this.hash_blocking(&password, &mut rng::secure())).await;
+        let hashed = self.in_turn(move |_| this.hash_blocking(&password, &mut random::secure())).await;
         hashed.unwrap_or(Err(HashError::Busy))
     }
 
@@ -265,14 +266,14 @@ mod tests {
     #[test]
     fn a_password_and_its_hash_print_nothing() {
         let password = NewPassword::choose("correct horse battery staple", None).unwrap();
-        let hash = Passwords::weak().hash_blocking(&password, &mut rng::secure()).unwrap();
+        let hash = Passwords::weak().hash_blocking(&password, &mut random::secure()).unwrap();
         assert_eq!(format!("{password:?} {hash:?}"), "NewPassword(…) PasswordHash(…)");
     }
 
     #[test]
     fn the_work_for_an_unknown_address_is_the_work_for_a_known_one() {
         let password = NewPassword::choose("correct horse battery staple", None).unwrap();
-        let hash = Passwords::strong().hash_blocking(&password, &mut rng::secure()).unwrap();
+        let hash = Passwords::strong().hash_blocking(&password, &mut random::secure()).unwrap();
         for hash in [&hash.0, NOBODY] {
             assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         }

@@ -6,17 +6,22 @@ use actix_session::{Session, SessionExt as _};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::User;
-use crate::kernel::error::PageError;
-use crate::kernel::id::Id;
-use crate::kernel::web::client::Client;
+use crate::accounts::model::User;
+use crate::base::client_info::Client;
+use crate::base::id::Id;
+use crate::web::error::PageError;
 
-pub(super) const USER: &str = "user";
+pub(crate) const USER: &str = "user";
+
 /// The public identifier of the row; not kept in it but told by it.
-pub(super) const ID: &str = "id";
-pub(super) const IP: &str = "ip";
-pub(super) const AGENT: &str = "agent";
-pub(super) const UNAVAILABLE: &str = "unavailable";
+pub(crate) const ID: &str = "id";
+
+pub(crate) const IP: &str = "ip";
+
+pub(crate) const AGENT: &str = "agent";
+
+pub(crate) const UNAVAILABLE: &str = "unavailable";
+
 const FLASH: &str = "flash";
 
 /// The session of the browser that sent a request.

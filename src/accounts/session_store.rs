@@ -8,27 +8,30 @@ use actix_session::config::{CookieContentSecurity, PersistentSession};
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError, generate_session_key};
 use actix_web::Error;
 use actix_web::body::MessageBody;
-use actix_web::cookie::{Key, SameSite, time::Duration as CookieDuration};
+use actix_web::cookie::time::Duration as CookieDuration;
+use actix_web::cookie::{Key, SameSite};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::middleware::Next;
 use diesel::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::session::{AGENT, ID, IP, UNAVAILABLE, USER};
-use super::store::UserKey;
-use crate::kernel::app::App;
-use crate::kernel::clock::Timestamp;
-use crate::kernel::db::schema::{sessions, users};
-use crate::kernel::db::{Conn, DbError};
-use crate::kernel::error::PageError;
-use crate::kernel::id::Id;
-use crate::kernel::rng;
+use crate::accounts::session::{AGENT, ID, IP, UNAVAILABLE, USER};
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::base::random;
+use crate::db::ids::UserKey;
+use crate::db::schema::{sessions, users};
+use crate::db::{Conn, DbError};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
 
 /// A session that nobody uses for this long is over.
 const IDLE: Duration = Duration::from_hours(168);
+
 /// A session is over after this long, used or not.
 const WHOLE: Duration = Duration::from_hours(720);
+
 /// How often at most it is written down that a session is in use.
 const SEEN: Duration = Duration::from_hours(1);
 
@@ -123,7 +126,7 @@ impl SessionStore for Sessions {
     async fn save(&self, state: State, _: &CookieDuration) -> Result<SessionKey, SaveError> {
         let key = generate_session_key();
         let (digest, now) = (digest(&key), self.0.clock.now());
-        let uuid = Id::new(now, &mut rng::secure());
+        let uuid = Id::new(now, &mut random::secure());
         let json = serde_json::to_string(&state).map_err(|error| SaveError::Serialization(error.into()))?;
         self.0
             .db
@@ -234,19 +237,19 @@ pub fn of_user(conn: &mut Conn, user: UserKey, now: Timestamp) -> Result<Vec<Ses
 }
 
 /// Ends one of a user's sessions; `false` if there is none of this name.
-pub(super) fn end(conn: &mut Conn, user: UserKey, session: &Id) -> Result<bool, DbError> {
+pub(crate) fn end(conn: &mut Conn, user: UserKey, session: &Id) -> Result<bool, DbError> {
     let one = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.eq(session.as_str()));
     Ok(diesel::delete(one).execute(conn)? > 0)
 }
 
 /// Ends a user's sessions but this one. Returns how many.
-pub(super) fn end_others(conn: &mut Conn, user: UserKey, this: &Id) -> Result<usize, DbError> {
+pub(crate) fn end_others(conn: &mut Conn, user: UserKey, this: &Id) -> Result<usize, DbError> {
     let others = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.ne(this.as_str()));
     Ok(diesel::delete(others).execute(conn)?)
 }
 
 /// Ends all of a user's sessions.
-pub(super) fn end_all(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
+pub(crate) fn end_all(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(user.0))).execute(conn)?;
     Ok(())
 }

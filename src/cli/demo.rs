@@ -2,27 +2,39 @@
 
 use std::time::Duration;
 
-use latchkey::accounts::password::{NewPassword, Passwords};
-use latchkey::accounts::{NewUser, User, add_user};
-use latchkey::config::ServerSettings;
-use latchkey::kernel::clock::{Clock, Timestamp};
-use latchkey::kernel::db::{DatabaseUrl, Db};
-use latchkey::kernel::id::Id;
-use latchkey::kernel::rng;
-use latchkey::kernel::web::client::Client;
-use latchkey::team::{Act, change_role, revoke};
-use latchkey::tokens::expiry::{Expiry, Grace};
-use latchkey::tokens::life::{Rotation, rotate};
-use latchkey::tokens::uses::Uses;
-use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::verify::{self, Caller, Reason, Refusal};
-use latchkey::tokens::{Deletion, NewToken, Owner, Via, create, delete, store};
-use latchkey::workspaces::{By, Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
-
-use super::{Done, Failure, print, serve};
+use crate::accounts::create::add_user;
+use crate::accounts::model::{NewUser, User};
+use crate::accounts::password::{NewPassword, Passwords};
+use crate::auth::caller::Caller;
+use crate::auth::rejection::{Reason, Refusal};
+use crate::auth::{authenticator, credentials};
+use crate::base::client_info::Client;
+use crate::base::clock::{Clock, Timestamp};
+use crate::base::id::Id;
+use crate::base::random;
+use crate::cli::{Done, Failure, print, serve};
+use crate::config::ServerSettings;
+use crate::db::{DatabaseUrl, Db};
+use crate::members::change_role::change_role;
+use crate::members::model::Act;
+use crate::members::revoke_tokens::revoke;
+use crate::tokens::create::create;
+use crate::tokens::delete::delete;
+use crate::tokens::expiry::{Expiry, Grace};
+use crate::tokens::model::{Deletion, NewToken, Owner, Rotation, Via};
+use crate::tokens::rotate::rotate;
+use crate::tokens::secret::TokenValue;
+use crate::tokens::store;
+use crate::usage::Uses;
+use crate::workspaces::create::add_workspace;
+use crate::workspaces::members::add_member;
+use crate::workspaces::model::{By, NewWorkspace, Workspace};
+use crate::workspaces::profile::{Kind, Role};
 
 const PASSWORD: &str = "try-latchkey-out";
+
 const ADMINISTRATOR: &str = "ada@acme.example";
+
 const PEOPLE: [(&str, &str, Role); 3] = [
     (ADMINISTRATOR, "Ada Lovelace", Role::Administrator),
     ("ben@acme.example", "Ben Okafor", Role::Editor),
@@ -47,11 +59,11 @@ const DAY: Duration = Duration::from_hours(24);
 
 fn fill(db: &Db, now: Timestamp) -> Done {
     let password = NewPassword::choose(PASSWORD, None).map_err(|refused| Failure::new(refused.0))?;
-    let hash = Passwords::strong().hash_blocking(&password, &mut rng::secure())?;
+    let hash = Passwords::strong().hash_blocking(&password, &mut random::secure())?;
     let then = now - 120 * DAY;
     let mut users = Vec::new();
     for (email, name, role) in PEOPLE {
-        let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), then, &mut rng::secure());
+        let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), then, &mut random::secure());
         users.push((db.write_blocking(|conn| add_user(conn, &new, None, "demo"))?, role));
     }
     let [(ada, _), (ben, _), (chiara, _)] = &users[..] else { return Ok(()) };
@@ -60,7 +72,7 @@ fn fill(db: &Db, now: Timestamp) -> Done {
     let mut workspaces = Vec::new();
     // The one made last is the one that opens first: production, whose tokens show every state.
     for (name, kind) in [("Acme Demo", Kind::Demo), ("Acme Production", Kind::Production)] {
-        let mut new = NewWorkspace::new(None, parse(name)?, kind, then, &mut rng::secure());
+        let mut new = NewWorkspace::new(None, parse(name)?, kind, then, &mut random::secure());
         new.profile.country = parse("RW")?;
         new.profile.languages = parse("eng, kin, fra")?;
         new.profile.timezone = parse("Africa/Kigali")?;
@@ -113,6 +125,7 @@ fn fill(db: &Db, now: Timestamp) -> Done {
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
+
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Lets things have happened: each so long ago, by the same code that does them for real.
@@ -137,8 +150,8 @@ impl Story<'_> {
         ago: Duration,
         expiry: Expiry,
     ) -> Result<SampleToken, Failure> {
-        let value = TokenValue::generate(&mut rng::secure());
-        let new = NewToken::new(parse(name)?, &value, None, expiry, self.now - ago, &mut rng::secure());
+        let value = TokenValue::generate(&mut random::secure());
+        let new = NewToken::new(parse(name)?, &value, None, expiry, self.now - ago, &mut random::secure());
         let owner = self.db.read_blocking(|conn| store::owner_by_email(conn, &workspace.slug, &user.email))?;
         let owner = owner.ok_or_else(|| Failure::new("a demo member is missing"))?;
         let client = browser(user)?;
@@ -148,7 +161,7 @@ impl Story<'_> {
 
     /// Rotates with 24 hours of grace and returns the old value.
     fn rotate(&self, token: &mut SampleToken, ago: Duration) -> Result<TokenValue, Failure> {
-        let value = TokenValue::generate(&mut rng::secure());
+        let value = TokenValue::generate(&mut random::secure());
         let rotation = Rotation::to(&value, Grace::Day, None, self.now - ago);
         self.db.write_blocking(|conn| rotate(conn, &token.owner, &token.uuid, &rotation, Some(&token.client)))?;
         Ok(std::mem::replace(&mut token.value, value))
@@ -185,9 +198,9 @@ impl Story<'_> {
 
     fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Refusal>, Failure> {
         let header = format!("Bearer {}", value.reveal());
-        let presented = verify::read(std::iter::once(header.as_bytes()));
+        let presented = credentials::read(std::iter::once(header.as_bytes()));
         let presented = presented.map_err(|_| Failure::new("a demo token is malformed"))?;
-        Ok(self.db.read_blocking(|conn| verify::check(conn, &presented, at))?)
+        Ok(self.db.read_blocking(|conn| authenticator::check(conn, &presented, at))?)
     }
 }
 
@@ -204,6 +217,6 @@ fn client(ip: &str, agent: &str) -> Result<Client, Failure> {
     Ok(Client { ip: ip.parse()?, agent: Some(agent.to_owned()) })
 }
 
-fn parse<T: std::str::FromStr<Err = latchkey::kernel::text::Refused>>(text: &str) -> Result<T, Failure> {
-    text.parse().map_err(|refused: latchkey::kernel::text::Refused| Failure::new(refused.0))
+fn parse<T: std::str::FromStr<Err = crate::base::text::Refused>>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|refused: crate::base::text::Refused| Failure::new(refused.0))
 }

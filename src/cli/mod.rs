@@ -1,10 +1,12 @@
 //! Commands: parsed here, done by the library. They work while a server runs on the same database.
 
-mod data;
-mod demo;
-mod people;
-mod serve;
-mod tokens;
+pub mod database;
+pub mod demo;
+pub mod members;
+pub mod serve;
+pub mod tokens;
+pub mod users;
+pub mod workspaces;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -12,10 +14,10 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use latchkey::config::{ConfigError, DataSettings, ServerSettings};
-use latchkey::kernel::clock::Clock;
-use latchkey::kernel::db::Db;
-use latchkey::server::StartError;
+use crate::base::clock::Clock;
+use crate::config::{ConfigError, DataSettings, ServerSettings};
+use crate::db::Db;
+use crate::server::StartError;
 
 /// Personal API access tokens for the members of a workspace, and the API that those tokens open.
 ///
@@ -58,21 +60,21 @@ enum Command {
     /// Everything is copied but sessions, so people sign in again, and the record of failed sign-ins. Stop the servers
     /// on both databases first: what is written to the old one meanwhile stays there. If anything fails, the new one
     /// stays empty.
-    Copy(data::CopyArgs),
+    Copy(database::CopyArgs),
     /// Write a backup of the SQLite database to a file, while the server runs
     ///
     /// The backup holds everything that was committed when it began, can be read by its owner alone, and is a database
     /// like any other: to restore it, stop the server and put it in the database's place. For PostgreSQL use `pg_dump`.
-    Backup(data::BackupArgs),
+    Backup(database::BackupArgs),
     /// Users: add, list, set or reset a password, deactivate, activate
     #[command(subcommand)]
-    User(people::UserCommand),
+    User(users::UserCommand),
     /// Workspaces: add, list
     #[command(subcommand)]
-    Workspace(people::WorkspaceCommand),
+    Workspace(workspaces::WorkspaceCommand),
     /// Members of a workspace: add, give another role, remove
     #[command(subcommand)]
-    Member(people::MemberCommand),
+    Member(members::MemberCommand),
     /// Tokens: create, rotate, retire, rename, list, delete
     #[command(subcommand)]
     Token(tokens::TokenCommand),
@@ -119,12 +121,12 @@ pub fn run() -> ExitCode {
         None => serve::serve(&cli.data, cli.server, clock),
         Some(Command::Serve(server)) => serve::serve(&cli.data, server, clock),
         Some(Command::Demo(server)) => demo::demo(server, clock),
-        Some(Command::Copy(args)) => data::copy(&cli.data, &args),
-        Some(Command::Backup(args)) => data::backup(&cli.data, &args),
+        Some(Command::Copy(args)) => database::copy(&cli.data, &args),
+        Some(Command::Backup(args)) => database::backup(&cli.data, &args),
         Some(command) => open(&cli.data).and_then(|db| match command {
-            Command::User(command) => people::user(&db, command, &clock),
-            Command::Workspace(command) => people::workspace(&db, command, &clock),
-            Command::Member(command) => people::member(&db, command, &clock),
+            Command::User(command) => users::user(&db, command, &clock),
+            Command::Workspace(command) => workspaces::workspace(&db, command, &clock),
+            Command::Member(command) => members::member(&db, command, &clock),
             Command::Token(command) => tokens::token(&db, command, &clock),
             // Opening is migrating.
             Command::Migrate | Command::Serve(_) | Command::Demo(_) | Command::Copy(_) | Command::Backup(_) => {

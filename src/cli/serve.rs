@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use latchkey::accounts::password::Passwords;
-use latchkey::config::{DataSettings, ServerSettings};
-use latchkey::kernel::clock::Clock;
-use latchkey::kernel::db::Db;
-use latchkey::server::{Options, Server};
-
-use super::{Done, open, print, start_failure};
+use crate::accounts::password::Passwords;
+use crate::base::clock::Clock;
+use crate::cli::{Done, open, print, start_failure};
+use crate::config::{DataSettings, ServerSettings};
+use crate::db::Db;
+use crate::server::{Options, Server};
 
 /// Serves until told to stop.
 pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Done {

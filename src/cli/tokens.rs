@@ -3,19 +3,22 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use latchkey::accounts::EmailAddress;
-use latchkey::kernel::clock::{Clock, Timestamp};
-use latchkey::kernel::db::Db;
-use latchkey::kernel::id::Id;
-use latchkey::kernel::rng;
-use latchkey::tokens::expiry::{Expiry, Grace};
-use latchkey::tokens::life::{Cause, NewExpiry, Retired, Rotation, rename, retire, rotate};
-use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::{Deleted, Deletion, NewToken, Owner, TokenName, Via, create, delete, store};
-use latchkey::workspaces::Slug;
-
-use super::people::find;
-use super::{Done, Failure, print};
+use crate::accounts::model::EmailAddress;
+use crate::base::clock::{Clock, Timestamp};
+use crate::base::id::Id;
+use crate::base::random;
+use crate::cli::workspaces::find;
+use crate::cli::{Done, Failure, print};
+use crate::db::Db;
+use crate::tokens::create::create;
+use crate::tokens::delete::{Deleted, delete};
+use crate::tokens::expiry::{Expiry, Grace};
+use crate::tokens::model::{Cause, Deletion, NewExpiry, NewToken, Owner, Rotation, TokenName, Via};
+use crate::tokens::rename::rename;
+use crate::tokens::rotate::{Retired, retire, rotate};
+use crate::tokens::secret::TokenValue;
+use crate::tokens::store;
+use crate::workspaces::model::Slug;
 
 #[derive(Subcommand)]
 pub enum TokenCommand {
@@ -99,8 +102,8 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
             let owner = db
                 .read_blocking(|conn| store::owner_by_email(conn, &workspace, &email))?
                 .ok_or_else(|| Failure::new(format!("{} is not a member of {workspace}", email.as_str())))?;
-            let value = TokenValue::generate(&mut rng::secure());
-            let new = NewToken::new(name, &value, None, expiry, now, &mut rng::secure());
+            let value = TokenValue::generate(&mut random::secure());
+            let new = NewToken::new(name, &value, None, expiry, now, &mut random::secure());
             db.write_blocking(|conn| create(conn, &owner, &new, None))?;
             print(value.reveal())
         }
@@ -140,7 +143,7 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
         }
         TokenCommand::Rotate { uuid, grace, exposed, expires } => {
             let (id, owner) = owner_of(db, &uuid)?;
-            let value = TokenValue::generate(&mut rng::secure());
+            let value = TokenValue::generate(&mut random::secure());
             let expiry = expires.map_or(Ok(NewExpiry::Same), |text| expiry(&text, now).map(NewExpiry::Other))?;
             let (grace, cause) = if exposed { (Grace::None, Cause::Exposure) } else { (grace, Cause::Routine) };
             let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, None, now) };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use time::{Date, Month, Time};
 
-use crate::kernel::clock::Timestamp;
-use crate::kernel::text::Refused;
+use crate::base::clock::Timestamp;
+use crate::base::text::Refused;
 
 /// From how long before its expiry on a token is said to expire soon.
 pub const SOON: Duration = Duration::from_hours(14 * 24);

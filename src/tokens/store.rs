@@ -2,27 +2,20 @@
 
 use diesel::prelude::*;
 
-use super::life::Rotation;
-use super::verify::{Caller, End};
-use super::{Deletion, FormKey, LastUse, NewToken, Owner, Token, TokenName, Tombstone, Value, Via};
+use crate::accounts::model::{EmailAddress, User};
 use crate::accounts::store::{USER, UserRow};
-use crate::accounts::{EmailAddress, User};
-use crate::kernel::clock::Timestamp;
-use crate::kernel::db::schema::{memberships, token_values, tokens, users, value_uses, workspaces};
-use crate::kernel::db::{Conn, DbError};
-use crate::kernel::id::Id;
-use crate::workspaces::store::{MembershipKey, WorkspaceKey};
-use crate::workspaces::{Slug, Workspace};
+use crate::auth::caller::Caller;
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::db::ids::{MembershipKey, TokenKey, ValueKey, WorkspaceKey};
+use crate::db::schema::{memberships, token_values, tokens, users, value_uses, workspaces};
+use crate::db::{Conn, DbError};
+use crate::tokens::model::{
+    Deletion, End, FormKey, LastUse, NewToken, Owner, Rotation, Token, TokenName, Tombstone, Value, Via,
+};
+use crate::workspaces::model::{Slug, Workspace};
 
 crate::text_column!(End, Via);
-
-/// A token's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenKey(i64);
-
-/// A value's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ValueKey(pub(super) i64);
 
 crate::columns! {
     /// The columns of a token and one of its values, in the order of [`TokenRow`].
@@ -34,6 +27,7 @@ crate::columns! {
         (value_uses::tries_after_end, value_uses::last_try_at, value_uses::last_try_ip, value_uses::last_try_agent),
     )
 }
+
 /// A token and one of its values.
 type TokenRow = (
     (i64, Id, TokenName, Timestamp),
@@ -131,7 +125,7 @@ pub fn deleted(conn: &mut Conn, membership: MembershipKey, since: Timestamp) -> 
 }
 
 /// Forgets tokens deleted before `before`, and values that made way for another before then.
-pub(super) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+pub(crate) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
     let gone = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
     let replaced = token_values::end_reason.eq_any([End::Retired.as_str(), End::Exposed.as_str()]);
     let old = token_values::table.filter(token_values::ends_at.lt(before.micros())).filter(replaced);
@@ -142,7 +136,7 @@ pub(super) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError
 }
 
 /// The slots in use and the name keys that go with them.
-pub(super) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<(i16, String)>, DbError> {
+pub(crate) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<(i16, String)>, DbError> {
     Ok(tokens::table
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::deleted_at.is_null())
@@ -151,7 +145,7 @@ pub(super) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Res
 }
 
 /// Whose token a form made, or gave a new value.
-pub(super) fn made_by_form(
+pub(crate) fn made_by_form(
     conn: &mut Conn,
     form_key: &FormKey,
 ) -> Result<Option<(MembershipKey, Id, TokenName)>, DbError> {
@@ -164,7 +158,7 @@ pub(super) fn made_by_form(
     Ok(row.map(|(membership, uuid, name)| (MembershipKey(membership), uuid, name)))
 }
 
-pub(super) fn insert_token(
+pub(crate) fn insert_token(
     conn: &mut Conn,
     membership: MembershipKey,
     slot: i16,
@@ -197,7 +191,7 @@ pub(super) fn insert_token(
 }
 
 /// Adds the value that becomes the current one of a token.
-pub(super) fn insert_next_value(
+pub(crate) fn insert_next_value(
     conn: &mut Conn,
     token: &Token,
     rotation: &Rotation,
@@ -229,14 +223,14 @@ fn insert_evidence(conn: &mut Conn, value: i64) -> Result<(), DbError> {
 }
 
 /// Lets a value stop at `at`.
-pub(super) fn end_value(conn: &mut Conn, value: ValueKey, at: Timestamp, reason: End) -> Result<(), DbError> {
+pub(crate) fn end_value(conn: &mut Conn, value: ValueKey, at: Timestamp, reason: End) -> Result<(), DbError> {
     diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
         .set((token_values::ends_at.eq(at.micros()), token_values::end_reason.eq(reason.as_str())))
         .execute(conn)?;
     Ok(())
 }
 
-pub(super) fn rename_token(conn: &mut Conn, token: TokenKey, name: &TokenName) -> Result<(), DbError> {
+pub(crate) fn rename_token(conn: &mut Conn, token: TokenKey, name: &TokenName) -> Result<(), DbError> {
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
         .set((tokens::name.eq(name.as_str()), tokens::name_key.eq(name.key())))
         .execute(conn)?;
@@ -244,7 +238,7 @@ pub(super) fn rename_token(conn: &mut Conn, token: TokenKey, name: &TokenName) -
 }
 
 /// A token of the membership, deleted ones too: its key, its name, and when it was deleted.
-pub(super) fn find_with_deleted(
+pub(crate) fn find_with_deleted(
     conn: &mut Conn,
     membership: MembershipKey,
     uuid: &Id,
@@ -258,7 +252,7 @@ pub(super) fn find_with_deleted(
     Ok(row.map(|(key, name, deleted_at)| (TokenKey(key), name, deleted_at)))
 }
 
-pub(super) fn delete_token(conn: &mut Conn, token: TokenKey, deletion: &Deletion) -> Result<(), DbError> {
+pub(crate) fn delete_token(conn: &mut Conn, token: TokenKey, deletion: &Deletion) -> Result<(), DbError> {
     let at = deletion.at.micros();
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
         .set((

@@ -7,13 +7,16 @@ use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::store::{self, Membership, MembershipKey};
-use super::{Role, Workspace, may_found};
-use crate::accounts::User;
 use crate::accounts::extract::SignedIn;
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::web::page::Notice;
+use crate::accounts::model::User;
+use crate::db::ids::MembershipKey;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::html::Notice;
+use crate::workspaces::create::may_found;
+use crate::workspaces::model::{Membership, Workspace};
+use crate::workspaces::profile::Role;
+use crate::workspaces::store;
 
 /// Somebody who is signed in, and the workspaces they belong to.
 pub struct Person {
@@ -70,7 +73,7 @@ impl FromRequest for Founder {
 }
 
 /// Why somebody may not make a workspace, and what to do.
-pub(super) fn no_founder() -> Notice {
+pub(crate) fn no_founder() -> Notice {
     Notice::new(
         "Only administrators can make a workspace",
         "You are not an administrator of any workspace. Ask one to make it and to invite you, or the person who runs this server.",
@@ -138,7 +141,7 @@ impl FromRequest for Administrator {
 }
 
 /// Why somebody may not see or change something of a workspace, and what to do.
-pub(super) fn no_administrator(workspace: &Workspace, only_looks: bool) -> Notice {
+pub(crate) fn no_administrator(workspace: &Workspace, only_looks: bool) -> Notice {
     let name = workspace.profile.name.as_str();
     let notice = if only_looks {
         Notice::new("Only administrators can see this", format!("Ask an administrator of {name}."))

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::kernel::text::{Label, Refused};
+use crate::base::text::{Label, Refused};
+use crate::workspaces::model::Slug;
 
 /// What people may change about a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +100,7 @@ pub enum Kind {
     /// Where mistakes count.
     Production,
 }
+
 words!(Kind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
 
 /// What a member may do.
@@ -111,6 +113,7 @@ pub enum Role {
     /// Work, without tokens.
     Agent,
 }
+
 words!(
     Role,
     "Choose administrator, editor or agent.",
@@ -143,6 +146,7 @@ pub enum DateStyle {
     /// 2026-11-23
     YearFirst,
 }
+
 words!(
     DateStyle,
     "Choose how dates are written.",
@@ -244,57 +248,6 @@ impl FromStr for Timezone {
                 Err(Refused::because("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC."))
             }
         }
-    }
-}
-
-/// A workspace's name in URLs: 1 to 40 of `a` to `z`, digits and hyphens, with a letter or digit at both ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slug(String);
-
-const SLUG_MAX: usize = 40;
-
-impl Slug {
-    /// The slug's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The slug that a name suggests; with `nth` above 1, another than the ones before.
-    #[must_use]
-    pub fn for_name(name: &Label, nth: u32) -> Self {
-        let mut slug = String::new();
-        for c in name.as_str().chars() {
-            match c.to_ascii_lowercase() {
-                c @ ('a'..='z' | '0'..='9') if slug.len() < SLUG_MAX - 6 => slug.push(c),
-                _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
-                _ => {}
-            }
-        }
-        let slug = slug.trim_end_matches('-');
-        let slug = if slug.is_empty() { "workspace" } else { slug };
-        Self(if nth > 1 { format!("{slug}-{nth}") } else { slug.to_owned() })
-    }
-}
-
-impl FromStr for Slug {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        let fits = (1..=SLUG_MAX).contains(&text.len())
-            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Refused::because(format!("A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo.")))
-        }
-    }
-}
-
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,14 +1,19 @@
 //! First start: a one-time link makes the first administrator and their workspaces. Once there is a user, none of
 //! this is there any more.
 
-use super::{AddMemberError, AddWorkspaceError, By, NewWorkspace, Role, Slug, add_member, add_workspace};
-use crate::accounts::links::{self, About, Code, NewLink, Purpose};
-use crate::accounts::{AddUserError, NewUser, User, add_user, store as accounts};
-use crate::kernel::app::App;
-use crate::kernel::clock::Timestamp;
-use crate::kernel::db::{Db, DbError, FromDb};
-use crate::kernel::rng::CryptoRng;
-use crate::kernel::web::client::Client;
+use crate::accounts::create::{AddUserError, add_user};
+use crate::accounts::model::{NewUser, User};
+use crate::accounts::one_time_links::{self, About, Code, NewLink, Purpose};
+use crate::accounts::store as accounts;
+use crate::base::client_info::Client;
+use crate::base::clock::Timestamp;
+use crate::base::random::CryptoRng;
+use crate::db::{Db, DbError, FromDb};
+use crate::web::app_state::App;
+use crate::workspaces::create::{AddWorkspaceError, add_workspace};
+use crate::workspaces::members::{AddMemberError, add_member};
+use crate::workspaces::model::{By, NewWorkspace, Slug};
+use crate::workspaces::profile::Role;
 
 /// The path of a new set-up link, while there is no user. To be shown once, to whoever started the program.
 pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Option<String>, DbError> {
@@ -17,7 +22,7 @@ pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Opt
     }
     let code = Code::generate(rng);
     let link = NewLink::new(&code, Purpose::Setup, About::default(), now, rng);
-    db.write_blocking(|conn| links::store::insert(conn, &link))?;
+    db.write_blocking(|conn| one_time_links::store::insert(conn, &link))?;
     Ok(Some(format!("/setup?code={}", code.reveal())))
 }
 
@@ -52,7 +57,7 @@ pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
             // In this order: whoever uses a link up makes a user in the same transaction, so that a link found used
             // always comes with one.
             let link = match &code {
-                Some(code) => links::store::find(conn, Purpose::Setup, code, now)?,
+                Some(code) => one_time_links::store::find(conn, Purpose::Setup, code, now)?,
                 None => None,
             };
             if accounts::has_users(conn)? {
@@ -76,11 +81,11 @@ pub async fn run(
     let now = app.clock.now();
     app.db
         .write(move |conn| {
-            accounts::lock_site(conn)?;
+            crate::accounts::site_settings::lock_site(conn)?;
             if accounts::has_users(conn)? {
                 return Err(SetupError::Done);
             }
-            if !links::store::use_up(conn, Purpose::Setup, &code, now)? {
+            if !one_time_links::store::use_up(conn, Purpose::Setup, &code, now)? {
                 return Err(SetupError::BadCode);
             }
             let administrator = add_user(conn, &user, Some(&client), "set-up").map_err(|error| match error {

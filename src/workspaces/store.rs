@@ -2,24 +2,18 @@
 
 use diesel::prelude::*;
 
-use super::{Country, DateStyle, Kind, Languages, NewWorkspace, Profile, Role, Slug, Timezone, Workspace};
-use crate::accounts::User;
-use crate::accounts::store::{USER, UserKey, UserRow};
-use crate::kernel::clock::Timestamp;
-use crate::kernel::db::schema::{memberships, users, workspaces};
-use crate::kernel::db::{Conn, DbError};
-use crate::kernel::id::Id;
-use crate::kernel::text::Label;
+use crate::accounts::model::User;
+use crate::accounts::store::{USER, UserRow};
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::base::text::Label;
+use crate::db::ids::{MembershipKey, UserKey, WorkspaceKey};
+use crate::db::schema::{memberships, users, workspaces};
+use crate::db::{Conn, DbError};
+use crate::workspaces::model::{Membership, NewWorkspace, Slug, Workspace};
+use crate::workspaces::profile::{Country, DateStyle, Kind, Languages, Profile, Role, Timezone};
 
 crate::text_column!(Country, DateStyle, Kind, Languages, Role, Slug, Timezone);
-
-/// A workspace's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WorkspaceKey(pub(crate) i64);
-
-/// A membership's key within the database; never leaves the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MembershipKey(pub(crate) i64);
 
 crate::columns! {
     /// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
@@ -35,6 +29,7 @@ crate::columns! {
         workspaces::date_style,
     )
 }
+
 /// A [`Workspace`] as it comes from the database.
 pub(crate) type WorkspaceRow = (i64, Id, Slug, Label, Kind, Country, Languages, Timezone, DateStyle);
 
@@ -49,20 +44,8 @@ impl From<WorkspaceRow> for Workspace {
     }
 }
 
-/// One of the memberships of a user, and its workspace.
-#[derive(Debug, Clone)]
-pub struct Membership {
-    pub(crate) key: MembershipKey,
-    /// What the user may do there.
-    pub role: Role,
-    /// When the user last came to it from another.
-    pub last_opened_at: Timestamp,
-    /// Where.
-    pub workspace: Workspace,
-}
-
 /// The present memberships of a user, by the workspaces' names.
-pub(super) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membership>, DbError> {
+pub(crate) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membership>, DbError> {
     let rows = memberships::table
         .inner_join(workspaces::table)
         .filter(memberships::user_id.eq(user.0))
@@ -81,7 +64,7 @@ pub(super) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membe
         .collect())
 }
 
-pub(super) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
+pub(crate) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
     diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
         .set(memberships::last_opened_at.eq(now.micros()))
         .execute(conn)?;
@@ -120,7 +103,7 @@ pub fn workspaces(conn: &mut Conn) -> Result<Vec<(Workspace, i64)>, DbError> {
     Ok(rows.into_iter().map(|row| (row.0, row)).map(|(key, row)| (row.into(), count(key))).collect())
 }
 
-pub(super) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug) -> Result<WorkspaceKey, DbError> {
+pub(crate) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug) -> Result<WorkspaceKey, DbError> {
     let Profile { name, kind, country, languages, timezone, date_style } = &new.profile;
     let key = diesel::insert_into(workspaces::table)
         .values((
@@ -139,7 +122,7 @@ pub(super) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug)
     Ok(WorkspaceKey(key))
 }
 
-pub(super) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: &Profile) -> Result<(), DbError> {
+pub(crate) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: &Profile) -> Result<(), DbError> {
     let Profile { name, kind, country, languages, timezone, date_style } = profile;
     diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
         .set((
@@ -278,7 +261,7 @@ pub fn members_by_age(
     Ok(rows.into_iter().map(|(user, role, created_at)| MemberRecord { user: user.into(), role, created_at }).collect())
 }
 
-pub(super) fn insert_membership(
+pub(crate) fn insert_membership(
     conn: &mut Conn,
     workspace: WorkspaceKey,
     user: UserKey,

@@ -4,15 +4,16 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::model::User;
 use crate::accounts::password::NewPassword;
-use crate::accounts::reset::{self, ResetError};
+use crate::accounts::password_reset::{self, ResetError};
+use crate::accounts::services::Accounts;
 use crate::accounts::session::BrowserSession;
-use crate::accounts::{Accounts, User};
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::{Field, Form};
-use crate::kernel::web::page::{self, Notice};
+use crate::base::client_info::Client;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html::{self, Notice};
 
 #[derive(Template)]
 #[template(path = "accounts/reset.html")]
@@ -44,8 +45,8 @@ fn no_reset(error: ResetError) -> PageError {
 
 /// `GET /reset/{code}`
 pub async fn show(app: web::Data<App>, code: web::Path<String>) -> Result<HttpResponse, PageError> {
-    let user = reset::find(&app, &code).await.map_err(no_reset)?;
-    Ok(page::ok(&ResetPage::of(&code, &user)))
+    let user = password_reset::find(&app, &code).await.map_err(no_reset)?;
+    Ok(html::ok(&ResetPage::of(&code, &user)))
 }
 
 /// `POST /reset/{code}`
@@ -57,17 +58,17 @@ pub async fn submit(
     client: Client,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let user = reset::find(&app, &code).await.map_err(no_reset)?;
+    let user = password_reset::find(&app, &code).await.map_err(no_reset)?;
     let (password, chosen) = NewPassword::read(&form, "password", Some(&user.email));
     let Some(chosen) = chosen else {
         let refused = ResetPage { password, ..ResetPage::of(&code, &user) };
-        return Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused));
+        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused));
     };
     // A session that can't be read could not be left either.
     session.user()?;
     let hash = accounts.passwords.hash(chosen).await?;
-    reset::run(&app, &code, hash, client).await.map_err(no_reset)?;
+    password_reset::run(&app, &code, hash, client).await.map_err(no_reset)?;
     session.forget();
     session.flash("Your password is changed, and you are signed out everywhere. Sign in with the new one.")?;
-    Ok(page::see_other("/login"))
+    Ok(html::see_other("/login"))
 }

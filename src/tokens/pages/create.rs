@@ -4,41 +4,43 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Again, Reveal, Warning, conflict, reveal};
-use crate::accounts::NextPath;
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::rng;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::{Field, Form};
-use crate::kernel::web::page;
+use crate::accounts::redirect_target::NextPath;
+use crate::base::client_info::Client;
+use crate::base::random;
+use crate::tokens::create::{CreateError, create};
 use crate::tokens::expiry::Expiry;
 use crate::tokens::extract::Holder;
-use crate::tokens::value::TokenValue;
-use crate::tokens::{CreateError, FormKey, LIMIT, NewToken, Owner, TokenName, create, store};
+use crate::tokens::model::{FormKey, LIMIT, NewToken, Owner, TokenName};
+use crate::tokens::pages::list::{Again, Reveal, Warning, conflict, reveal};
+use crate::tokens::secret::TokenValue;
+use crate::tokens::store;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html;
 use crate::workspaces::extract::Member;
-use crate::workspaces::shell::{Section, Shell};
+use crate::workspaces::layout::{Section, Shell};
 
 /// When the new value stops, as a form shows it.
-pub(super) struct ExpiryField {
+pub(crate) struct ExpiryField {
     pub choice: String,
     pub date: String,
     pub error: Option<String>,
     /// The expiry of the value before, where it can be kept.
-    pub same: Option<super::row::Moment>,
+    pub same: Option<crate::tokens::view::Moment>,
 }
 
 impl ExpiryField {
-    pub(super) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self { choice: "never".to_owned(), date: String::new(), error: None, same: None }
     }
 
-    pub(super) fn typed(form: &Form, error: Option<String>) -> Self {
+    pub(crate) fn typed(form: &Form, error: Option<String>) -> Self {
         Self { choice: form.text("expiry").to_owned(), date: form.text("expires_on").to_owned(), error, same: None }
     }
 
     /// The periods to choose from: the word in the form, and what it says.
-    pub(super) fn periods() -> impl Iterator<Item = (String, String)> {
+    pub(crate) fn periods() -> impl Iterator<Item = (String, String)> {
         Expiry::PERIODS.into_iter().map(|days| {
             (days.to_string(), if days == 365 { "In a year".to_owned() } else { format!("In {days} days") })
         })
@@ -63,7 +65,7 @@ impl NewPage {
             tokens_path: Section::Tokens.path(&member.workspace.slug),
             name: Field::default(),
             expires: ExpiryField::never(),
-            form_key: FormKey::generate(&mut rng::secure()),
+            form_key: FormKey::generate(&mut random::secure()),
             is_full: false,
         }
     }
@@ -86,7 +88,7 @@ pub async fn show(
     let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
     // Only what could be a name: nobody should send somebody else's text to this page.
     let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::of(name.as_str()));
-    Ok(page::ok(&NewPage { name, is_full: live.len() >= LIMIT, ..NewPage::of(&member) }))
+    Ok(html::ok(&NewPage { name, is_full: live.len() >= LIMIT, ..NewPage::of(&member) }))
 }
 
 /// `POST /w/{slug}/settings/tokens`: makes a token and answers with the page that shows its value.
@@ -106,7 +108,7 @@ pub async fn submit(
         let empty = NewPage::of(&member);
         let form_key = form_key.unwrap_or(empty.form_key);
         let refused = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
-        Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused))
+        Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused))
     };
     let (name, form_key, expiry) = match (name, form_key, expiry) {
         (Some(name), Ok(form_key), Ok(expiry)) => (name, form_key, expiry),
@@ -114,8 +116,8 @@ pub async fn submit(
         (_, form_key, expiry) => return refuse(field, form_key.ok(), expiry.err().map(|refused| refused.0)),
     };
 
-    let value = TokenValue::generate(&mut rng::secure());
-    let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut rng::secure());
+    let value = TokenValue::generate(&mut random::secure());
+    let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut random::secure());
     let (uuid, owner) = (new.uuid, Owner::from(&member));
     let made = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
     match made {

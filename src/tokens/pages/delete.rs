@@ -3,17 +3,18 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::row::Row;
-use super::{TokenPath, find, token_id};
 use crate::accounts::session::BrowserSession;
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::Form;
-use crate::kernel::web::page;
+use crate::base::client_info::Client;
+use crate::tokens::delete::{Deleted, delete};
 use crate::tokens::extract::Holder;
-use crate::tokens::{Deleted, Deletion, Owner, Via, delete};
-use crate::workspaces::shell::{Section, Shell};
+use crate::tokens::model::{Deletion, Owner, Via};
+use crate::tokens::pages::list::{TokenPath, find, token_id};
+use crate::tokens::view::Row;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::Form;
+use crate::web::html;
+use crate::workspaces::layout::{Section, Shell};
 
 #[derive(Template)]
 #[template(path = "tokens/delete.html")]
@@ -27,7 +28,7 @@ struct DeletePage {
 pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    Ok(page::ok(&DeletePage {
+    Ok(html::ok(&DeletePage {
         row: Row::of(&token, &tokens_path, app.clock.now()),
         shell: Shell::around(&member, Section::Tokens),
         tokens_path,
@@ -53,5 +54,5 @@ pub async fn submit(
         Deleted::Missing => return Err(PageError::NotFound),
     };
     session.flash(&said)?;
-    Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
+    Ok(html::see_other(&Section::Tokens.path(&member.workspace.slug)))
 }

@@ -4,18 +4,18 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{TokenPath, find, path_of};
 use crate::accounts::session::BrowserSession;
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::{Field, Form};
-use crate::kernel::web::page;
+use crate::base::client_info::Client;
 use crate::tokens::extract::Holder;
-use crate::tokens::life::{ChangeError, rename};
-use crate::tokens::{Owner, Token, TokenName};
+use crate::tokens::model::{ChangeError, Owner, Token, TokenName};
+use crate::tokens::pages::list::{TokenPath, find, path_of};
+use crate::tokens::rename::rename;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html;
 use crate::workspaces::extract::Member;
-use crate::workspaces::shell::{Section, Shell};
+use crate::workspaces::layout::{Section, Shell};
 
 #[derive(Template)]
 #[template(path = "tokens/rename.html")]
@@ -42,7 +42,7 @@ impl RenamePage {
 /// `GET /w/{slug}/settings/tokens/{uuid}`
 pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(page::ok(&RenamePage::of(&member, &token, Field::of(token.name.as_str()))))
+    Ok(html::ok(&RenamePage::of(&member, &token, Field::of(token.name.as_str()))))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}`
@@ -57,14 +57,14 @@ pub async fn submit(
     let token = find(&app, &member, &path).await?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let refuse =
-        |name: Field| Ok(page::answer(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
+        |name: Field| Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
     let Some(name) = name else { return refuse(field) };
 
     let (owner, uuid, now, new_name) = (Owner::from(&member), token.uuid, app.clock.now(), name.clone());
     match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, Some(&client), now)).await {
         Ok(()) => {
             session.flash(&format!("Token {} is called {} now.", token.name.as_str(), name.as_str()))?;
-            Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
+            Ok(html::see_other(&Section::Tokens.path(&member.workspace.slug)))
         }
         Err(ChangeError::NameTaken) => {
             refuse(field.refused("You have another token with this name. Choose a different one."))

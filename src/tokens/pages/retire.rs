@@ -3,18 +3,18 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::row::{Band, Row};
-use super::{TokenPath, find, token_id};
 use crate::accounts::session::BrowserSession;
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::Form;
-use crate::kernel::web::page;
-use crate::tokens::Owner;
+use crate::base::client_info::Client;
 use crate::tokens::extract::Holder;
-use crate::tokens::life::{ChangeError, Retired, retire};
-use crate::workspaces::shell::{Section, Shell};
+use crate::tokens::model::{ChangeError, Owner};
+use crate::tokens::pages::list::{TokenPath, find, token_id};
+use crate::tokens::rotate::{Retired, retire};
+use crate::tokens::view::{Band, Row};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::Form;
+use crate::web::html;
+use crate::workspaces::layout::{Section, Shell};
 
 #[derive(Template)]
 #[template(path = "tokens/retire.html")]
@@ -31,9 +31,9 @@ pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) 
     let tokens_path = Section::Tokens.path(&member.workspace.slug);
     let mut row = Row::of(&token, &tokens_path, app.clock.now());
     Ok(match row.band.take() {
-        Some(band) => page::ok(&RetirePage { shell: Shell::around(&member, Section::Tokens), tokens_path, row, band }),
+        Some(band) => html::ok(&RetirePage { shell: Shell::around(&member, Section::Tokens), tokens_path, row, band }),
         // It has stopped meanwhile.
-        None => page::see_other(&tokens_path),
+        None => html::see_other(&tokens_path),
     })
 }
 
@@ -56,5 +56,5 @@ pub async fn submit(
         Err(ChangeError::Db(error)) => return Err(error.into()),
     };
     session.flash(&said)?;
-    Ok(page::see_other(&Section::Tokens.path(&member.workspace.slug)))
+    Ok(html::see_other(&Section::Tokens.path(&member.workspace.slug)))
 }

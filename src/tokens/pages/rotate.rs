@@ -4,22 +4,22 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::create::ExpiryField;
-use super::row::{Moment, Row};
-use super::{Again, Reveal, TokenPath, Warning, conflict, find, reveal};
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::rng;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::Form;
-use crate::kernel::web::page;
+use crate::base::client_info::Client;
+use crate::base::random;
 use crate::tokens::expiry::{Expiry, Grace};
 use crate::tokens::extract::Holder;
-use crate::tokens::life::{Cause, ChangeError, NewExpiry, Rotation, rotate};
-use crate::tokens::value::TokenValue;
-use crate::tokens::{FormKey, Owner, Token};
+use crate::tokens::model::{Cause, ChangeError, FormKey, NewExpiry, Owner, Rotation, Token};
+use crate::tokens::pages::create::ExpiryField;
+use crate::tokens::pages::list::{Again, Reveal, TokenPath, Warning, conflict, find, reveal};
+use crate::tokens::rotate::rotate;
+use crate::tokens::secret::TokenValue;
+use crate::tokens::view::{Moment, Row};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::Form;
+use crate::web::html;
 use crate::workspaces::extract::Member;
-use crate::workspaces::shell::{Section, Shell};
+use crate::workspaces::layout::{Section, Shell};
 
 #[derive(Template)]
 #[template(path = "tokens/rotate.html")]
@@ -61,7 +61,7 @@ impl RotatePage {
 /// `GET /w/{slug}/settings/tokens/{uuid}/rotate`
 pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(page::ok(&RotatePage::of(&app, &member, &token)))
+    Ok(html::ok(&RotatePage::of(&app, &member, &token)))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: answers with the page that shows the new value.
@@ -83,7 +83,7 @@ pub async fn submit(
         let empty = RotatePage::of(&app, &member, &token);
         let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, wrong_expiry) };
         let grace = form.text("grace").parse().unwrap_or(empty.grace);
-        Ok(page::answer(status, &RotatePage { grace, expires, error, ..empty }))
+        Ok(html::answer(status, &RotatePage { grace, expires, error, ..empty }))
     };
     let (grace, form_key, expiry) = match (grace, form_key, expiry) {
         (Ok(grace), Ok(form_key), Ok(expiry)) => (grace, form_key, expiry),
@@ -93,7 +93,7 @@ pub async fn submit(
         }
     };
 
-    let value = TokenValue::generate(&mut rng::secure());
+    let value = TokenValue::generate(&mut random::secure());
     let cause = if form.text("cause") == "exposed" { Cause::Exposure } else { Cause::Routine };
     let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, Some(form_key), now) };
     let (owner, uuid) = (Owner::from(&member), token.uuid);

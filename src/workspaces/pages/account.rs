@@ -5,25 +5,26 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::accounts::account::{self, Change, ChangeError};
-use crate::accounts::agent::browser_name;
 use crate::accounts::extract::SignedIn;
-use crate::accounts::pages::Refusal;
+use crate::accounts::login::{SignInError, confirm};
+use crate::accounts::model::EmailAddress;
+use crate::accounts::pages::login::Refusal;
 use crate::accounts::password::{NewPassword, PasswordHash};
+use crate::accounts::profile::{self, Change, ChangeError};
+use crate::accounts::services::Accounts;
 use crate::accounts::session::BrowserSession;
 use crate::accounts::session_store::{self, SessionRecord};
-use crate::accounts::sign_in::{SignInError, confirm};
-use crate::accounts::{Accounts, EmailAddress};
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::id::Id;
-use crate::kernel::text::Label;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::{Field, Form};
-use crate::kernel::web::moment::Moment;
-use crate::kernel::web::page;
+use crate::accounts::user_agent::browser_name;
+use crate::base::client_info::Client;
+use crate::base::id::Id;
+use crate::base::text::Label;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html;
+use crate::web::time_view::Moment;
 use crate::workspaces::extract::Person;
-use crate::workspaces::shell::{PersonShell, Section};
+use crate::workspaces::layout::{PersonShell, Section};
 
 const PATH: &str = "/account";
 
@@ -112,19 +113,19 @@ impl AccountPage {
 }
 
 fn refuse(page: &AccountPage) -> HttpResponse {
-    page::answer(StatusCode::UNPROCESSABLE_ENTITY, page)
+    html::answer(StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
 /// `GET /account`
 pub async fn show(app: web::Data<App>, person: Person, session: BrowserSession) -> Result<HttpResponse, PageError> {
     let mut page = AccountPage::of(&app, &person, &session).await?;
     page.shell.flash = session.take_flash();
-    Ok(page::ok(&page))
+    Ok(html::ok(&page))
 }
 
 /// `GET` of what only takes forms, where signing in leads: the page with the form.
 pub async fn back(_: SignedIn) -> HttpResponse {
-    page::see_other(PATH)
+    html::see_other(PATH)
 }
 
 /// `POST /account/name`
@@ -140,9 +141,9 @@ pub async fn rename(
         return Ok(refuse(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
     };
     let change = Change { user: person.user, client, at: app.clock.now() };
-    app.db.write(move |conn| account::rename(conn, &change, &good_name)).await?;
+    app.db.write(move |conn| profile::rename(conn, &change, &good_name)).await?;
     session.flash("Name saved.")?;
-    Ok(page::see_other(PATH))
+    Ok(html::see_other(PATH))
 }
 
 /// The password that was typed into a field is the person's, or what is to be said of it.
@@ -188,10 +189,10 @@ pub async fn change_email(
     };
     let said = format!("You sign in as {} from now on.", good_email.as_str());
     let change = Change { user: person.user, client, at: app.clock.now() };
-    match app.db.write(move |conn| account::change_email(conn, &change, &hash, &good_email)).await {
+    match app.db.write(move |conn| profile::change_email(conn, &change, &hash, &good_email)).await {
         Ok(()) => {
             session.flash(&said)?;
-            Ok(page::see_other(PATH))
+            Ok(html::see_other(PATH))
         }
         Err(ChangeError::EmailTaken) => {
             Ok(refuse(&AccountPage { email: email.refused("Somebody here has this address already."), ..page }))
@@ -220,11 +221,11 @@ pub async fn change_password(
     let new = accounts.passwords.hash(chosen).await?;
     let this = this_one(&session)?;
     let change = Change { user: person.user, client, at: app.clock.now() };
-    match app.db.write(move |conn| account::change_password(conn, &change, &hash, &new, &this)).await {
+    match app.db.write(move |conn| profile::change_password(conn, &change, &hash, &new, &this)).await {
         Ok(ended) => {
             session.renew();
             session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
-            Ok(page::see_other(PATH))
+            Ok(html::see_other(PATH))
         }
         Err(ChangeError::Stale) => Ok(refuse(&AccountPage { present_password: wrong(), ..page })),
         Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
@@ -257,15 +258,15 @@ pub async fn end_session(
     let uuid: Id = uuid.parse().map_err(|_| PageError::NotFound)?;
     let this = session.id();
     let change = Change { user, client, at: app.clock.now() };
-    if !app.db.write(move |conn| account::end_session(conn, &change, &uuid, this.as_ref())).await? {
+    if !app.db.write(move |conn| profile::end_session(conn, &change, &uuid, this.as_ref())).await? {
         return Err(PageError::NotFound);
     }
     if this == Some(uuid) {
         session.sign_out();
-        return Ok(page::see_other("/login"));
+        return Ok(html::see_other("/login"));
     }
     session.flash("That browser is signed out.")?;
-    Ok(page::see_other(PATH))
+    Ok(html::see_other(PATH))
 }
 
 /// `POST /account/sessions/end`
@@ -278,8 +279,8 @@ pub async fn end_other_sessions(
 ) -> Result<HttpResponse, PageError> {
     let this = this_one(&session)?;
     let change = Change { user, client, at: app.clock.now() };
-    let ended = app.db.write(move |conn| account::end_other_sessions(conn, &change, &this)).await?;
+    let ended = app.db.write(move |conn| profile::end_other_sessions(conn, &change, &this)).await?;
     let said = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
     session.flash(said.trim())?;
-    Ok(page::see_other(PATH))
+    Ok(html::see_other(PATH))
 }

@@ -4,18 +4,21 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::model::{EmailAddress, NewUser};
 use crate::accounts::password::NewPassword;
+use crate::accounts::services::Accounts;
 use crate::accounts::session::BrowserSession;
-use crate::accounts::{Accounts, EmailAddress, NewUser};
-use crate::kernel::app::App;
-use crate::kernel::error::PageError;
-use crate::kernel::rng;
-use crate::kernel::text::Label;
-use crate::kernel::web::client::Client;
-use crate::kernel::web::form::{Field, Form};
-use crate::kernel::web::page::{self, Notice};
-use crate::workspaces::shell::Section;
-use crate::workspaces::{Kind, NewWorkspace, setup};
+use crate::base::client_info::Client;
+use crate::base::random;
+use crate::base::text::Label;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html::{self, Notice};
+use crate::workspaces::layout::Section;
+use crate::workspaces::model::NewWorkspace;
+use crate::workspaces::profile::Kind;
+use crate::workspaces::setup;
 
 #[derive(Template)]
 #[template(path = "workspaces/setup.html")]
@@ -55,7 +58,7 @@ pub async fn show(
 ) -> Result<HttpResponse, PageError> {
     let code = link.ok().and_then(|link| link.into_inner().code).unwrap_or_default();
     setup::check(&app, &code).await.map_err(no_setup)?;
-    Ok(page::ok(&SetupPage {
+    Ok(html::ok(&SetupPage {
         code,
         name: Field::default(),
         email: Field::default(),
@@ -83,7 +86,7 @@ pub async fn submit(
     let (Some(good_name), Some(good_email), Some(good_workspace), Some(chosen)) =
         (good_name, good_email, good_workspace, chosen)
     else {
-        return Ok(page::answer(
+        return Ok(html::answer(
             StatusCode::UNPROCESSABLE_ENTITY,
             &SetupPage { code, name, email, password, workspace, with_demo },
         ));
@@ -91,15 +94,15 @@ pub async fn submit(
 
     let hash = accounts.passwords.hash(chosen).await?;
     let now = app.clock.now();
-    let user = NewUser::new(good_email, good_name, hash, now, &mut rng::secure());
+    let user = NewUser::new(good_email, good_name, hash, now, &mut random::secure());
     let mut workspaces =
-        vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut rng::secure())];
+        vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut random::secure())];
     if with_demo {
-        workspaces.push(NewWorkspace::new(None, demo_name(&good_workspace), Kind::Demo, now, &mut rng::secure()));
+        workspaces.push(NewWorkspace::new(None, demo_name(&good_workspace), Kind::Demo, now, &mut random::secure()));
     }
     let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(no_setup)?;
     session.sign_in(&user, &client)?;
-    Ok(page::see_other(&Section::Overview.path(&slug)))
+    Ok(html::see_other(&Section::Overview.path(&slug)))
 }
 
 /// The demo workspace beside a production one: its name and "Demo", cut to fit.

@@ -1,0 +1,147 @@
+//! What happened, for people to read. Nothing here changes anything.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+use crate::accounts::session::BrowserSession;
+use crate::accounts::user_agent::browser_name;
+use crate::activity::describe::Part;
+use crate::activity::model::{Group, Happening, KeptDays, What};
+use crate::activity::query;
+use crate::base::clock::Timestamp;
+use crate::members::pages::list::Choice;
+use crate::tokens::view::Moment;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::html;
+use crate::workspaces::extract::Member;
+use crate::workspaces::layout::{Section, Shell};
+
+/// An event as the page shows it.
+struct Line {
+    sentence: Vec<Part>,
+    at: Moment,
+    /// The address of who did it.
+    email: Option<String>,
+    /// From where and by what: `from 203.0.113.7 (Firefox on Linux)`.
+    source: Option<String>,
+}
+
+impl Line {
+    fn of(happening: &Happening) -> Self {
+        let by = happening.agent.as_deref().map_or_else(String::new, |agent| format!(" ({})", browser_name(agent)));
+        let from = happening.ip.as_ref().map(|ip| format!("from {ip}{by}"));
+        let is_operator = happening.actor.is_none() && happening.ip.is_none();
+        Self {
+            sentence: happening.sentence(),
+            at: Moment::of(happening.at),
+            email: happening.actor.as_ref().and_then(|actor| actor.email.clone()),
+            source: from.or_else(|| is_operator.then(|| "from the command line".to_owned())),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "activity/page.html")]
+struct ActivityPage {
+    shell: Shell,
+    sees_all: bool,
+    choices: Vec<Choice>,
+    lines: Vec<Line>,
+    /// The page of what happened before.
+    older: Option<String>,
+    /// The page of what happened last, if this is another.
+    latest: Option<String>,
+    kept_days: u32,
+}
+
+/// Which events to show, from a query.
+#[derive(serde::Deserialize)]
+pub struct Asked {
+    show: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Where a page begins. Opaque to people: base64url of microseconds.
+fn cursor(before: Timestamp) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(before.micros().to_string())
+}
+
+fn read_cursor(text: &str) -> Option<Timestamp> {
+    let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    // A number can be written in several ways; a cursor in one.
+    plain.parse().ok().map(Timestamp::from_micros).filter(|before| cursor(*before) == text)
+}
+
+/// `GET /w/{slug}/settings/activity`
+pub async fn show(
+    app: web::Data<App>,
+    kept: web::Data<KeptDays>,
+    member: Member,
+    query: Result<web::Query<Asked>, actix_web::Error>,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
+    let (show, place) = query.map_or((None, None), |query| {
+        let Asked { show, cursor } = query.into_inner();
+        (show, cursor)
+    });
+    let group = show.as_deref().and_then(Group::named);
+    // What is no place is the first page.
+    let before = place.as_deref().and_then(read_cursor);
+    let sees_all = member.role.administrates();
+    let what = What { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
+    let events = app.db.read(move |conn| query::page(conn, &what, before)).await?;
+
+    let path = Section::Activity.path(&member.workspace.slug);
+    let of_group = |group: Group| format!("{path}?show={}", group.as_str());
+    let mut choices = vec![Choice::new("All", None, path.clone(), group.is_none())];
+    choices.extend(Group::ALL.map(|it| Choice::new(it.label(), None, of_group(it), group == Some(it))));
+    let here = group.map_or_else(|| path.clone(), of_group);
+    let older = events.older.map(|before| {
+        let joint = if here.contains('?') { '&' } else { '?' };
+        format!("{here}{joint}cursor={}", cursor(before))
+    });
+    Ok(html::ok(&ActivityPage {
+        shell: Shell::around(&member, Section::Activity).saying(session.take_flash()),
+        sees_all,
+        choices,
+        lines: events.happenings.iter().map(Line::of).collect(),
+        older,
+        latest: before.map(|_| here),
+        kept_days: kept.0,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+        for micros in [-7, 0, 1_795_435_200_000_000] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(read_cursor(&cursor(at)), Some(at));
+        }
+        for bad in ["", "!", "_w", "1795435200000000", "MTJh", &BASE64_URL_SAFE_NO_PAD.encode("99999999999999999999")] {
+            assert_eq!(read_cursor(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_was_written_is_a_place(
+            text in prop_oneof![
+                "[-+]?[0-9]{0,20}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "[A-Za-z0-9_=-]{0,30}",
+                any::<String>(),
+            ],
+            at in any::<i64>(),
+        ) {
+            prop_assert!(read_cursor(&text).is_none_or(|at| cursor(at) == text), "{}", text);
+            prop_assert_eq!(read_cursor(&cursor(Timestamp::from_micros(at))), Some(Timestamp::from_micros(at)));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Docs of api.
+
+pub mod endpoints;
+pub mod openapi;
+pub mod page;

@@ -1,0 +1,94 @@
+//! GET and DELETE /api/v2/token.json
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+
+use crate::api::rate_limit::Admitted;
+use crate::api::v2::answer;
+use crate::api::v2::workspace::workspace;
+use crate::auth::error::ApiError;
+use crate::base::client_info::Client;
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::tokens::delete::delete;
+use crate::tokens::model::{Deletion, Owner, Via};
+use crate::tokens::store;
+use crate::web::app_state::App;
+use crate::web::json;
+
+#[derive(Serialize)]
+pub(crate) struct TokenBody<'a> {
+    uuid: &'a Id,
+    name: &'a str,
+    hint: &'a str,
+    workspace: WorkspaceRef<'a>,
+    user: UserRef<'a>,
+    role: &'a str,
+    created_on: Timestamp,
+    expires_on: Option<Timestamp>,
+    last_used_on: Option<Timestamp>,
+    rotating: bool,
+    retires_on: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct WorkspaceRef<'a> {
+    uuid: &'a Id,
+    slug: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserRef<'a> {
+    uuid: &'a Id,
+    email: &'a str,
+    name: &'a str,
+}
+
+/// `GET /api/v2/token.json`: the token that asks. `hint` and `last_used_on` are of the value that asks; `retires_on`
+/// is when the older of two values stops.
+pub async fn token(app: web::Data<App>, Admitted(caller): Admitted) -> Result<HttpResponse, ApiError> {
+    let (now, asker) = (app.clock.now(), caller.clone());
+    let token = app.db.read(move |conn| store::of_caller(conn, &asker)).await?;
+    // Deleted between the check and this query: the caller will be told at its next request.
+    let Some(token) = token else { return Ok(json::not_found()) };
+    let retiring = token.retiring(now);
+    let asking = token.values().find(|value| value.key == caller.value).unwrap_or(&token.current);
+    let body = TokenBody {
+        uuid: &caller.uuid,
+        name: caller.name.as_str(),
+        hint: &asking.hint,
+        workspace: WorkspaceRef {
+            uuid: &caller.workspace.uuid,
+            slug: caller.workspace.slug.as_str(),
+            name: caller.workspace.profile.name.as_str(),
+        },
+        user: UserRef { uuid: &caller.user.uuid, email: caller.user.email.as_str(), name: caller.user.name.as_str() },
+        role: caller.role.as_str(),
+        created_on: token.created_at,
+        expires_on: token.current.ends_at,
+        last_used_on: asking.last_use.as_ref().map(|last| last.at),
+        rotating: retiring.is_some(),
+        retires_on: retiring.and_then(|value| value.ends_at),
+    };
+    Ok(answer(&caller.workspace, StatusCode::OK).json(body))
+}
+
+/// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
+pub async fn delete_token(
+    app: web::Data<App>,
+    Admitted(caller): Admitted,
+    client: Client,
+) -> Result<HttpResponse, ApiError> {
+    let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
+    let deletion = Deletion {
+        via: Via::Api,
+        by: Some((owner.user, owner.email.clone())),
+        client: Some(client),
+        at: app.clock.now(),
+    };
+    let uuid = caller.uuid;
+    app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await?;
+    Ok(answer(&caller.workspace, StatusCode::NO_CONTENT).finish())
+}

@@ -1,0 +1,190 @@
+//! Who is in the workspace: a page of 250 at a time, the newest user first.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::api::rate_limit::Admitted;
+use crate::api::v2::answer;
+use crate::auth::error::ApiError;
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::web::app_state::App;
+use crate::web::json;
+use crate::workspaces::store::{self, MemberRecord, Side};
+
+/// How many users a page has.
+pub const PAGE: usize = 250;
+
+#[derive(Serialize)]
+struct UsersBody<'a> {
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<UserBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct UserBody<'a> {
+    uuid: &'a Id,
+    name: &'a str,
+    email: &'a str,
+    role: &'a str,
+    /// Nobody is in a team here.
+    team: Option<()>,
+    created_on: Timestamp,
+    /// Nobody has a picture here.
+    avatar: Option<()>,
+    first_name: &'a str,
+    last_name: &'a str,
+}
+
+impl<'a> From<&'a MemberRecord> for UserBody<'a> {
+    fn from(member: &'a MemberRecord) -> Self {
+        let name = member.user.name.as_str();
+        // One name is kept here; tools for RapidPro want two.
+        let (first_name, last_name) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
+        Self {
+            uuid: &member.user.uuid,
+            name,
+            email: member.user.email.as_str(),
+            role: member.role.as_str(),
+            team: None,
+            created_on: member.created_at,
+            avatar: None,
+            first_name,
+            last_name: last_name.trim_start(),
+        }
+    }
+}
+
+/// Where a page begins, and which way it goes. Opaque to tools: base64url of `side:microseconds:uuid`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cursor {
+    side: Side,
+    at: Timestamp,
+    uuid: Id,
+}
+
+impl Cursor {
+    fn beside(member: &MemberRecord, side: Side) -> Self {
+        Self { side, at: member.created_at, uuid: member.user.uuid }
+    }
+
+    fn text(&self) -> String {
+        let side = match self.side {
+            Side::Older => "o",
+            Side::Newer => "n",
+        };
+        BASE64_URL_SAFE_NO_PAD.encode(format!("{side}:{}:{}", self.at.micros(), self.uuid))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = plain.splitn(3, ':');
+        let side = match parts.next()? {
+            "o" => Side::Older,
+            "n" => Side::Newer,
+            _ => return None,
+        };
+        let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        let cursor = Self { side, at, uuid: parts.next()?.parse().ok()? };
+        // A number and an identifier can be written in several ways; a cursor in one.
+        Some(cursor).filter(|cursor| cursor.text() == text)
+    }
+}
+
+/// `GET /api/v2/users.json`
+pub async fn users(
+    app: web::Data<App>,
+    request: HttpRequest,
+    Admitted(caller): Admitted,
+) -> Result<HttpResponse, ApiError> {
+    let query = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let text = query.into_iter().find(|(name, text)| name == "cursor" && !text.is_empty()).map(|(_, text)| text);
+    let cursor = match text.map(|text| Cursor::parse(&text)) {
+        Some(None) => return Ok(json::problem(StatusCode::NOT_FOUND, "Invalid cursor")),
+        Some(cursor) => cursor,
+        None => None,
+    };
+    let (workspace, start) = (caller.workspace.key(), cursor.clone());
+    let (mut members, is_other_side) = app
+        .db
+        .read(move |conn| {
+            let place = start.as_ref().map(|cursor| (cursor.side, cursor.at, &cursor.uuid));
+            let members = store::members_by_age(conn, workspace, place, PAGE + 1)?;
+            // What a page came from may be gone: each way is offered only where somebody is.
+            let edge = members.first().map(|member| (member.created_at, member.user.uuid));
+            let is_other_side = match (place, edge) {
+                (Some((side, ..)), Some((at, uuid))) => {
+                    !store::members_by_age(conn, workspace, Some((side.other(), at, &uuid)), 1)?.is_empty()
+                }
+                _ => false,
+            };
+            Ok::<_, ApiError>((members, is_other_side))
+        })
+        .await?;
+    let is_more = members.len() > PAGE;
+    members.truncate(PAGE);
+    let side = cursor.map_or(Side::Older, |cursor| cursor.side);
+    let (is_older, is_newer) = match side {
+        Side::Older => (is_more, is_other_side),
+        Side::Newer => {
+            members.reverse();
+            (is_other_side, is_more)
+        }
+    };
+    let url = |member: Option<&MemberRecord>, side: Side, is_there: bool| {
+        let cursor = Cursor::beside(member.filter(|_| is_there)?, side);
+        Some(app.site.public_url.join(&format!("/api/v2/users.json?cursor={}", cursor.text())))
+    };
+    let body = UsersBody {
+        next: url(members.last(), Side::Older, is_older),
+        previous: url(members.first(), Side::Newer, is_newer),
+        results: members.iter().map(UserBody::from).collect(),
+    };
+    Ok(answer(&caller.workspace, StatusCode::OK).json(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+        let uuid: Id = "0199c2b4-0000-7000-8000-000000000000".parse().unwrap();
+        for side in [Side::Older, Side::Newer] {
+            let cursor = Cursor { side, at: Timestamp::from_micros(-7), uuid };
+            assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+        }
+        for plain in ["", "o", "o:1", "x:1:0199c2b4-0000-7000-8000-000000000000", "o:1:nobody", "o::", "n:9e9:x"] {
+            assert_eq!(Cursor::parse(&BASE64_URL_SAFE_NO_PAD.encode(plain)), None, "{plain}");
+        }
+        assert_eq!(Cursor::parse("!"), None);
+        assert_eq!(Cursor::parse("_w"), None, "not UTF-8");
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_was_written_is_a_cursor(
+            text in prop_oneof![
+                "[on]:[-+]?[0-9]{0,20}:[0-9a-fA-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+                    .prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "\\PC{0,60}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                "[A-Za-z0-9_=-]{0,90}",
+                any::<String>(),
+            ],
+        ) {
+            prop_assert!(Cursor::parse(&text).is_none_or(|cursor| cursor.text() == text), "{}", text);
+        }
+
+        #[test]
+        fn each_place_has_its_cursor(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
+            let side = if is_older { Side::Older } else { Side::Newer };
+            let cursor = Cursor { side, at: Timestamp::from_micros(at), uuid: uuid::Uuid::from_u128(uuid).into() };
+            prop_assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Audit of audit.
+
+pub mod event;

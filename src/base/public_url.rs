@@ -1,0 +1,56 @@
+//! The URL under which people and tools reach this server.
+
+/// Scheme, host and port under which people and tools reach this server; no path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(url::Url);
+
+impl PublicUrl {
+    /// The origin (RFC 6454): `https://tokens.example`, without a slash at the end.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// The absolute URL of a path that starts with a slash.
+    #[must_use]
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+
+    /// Is it reached over TLS?
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Is it reached from this machine alone?
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+/// The text is no URL that a site can have.
+#[derive(Debug, thiserror::Error)]
+#[error("must look like https://tokens.example: http or https, a host, perhaps a port, and nothing after it")]
+pub struct NotAPublicUrl;
+
+impl std::str::FromStr for PublicUrl {
+    type Err = NotAPublicUrl;
+    fn from_str(text: &str) -> Result<Self, NotAPublicUrl> {
+        let url = url::Url::parse(text.trim()).map_err(|_| NotAPublicUrl)?;
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if plain { Ok(Self(url)) } else { Err(NotAPublicUrl) }
+    }
+}

@@ -1,0 +1,63 @@
+//! `latchkey copy` and `latchkey backup`: whole databases. Neither migrates what it reads.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{Done, Failure, print};
+use crate::config::DataSettings;
+use crate::db::DatabaseUrl;
+use crate::db::backup::{BackupError, back_up};
+use crate::db::copy::{self, CopyError, Progress};
+
+/// After so many rows of a table a line says how far it is.
+const SAY_EVERY: i64 = 10_000;
+
+/// From where to where.
+#[derive(Args)]
+pub struct CopyArgs {
+    /// The database to read: a path, <sqlite://PATH> or <postgres://USER@HOST/NAME>
+    #[arg(long, value_name = "URL")]
+    from: DatabaseUrl,
+    /// The database to fill; a SQLite file is made, an empty PostgreSQL database is migrated first
+    #[arg(long, value_name = "URL")]
+    to: DatabaseUrl,
+}
+
+/// Where to.
+#[derive(Args)]
+pub struct BackupArgs {
+    /// The file to make; must not exist
+    file: PathBuf,
+}
+
+pub fn copy(data: &DataSettings, args: &CopyArgs) -> Done {
+    for url in [&args.from, &args.to] {
+        data.allows(url).map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    copy::copy(&args.from, &args.to, &show).map_err(|error| match error {
+        CopyError::Same(_) => Failure::usage(error.to_string()),
+        other => other.into(),
+    })?;
+    print(&format!(
+        "Copied {} to {}. People sign in again: sessions and failed sign-ins are not copied.",
+        args.from, args.to
+    ))
+}
+
+/// One line a table on standard error, and more for a long one. Who does not listen misses nothing.
+fn show(progress: &Progress) {
+    if progress.done == progress.total || progress.done % SAY_EVERY == 0 {
+        let _ = writeln!(std::io::stderr(), "{:<14}  {} of {}", progress.table, progress.done, progress.total);
+    }
+}
+
+pub fn backup(data: &DataSettings, args: &BackupArgs) -> Done {
+    let url = data.database().map_err(|error| Failure::usage(error.to_string()))?;
+    let bytes = back_up(&url, &args.file).map_err(|error| match error {
+        BackupError::NotSqlite(_) => Failure::usage(error.to_string()),
+        other => other.into(),
+    })?;
+    print(&format!("Backed {url} up to {} ({bytes} bytes).", args.file.display()))
+}

@@ -1,0 +1,93 @@
+//! `latchkey member`.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Subcommand;
+
+use crate::accounts::model::{EmailAddress, User};
+use crate::accounts::store as accounts;
+use crate::base::clock::Clock;
+use crate::cli::users::{no_user, user};
+use crate::cli::workspaces::{find, workspace};
+use crate::cli::{Done, print};
+use crate::db::Db;
+use crate::members::change_role::change_role;
+use crate::members::model::{Act, MemberError};
+use crate::members::remove::remove_member;
+use crate::workspaces::members::add_member;
+use crate::workspaces::model::Slug;
+use crate::workspaces::profile::Role;
+
+#[derive(Subcommand)]
+pub enum MemberCommand {
+    /// Make a person a member of a workspace
+    Add {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// administrator, editor or agent
+        #[arg(long, default_value = "editor")]
+        role: Role,
+    },
+    /// Give a member another role; the tokens of one who becomes an agent are deleted and stop at once
+    Role {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+        /// administrator, editor or agent
+        #[arg(long)]
+        role: Role,
+    },
+    /// Remove a member; their tokens in this workspace are deleted and stop at once
+    Remove {
+        /// The workspace's slug
+        #[arg(long)]
+        workspace: Slug,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: EmailAddress,
+    },
+}
+
+pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
+    let now = clock.now();
+    match command {
+        MemberCommand::Add { workspace, email, role } => {
+            let workspace = find(db, &workspace)?;
+            let (user, _) =
+                db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.ok_or_else(|| no_user(&email))?;
+            db.write_blocking(|conn| add_member(conn, &workspace, &user, role, None, now))?;
+            print(&format!("{} is a member of {} now, as {role}.", email.as_str(), workspace.slug))
+        }
+        MemberCommand::Role { workspace, email, role } => {
+            let workspace = find(db, &workspace)?;
+            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let done = db.write_blocking(|conn| change_role(conn, &workspace, &user.uuid, role, &act))?;
+            let stopped = if done.stopped == 0 { String::new() } else { format!("; {} stopped", tokens(done.stopped)) };
+            print(&format!("{} is {role} of {} now{stopped}.", email.as_str(), workspace.slug))
+        }
+        MemberCommand::Remove { workspace, email } => {
+            let workspace = find(db, &workspace)?;
+            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &user.uuid, &act))?;
+            let tokens = tokens(stopped);
+            print(&format!("{} is no member of {} any more; {tokens} stopped.", email.as_str(), workspace.slug))
+        }
+    }
+}
+
+pub(crate) fn tokens(count: usize) -> String {
+    if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") }
+}
+
+/// The user with this address; somebody who has no account is no member either.
+pub(crate) fn find_user(db: &Db, email: &EmailAddress) -> Result<User, MemberError> {
+    let found = db.read_blocking(|conn| accounts::user_by_email(conn, email))?;
+    found.map(|(user, _)| user).ok_or(MemberError::NotAMember)
+}

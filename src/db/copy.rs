@@ -1,0 +1,341 @@
+//! Copies a database into another that is empty, whichever of the two each one is.
+//!
+//! Rows keep their integer keys, so that nothing has to be looked up or translated. The source is read in one
+//! snapshot, the target written in one transaction: a copy is whole, or there is none.
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
+
+use crate::db::Db;
+use crate::db::connection::{self, Conn};
+use crate::db::error::{DbError, FromDb, OpenError};
+use crate::db::migrations::{Standing, standing};
+use crate::db::transaction::{ConnTransactions, transaction_once};
+use crate::db::url::DatabaseUrl;
+
+/// Rows that are read and written at once. Times the columns of the widest table (16) it must stay below what a
+/// statement may have of parameters: 32,766 on `SQLite`, 65,535 on `PostgreSQL`.
+const BATCH: i64 = 1_000;
+
+/// The tables that stay behind: sessions hang on a browser's cookie, which would be worth as much in both places,
+/// and attempts to sign in count for minutes. An epoch counts what happened to its own database.
+pub const LEFT_OUT: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
+
+/// Copied tables that a server fills by itself before anybody has set it up. What a target holds of them is replaced.
+const OF_A_FRESH_START: &[&str] = &["settings", "one_time_links"];
+
+/// How far the copy of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The table.
+    pub table: &'static str,
+    /// Rows that are written.
+    pub done: i64,
+    /// Rows of the source.
+    pub total: i64,
+}
+
+/// Why nothing was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// Source and target are the same.
+    #[error("--from and --to are both {0}")]
+    Same(DatabaseUrl),
+    /// One of them is missing or does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// None of our migrations ran there.
+    #[error("{0} is no Latchkey database")]
+    Foreign(DatabaseUrl),
+    /// The source lacks a migration.
+    #[error("the database {0} is older than this program: run `latchkey migrate` on it first")]
+    Behind(DatabaseUrl),
+    /// The source has a migration that this program does not know. (Opening the target says the same of it.)
+    #[error("the database {0} is newer than this program: copy with the latchkey that it belongs to")]
+    Ahead(DatabaseUrl),
+    /// The target has something to lose.
+    #[error("the database {0} is not empty: it has rows in the table {1}. Copy into an empty one")]
+    NotEmpty(DatabaseUrl, &'static str),
+    /// A row could not be read or written.
+    #[error("can't copy the table {0}, nothing was kept: {1}")]
+    Table(&'static str, DbError),
+    /// Not every row arrived.
+    #[error("{arrived} of {total} rows of the table {table} arrived, nothing was kept", total = .of.total, table = .of.table)]
+    Lost {
+        /// What was to be copied.
+        of: Progress,
+        /// Rows of the target.
+        arrived: i64,
+    },
+    /// The database does not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for CopyError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) | Self::Table(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Copies everything but [`LEFT_OUT`] from the database at `from` to the one at `to`, which is made or migrated if need
+/// be and must have no rows of people's. Tells `show` after each batch of rows.
+///
+/// # Errors
+///
+/// Any [`CopyError`] leaves the target as empty as it was.
+pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> Result<(), CopyError> {
+    if from == to {
+        return Err(CopyError::Same(from.clone()));
+    }
+    let mut source = connection::open_existing(from)?;
+    begin_snapshot(&mut source)?;
+    match standing(&mut source)? {
+        Standing::Current => {}
+        Standing::Foreign => return Err(CopyError::Foreign(from.clone())),
+        Standing::Behind => return Err(CopyError::Behind(from.clone())),
+        Standing::Ahead => return Err(CopyError::Ahead(from.clone())),
+    }
+    if let DatabaseUrl::Postgres(_) = to {
+        // A pool would ask a server that is not there for seconds, and tell the log each time.
+        drop(connection::open_existing(to)?);
+    }
+    let target = Db::open(to)?;
+    let mut target = target.writes.take_blocking()?;
+    transaction_once(&mut target, |target| {
+        keep_others_out(target)?;
+        if let Some(table) = first_with_rows(target)? {
+            return Err(CopyError::NotEmpty(to.clone(), table));
+        }
+        copy_tables(&mut source, target, show)
+    })
+    .map_err(|(error, _)| error)?;
+    // Only read; whether the server hears of the end does not matter any more.
+    let _ = ConnTransactions::rollback_transaction(&mut source);
+    Ok(())
+}
+
+/// Everything that is read after this is of one moment.
+fn begin_snapshot(conn: &mut Conn) -> Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Conn::Postgres(conn) => {
+            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+            conn.batch_execute("SET LOCAL statement_timeout = 0")?;
+        }
+    }
+    Ok(())
+}
+
+/// Nobody may fill a table after it was seen empty. On `SQLite` the transaction itself sees to that.
+fn keep_others_out(conn: &mut Conn) -> Result<(), DbError> {
+    if let Conn::Postgres(conn) = conn {
+        let tables = COPIED.join(", ");
+        conn.batch_execute(&format!("SET LOCAL statement_timeout = 0; LOCK TABLE {tables} IN EXCLUSIVE MODE"))?;
+    }
+    Ok(())
+}
+
+/// The next row of a table must not get a key that a copied row has. `SQLite` looks for itself.
+fn move_sequence_on(conn: &mut Conn, table: &str) -> Result<(), DbError> {
+    if let Conn::Postgres(conn) = conn {
+        conn.batch_execute(&format!(
+            "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} HAVING max(id) IS NOT NULL"
+        ))?;
+    }
+    Ok(())
+}
+
+/// The copied tables, those before that others refer to, with the columns of `schema.rs` in its order: the compiler
+/// sees to their number and kinds, `tests/it/copy.rs` to the rest.
+macro_rules! tables {
+    ($($table:ident by $key:ident: $kind:ty $(as $sequence:ident)? { $($column:ident: $type:ty),+ $(,)? })+) => {
+        /// The tables that are copied.
+        pub const COPIED: &[&str] = &[$(stringify!($table)),+];
+
+        fn first_with_rows(conn: &mut Conn) -> Result<Option<&'static str>, DbError> {
+            $({
+                let table = stringify!($table);
+                if !OF_A_FRESH_START.contains(&table) && $table::count(conn)? > 0 {
+                    return Ok(Some(table));
+                }
+            })+
+            Ok(None)
+        }
+
+        fn copy_tables(from: &mut Conn, to: &mut Conn, show: &dyn Fn(&Progress)) -> Result<(), CopyError> {
+            $(
+                let table = stringify!($table);
+                let failed = |error| CopyError::Table(table, error);
+                if OF_A_FRESH_START.contains(&table) {
+                    $table::clear(to).map_err(failed)?;
+                }
+                let mut progress = Progress { table, done: 0, total: $table::count(from).map_err(failed)? };
+                $table::copy(from, to, |rows| {
+                    progress.done += rows;
+                    show(&progress);
+                })
+                .map_err(failed)?;
+                if progress.total == 0 {
+                    show(&progress);
+                }
+                let arrived = $table::count(to).map_err(failed)?;
+                if arrived != progress.total {
+                    return Err(CopyError::Lost { of: progress, arrived });
+                }
+                $(
+                    let $sequence = table;
+                    move_sequence_on(to, $sequence).map_err(failed)?;
+                )?
+            )+
+            Ok(())
+        }
+
+        $(mod $table {
+            use super::BATCH;
+            use crate::db::{Conn, DbError};
+            use crate::db::schema::$table;
+            use crate::db::schema::$table::table;
+            use diesel::prelude::*;
+
+            #[derive(Queryable, Insertable)]
+            #[diesel(table_name = $table, treat_none_as_default_value = false)]
+            struct Row {
+                $($column: $type),+
+            }
+
+            pub(crate) fn count(conn: &mut Conn) -> Result<i64, DbError> {
+                Ok(crate::on_its_own!(conn, conn => table.count().get_result(conn))?)
+            }
+
+            pub(crate) fn clear(conn: &mut Conn) -> Result<usize, DbError> {
+                Ok(crate::on_its_own!(conn, conn => diesel::delete(table).execute(conn))?)
+            }
+
+            pub(crate) fn copy(from: &mut Conn, to: &mut Conn, mut wrote: impl FnMut(i64)) -> Result<(), DbError> {
+                let mut last: Option<$kind> = None;
+                loop {
+                    let rows: Vec<Row> = match &last {
+                        None => crate::on_its_own!(from, conn => table.order($table::$key).limit(BATCH).load(conn))?,
+                        Some(last) => {
+                            let rest = table.filter($table::$key.gt(last)).order($table::$key).limit(BATCH);
+                            crate::on_its_own!(from, conn => rest.load(conn))?
+                        }
+                    };
+                    if rows.is_empty() {
+                        return Ok(());
+                    }
+                    let written = crate::on_its_own!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
+                    wrote(i64::try_from(written).unwrap_or(i64::MAX));
+                    last = rows.into_iter().next_back().map(|row| row.$key);
+                }
+            }
+        })+
+    };
+}
+
+tables! {
+    users by id: i64 as numbered {
+        id: i64,
+        uuid: String,
+        email: String,
+        email_key: String,
+        name: String,
+        password_hash: String,
+        is_active: bool,
+        created_at: i64,
+    }
+    workspaces by id: i64 as numbered {
+        id: i64,
+        uuid: String,
+        slug: String,
+        name: String,
+        kind: String,
+        country: String,
+        languages: String,
+        timezone: String,
+        date_style: String,
+        created_at: i64,
+    }
+    memberships by id: i64 as numbered {
+        id: i64,
+        user_id: i64,
+        workspace_id: i64,
+        role: String,
+        created_at: i64,
+        last_opened_at: i64,
+        removed_at: Option<i64>,
+    }
+    tokens by id: i64 as numbered {
+        id: i64,
+        uuid: String,
+        membership_id: i64,
+        slot: i16,
+        name: String,
+        name_key: String,
+        created_at: i64,
+        deleted_at: Option<i64>,
+        deleted_by: Option<String>,
+        deleted_via: Option<String>,
+    }
+    token_values by id: i64 as numbered {
+        id: i64,
+        token_id: i64,
+        generation: i64,
+        digest: Vec<u8>,
+        form_key: Option<String>,
+        hint: String,
+        created_at: i64,
+        ends_at: Option<i64>,
+        end_reason: Option<String>,
+    }
+    value_uses by value_id: i64 {
+        value_id: i64,
+        first_used_at: Option<i64>,
+        last_used_at: Option<i64>,
+        last_used_ip: Option<String>,
+        last_used_agent: Option<String>,
+        tries_after_end: i64,
+        last_try_at: Option<i64>,
+        last_try_ip: Option<String>,
+        last_try_agent: Option<String>,
+    }
+    one_time_links by digest: Vec<u8> {
+        digest: Vec<u8>,
+        uuid: String,
+        purpose: String,
+        workspace: Option<String>,
+        role: Option<String>,
+        note: Option<String>,
+        user_uuid: Option<String>,
+        created_by: Option<String>,
+        form_key: Option<String>,
+        created_at: i64,
+        expires_at: i64,
+        used_at: Option<i64>,
+    }
+    settings by key: String {
+        key: String,
+        value: String,
+    }
+    events by id: i64 as numbered {
+        id: i64,
+        at: i64,
+        kind: String,
+        actor: Option<String>,
+        workspace: Option<String>,
+        token: Option<String>,
+        ip: Option<String>,
+        agent: Option<String>,
+        detail: Option<String>,
+        action: String,
+        actor_name: Option<String>,
+        actor_email: Option<String>,
+        subject: Option<String>,
+        subject_name: Option<String>,
+        subject_email: Option<String>,
+        token_name: Option<String>,
+    }
+}

@@ -1,0 +1,221 @@
+//! What somebody sees who opens an invitation: a form for a new person, one button for somebody who is signed in.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::extract::SignedIn;
+use crate::accounts::model::{EmailAddress, NewUser, User};
+use crate::accounts::one_time_links::{Code, CodeDigest};
+use crate::accounts::password::NewPassword;
+use crate::accounts::redirect_target::NextPath;
+use crate::accounts::services::Accounts;
+use crate::accounts::session::BrowserSession;
+use crate::base::client_info::Client;
+use crate::base::random;
+use crate::base::text::Label;
+use crate::db::Conn;
+use crate::members::invitations::{Guest, JoinError, Offer, find, join, present_role};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html::{self, Notice};
+use crate::workspaces::layout::Section;
+use crate::workspaces::profile::{Kind, Role};
+
+/// Somebody who is signed in, as the page speaks to them.
+struct Known {
+    uuid: String,
+    email: String,
+    /// What they are in the workspace already.
+    present: Option<Role>,
+}
+
+#[derive(Template)]
+#[template(path = "members/accept.html")]
+struct AcceptPage {
+    path: String,
+    sign_in_path: String,
+    workspace: String,
+    workspace_path: String,
+    kind: Kind,
+    role: Role,
+    known: Option<Known>,
+    /// The form that was sent was another's, or another page's.
+    is_other: bool,
+    name: Field,
+    email: Field,
+    password: Field,
+}
+
+impl AcceptPage {
+    fn of(code: &str, offer: &Offer, known: Option<Known>) -> Self {
+        let path = format!("/invitations/{code}");
+        Self {
+            sign_in_path: NextPath::sign_in_page(&path),
+            path,
+            workspace: offer.workspace.profile.name.as_str().to_owned(),
+            workspace_path: Section::Overview.path(&offer.workspace.slug),
+            kind: offer.workspace.profile.kind,
+            role: offer.role,
+            known,
+            is_other: false,
+            name: Field::default(),
+            email: Field::default(),
+            password: Field::default(),
+        }
+    }
+}
+
+fn dead() -> PageError {
+    PageError::Bad(
+        StatusCode::NOT_FOUND,
+        Notice::new(
+            "This invitation does not work",
+            "An invitation works once, for 7 days, and can be taken back. Ask the person who gave you the link for a new one. If you have joined already, sign in.",
+        )
+        .with_way_on("/login", "Go to sign-in"),
+    )
+}
+
+fn no_join(error: JoinError) -> PageError {
+    match error {
+        JoinError::DeadLink | JoinError::IsMember(_) | JoinError::EmailTaken => dead(),
+        JoinError::Db(error) => error.into(),
+    }
+}
+
+/// Who is signed in, if anybody is.
+fn person(signed_in: Result<SignedIn, PageError>) -> Result<Option<User>, PageError> {
+    match signed_in {
+        Ok(SignedIn(user)) => Ok(Some(user)),
+        Err(PageError::SeeOther(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn digest(code: &str) -> Result<CodeDigest, PageError> {
+    code.parse::<Code>().map(|code| code.digest()).map_err(|_| dead())
+}
+
+/// What the code offers, and to whom.
+async fn look(app: &App, code: &str, user: Option<User>) -> Result<(Offer, Option<Known>), PageError> {
+    let (code, now) = (digest(code)?, app.clock.now());
+    let read = move |conn: &mut Conn| {
+        let offer = find(conn, &code, now)?;
+        let known = match user {
+            Some(user) => Some(Known {
+                present: present_role(conn, &offer, &user)?,
+                uuid: user.uuid.to_string(),
+                email: user.email.as_str().to_owned(),
+            }),
+            None => None,
+        };
+        Ok((offer, known))
+    };
+    app.db.read(read).await.map_err(no_join)
+}
+
+/// `GET /invitations/{code}`
+pub async fn show(
+    app: web::Data<App>,
+    signed_in: Result<SignedIn, PageError>,
+    code: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let (offer, known) = look(&app, &code, person(signed_in)?).await?;
+    Ok(html::ok(&AcceptPage::of(&code, &offer, known)))
+}
+
+/// `POST /invitations/{code}`
+pub async fn submit(
+    app: web::Data<App>,
+    accounts: web::Data<Accounts>,
+    signed_in: Result<SignedIn, PageError>,
+    session: BrowserSession,
+    code: web::Path<String>,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let user = person(signed_in)?;
+    let (offer, known) = look(&app, &code, user.clone()).await?;
+    match user {
+        Some(user) => {
+            join_known(&app, &session, &code, client, &form, user, AcceptPage::of(&code, &offer, known)).await
+        }
+        None => join_new(&app, &accounts, &session, &code, client, &form, AcceptPage::of(&code, &offer, None)).await,
+    }
+}
+
+fn conflict(page: &AcceptPage) -> HttpResponse {
+    html::answer(StatusCode::CONFLICT, page)
+}
+
+/// Somebody who is signed in pressed the one button.
+async fn join_known(
+    app: &App,
+    session: &BrowserSession,
+    code: &str,
+    client: Client,
+    form: &Form,
+    user: User,
+    page: AcceptPage,
+) -> Result<HttpResponse, PageError> {
+    if page.known.as_ref().is_some_and(|known| known.present.is_some()) {
+        return Ok(conflict(&page));
+    }
+    // The page was opened by somebody else, or by nobody: it must not make a member of whoever is signed in since.
+    if form.text("join") != user.uuid.as_str() {
+        return Ok(conflict(&AcceptPage { is_other: true, ..page }));
+    }
+    let (code, now) = (digest(code)?, app.clock.now());
+    let guest = Guest::Known(user);
+    match app.db.write(move |conn| join(conn, &code, &guest, &client, now)).await {
+        Ok((_, offer)) => welcome(session, &offer),
+        Err(JoinError::IsMember(role)) => {
+            let known = page.known.map(|known| Known { present: Some(role), ..known });
+            Ok(conflict(&AcceptPage { known, ..page }))
+        }
+        Err(error) => Err(no_join(error)),
+    }
+}
+
+/// Somebody new filled the form in.
+async fn join_new(
+    app: &App,
+    accounts: &Accounts,
+    session: &BrowserSession,
+    code: &str,
+    client: Client,
+    form: &Form,
+    page: AcceptPage,
+) -> Result<HttpResponse, PageError> {
+    let (name, good_name) = Field::read::<Label>(form, "name");
+    let (email, good_email) = Field::read::<EmailAddress>(form, "email");
+    let (password, chosen) = NewPassword::read(form, "password", good_email.as_ref());
+    let typed = AcceptPage { name, email, password, ..page };
+    let (Some(good_name), Some(good_email), Some(chosen)) = (good_name, good_email, chosen) else {
+        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &typed));
+    };
+    // A session that can't be read could not be written either.
+    session.user()?;
+    let hash = accounts.passwords.hash(chosen).await?;
+    let (code, now) = (digest(code)?, app.clock.now());
+    let guest = Guest::New(Box::new(NewUser::new(good_email, good_name, hash, now, &mut random::secure())));
+    let who = client.clone();
+    match app.db.write(move |conn| join(conn, &code, &guest, &who, now)).await {
+        Ok((user, offer)) => {
+            session.sign_in(&user, &client)?;
+            welcome(session, &offer)
+        }
+        Err(JoinError::EmailTaken) => {
+            let email = typed.email.clone().refused("There is an account with this address. Sign in to join with it.");
+            Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &AcceptPage { email, ..typed }))
+        }
+        Err(error) => Err(no_join(error)),
+    }
+}
+
+fn welcome(session: &BrowserSession, offer: &Offer) -> Result<HttpResponse, PageError> {
+    session.flash(&format!("You have joined {}.", offer.workspace.profile.name.as_str()))?;
+    Ok(html::see_other(&Section::Overview.path(&offer.workspace.slug)))
+}

@@ -1,0 +1,175 @@
+//! The invitations of a workspace: the open ones, making one, taking one back.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use zeroize::Zeroizing;
+
+use crate::accounts::one_time_links::Code;
+use crate::accounts::session::BrowserSession;
+use crate::base::client_info::Client;
+use crate::base::id::Id;
+use crate::base::random;
+use crate::base::text::Label;
+use crate::members::invitations::{Host, InviteError, Open, invite, new_invitation, revoke, store};
+use crate::tokens::model::FormKey;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::{Field, Form};
+use crate::web::html;
+use crate::web::time_view::Moment;
+use crate::workspaces::extract::{Administrator, Member};
+use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::profile::Role;
+
+/// An open invitation as the list shows it.
+struct Row {
+    uuid: String,
+    role: &'static str,
+    /// ` · Kim`, or nothing.
+    note: String,
+    host: String,
+    made: Moment,
+    ends: Moment,
+}
+
+impl Row {
+    fn of(open: &Open) -> Self {
+        let role = open.link.role.as_ref().and_then(|role| role.parse::<Role>().ok());
+        Self {
+            uuid: open.link.uuid.to_string(),
+            role: role.map_or("", Role::label),
+            note: open.link.note.as_ref().map_or_else(String::new, |note| note.as_str().to_owned()),
+            host: open.host.clone(),
+            made: Moment::of(open.link.created_at),
+            ends: Moment::of(open.link.expires_at),
+        }
+    }
+}
+
+/// A link on the one page that shows it.
+struct Reveal {
+    url: Zeroizing<String>,
+    role: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "members/invitations.html")]
+struct InvitationsPage {
+    shell: Shell,
+    path: String,
+    members_path: String,
+    rows: Vec<Row>,
+    role: Field,
+    note: Field,
+    form_key: FormKey,
+    reveal: Option<Reveal>,
+    /// The form that was sent made an invitation before.
+    is_again: bool,
+}
+
+impl InvitationsPage {
+    async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
+        let (workspace, now) = (member.workspace.clone(), app.clock.now());
+        let open = app.db.read(move |conn| store::open(conn, workspace.key(), &workspace.uuid, now)).await?;
+        Ok(Self {
+            shell: Shell::around(member, Section::Members),
+            members_path: Section::Members.path(&member.workspace.slug),
+            path: path_of(member),
+            rows: open.iter().map(Row::of).collect(),
+            role: Field::of(Role::Editor.as_str()),
+            note: Field::default(),
+            form_key: FormKey::generate(&mut random::secure()),
+            reveal: None,
+            is_again: false,
+        })
+    }
+
+    /// The roles to choose from, and what each may do.
+    const fn roles() -> [(Role, &'static str); 3] {
+        [
+            (Role::Administrator, "Changes settings and members, and has tokens."),
+            (Role::Editor, "Works, and has tokens."),
+            (Role::Agent, "Works, without tokens."),
+        ]
+    }
+}
+
+fn path_of(member: &Member) -> String {
+    format!("{}/invitations", Section::Members.path(&member.workspace.slug))
+}
+
+/// `GET /w/{slug}/settings/members/invitations`
+pub async fn list(
+    app: web::Data<App>,
+    Administrator(member): Administrator,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
+    let mut list = InvitationsPage::of(&app, &member).await?;
+    list.shell.flash = session.take_flash();
+    Ok(html::ok(&list))
+}
+
+/// `POST /w/{slug}/settings/members/invitations`: makes an invitation and answers with the page that shows its link.
+pub async fn submit(
+    app: web::Data<App>,
+    Administrator(member): Administrator,
+    client: Client,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (role, good_role) = Field::read::<Role>(&form, "role");
+    let (note, good_note) = Field::read_if_any::<Label>(&form, "note");
+    let form_key = form.text("form_key").parse::<FormKey>();
+    let typed = InvitationsPage { role, note, ..InvitationsPage::of(&app, &member).await? };
+    let (Some(role), Some(note), Ok(form_key)) = (good_role, good_note, form_key.clone()) else {
+        let why = form_key.err().map(|_| "This form was not complete. Check it and send it again.".to_owned());
+        let note = Field { error: typed.note.error.clone().or(why), ..typed.note.clone() };
+        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &InvitationsPage { note, ..typed }));
+    };
+
+    let code = Code::generate(&mut random::secure());
+    let host = Host { user: member.user.clone(), workspace: member.workspace.clone(), client, at: app.clock.now() };
+    let new = new_invitation(&code, &host, role, note, &form_key, &mut random::secure());
+    match app.db.write(move |conn| invite(conn, &host, &new)).await {
+        Ok(()) => {
+            let url = Zeroizing::new(app.site.public_url.join(&format!("/invitations/{}", code.reveal())));
+            let list = InvitationsPage::of(&app, &member).await?;
+            let reveal = Some(Reveal { url, role: role.label() });
+            Ok(html::answer(StatusCode::CREATED, &InvitationsPage { reveal, ..list }))
+        }
+        Err(InviteError::AlreadyMade) => {
+            let list = InvitationsPage::of(&app, &member).await?;
+            Ok(html::answer(StatusCode::CONFLICT, &InvitationsPage { is_again: true, ..list }))
+        }
+        // The role changed, or the membership ended, since the request began.
+        Err(InviteError::NotAllowed) => Err(PageError::NotFound),
+        Err(InviteError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// `GET …/invitations/{uuid}/revoke`, where signing in leads: the list with its buttons.
+pub async fn back(Administrator(member): Administrator) -> HttpResponse {
+    html::see_other(&path_of(&member))
+}
+
+/// `POST …/invitations/{uuid}/revoke`
+pub async fn submit_revoke(
+    app: web::Data<App>,
+    Administrator(member): Administrator,
+    session: BrowserSession,
+    path: web::Path<(String, String)>,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let uuid: Id = path.1.parse().map_err(|_| PageError::NotFound)?;
+    let list = path_of(&member);
+    let host = Host { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
+    match app.db.write(move |conn| revoke(conn, &host, &uuid)).await {
+        Ok(true) => {
+            session.flash("Invitation revoked. Its link does not work any more.")?;
+            Ok(html::see_other(&list))
+        }
+        Ok(false) | Err(InviteError::NotAllowed | InviteError::AlreadyMade) => Err(PageError::NotFound),
+        Err(InviteError::Db(error)) => Err(error.into()),
+    }
+}

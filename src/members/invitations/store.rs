@@ -1,0 +1,73 @@
+//! The queries of invitations.
+
+use diesel::prelude::*;
+
+use crate::accounts::one_time_links::store::{LINK, LinkRow};
+use crate::accounts::one_time_links::{Link, Purpose};
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::db::ids::WorkspaceKey;
+use crate::db::schema::{memberships, one_time_links as links, users};
+use crate::db::{Conn, DbError};
+use crate::members::invitations::Open;
+use crate::workspaces::profile::Role;
+
+/// Is this user an administrator of the workspace, and was so by the same membership at `since`? Coming back revives no
+/// invitation.
+pub(crate) fn is_host(conn: &mut Conn, workspace: WorkspaceKey, user: &Id, since: Timestamp) -> Result<bool, DbError> {
+    let host = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(memberships::role.eq(Role::Administrator.as_str()))
+        .filter(memberships::removed_at.is_null())
+        .filter(memberships::created_at.le(since.micros()))
+        .filter(users::uuid.eq(user.as_str()))
+        .filter(users::is_active.eq(true));
+    Ok(diesel::select(diesel::dsl::exists(host)).get_result(conn)?)
+}
+
+/// The invitations into a workspace that work, the newest first.
+pub(crate) fn open(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id, now: Timestamp) -> Result<Vec<Open>, DbError> {
+    let rows = links::table
+        .filter(links::workspace.eq(uuid.as_str()))
+        .filter(links::purpose.eq(Purpose::Invitation.as_str()))
+        .filter(links::used_at.is_null())
+        .filter(links::expires_at.gt(now.micros()))
+        .order((links::created_at.desc(), links::uuid.desc()))
+        .select(LINK)
+        .load::<LinkRow>(conn)?;
+    let hosts = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::workspace_id.eq(workspace.0))
+        .filter(memberships::role.eq(Role::Administrator.as_str()))
+        .filter(memberships::removed_at.is_null())
+        .filter(users::is_active.eq(true))
+        .select((users::uuid, users::email, memberships::created_at))
+        .load::<(Id, String, Timestamp)>(conn)?;
+    let host_of = |link: &Link| {
+        let host = hosts.iter().find(|(uuid, _, since)| Some(*uuid) == link.created_by && *since <= link.created_at);
+        host.map(|(_, email, _)| email.clone())
+    };
+    Ok(rows.into_iter().map(Link::from).filter_map(|link| host_of(&link).map(|host| Open { link, host })).collect())
+}
+
+/// Deletes the open invitations into a workspace that this user made.
+pub(in crate::members) fn delete_of(conn: &mut Conn, workspace: &Id, host: &Id) -> Result<(), DbError> {
+    let theirs = links::table
+        .filter(links::workspace.eq(workspace.as_str()))
+        .filter(links::created_by.eq(host.as_str()))
+        .filter(links::purpose.eq(Purpose::Invitation.as_str()))
+        .filter(links::used_at.is_null());
+    diesel::delete(theirs).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes an open invitation into a workspace; `false` if there is none of this name.
+pub(crate) fn delete_open(conn: &mut Conn, workspace: &Id, uuid: &Id) -> Result<bool, DbError> {
+    let open = links::table
+        .filter(links::workspace.eq(workspace.as_str()))
+        .filter(links::uuid.eq(uuid.as_str()))
+        .filter(links::purpose.eq(Purpose::Invitation.as_str()))
+        .filter(links::used_at.is_null());
+    Ok(diesel::delete(open).execute(conn)? > 0)
+}

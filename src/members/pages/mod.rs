@@ -1,0 +1,8 @@
+//! Pages of members.
+
+pub mod list;
+pub mod member;
+pub mod remove;
+pub mod revoke;
+pub mod revoke_all;
+pub mod tokens;

@@ -1,0 +1,65 @@
+//! Removing a member.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::session::BrowserSession;
+use crate::base::client_info::Client;
+use crate::members::model::MemberError;
+use crate::members::pages::list::{Order, Person, TeamPath, find, stopped};
+use crate::members::pages::member::refuse;
+use crate::members::remove::remove_member;
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::form::Form;
+use crate::web::html;
+use crate::workspaces::extract::Administrator;
+use crate::workspaces::layout::{Section, Shell};
+
+#[derive(Template)]
+#[template(path = "members/remove.html")]
+struct RemovePage {
+    shell: Shell,
+    members_path: String,
+    person: Person,
+}
+
+/// `GET /w/{slug}/settings/members/{member}/remove`: asks, where a dialog can't.
+pub async fn show(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+) -> Result<HttpResponse, PageError> {
+    let found = find(&app, &reader, &path).await?;
+    if found.is_last {
+        return refuse(&app, &reader, &path).await;
+    }
+    Ok(html::ok(&RemovePage {
+        shell: Shell::around(&reader, Section::Members),
+        members_path: Section::Members.path(&reader.workspace.slug),
+        person: found.person,
+    }))
+}
+
+/// `POST /w/{slug}/settings/members/{member}/remove`
+pub async fn submit(
+    app: web::Data<App>,
+    Administrator(reader): Administrator,
+    path: TeamPath,
+    session: BrowserSession,
+    client: Client,
+    _: Form,
+) -> Result<HttpResponse, PageError> {
+    let order = Order::of(&app, &reader, &path, client)?;
+    let remove = move |conn: &mut _| remove_member(conn, &order.workspace, &order.uuid, &order.act);
+    let (removed, tokens) = match app.db.write(remove).await {
+        Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
+        done => done?,
+    };
+    let (name, workspace) = (removed.name.as_str(), reader.workspace.profile.name.as_str());
+    session.flash(&format!("{name} is no member of {workspace} any more.{}", stopped(tokens)))?;
+    // Who left has another workspace to go to, or none.
+    let is_self = removed.uuid == reader.user.uuid;
+    let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };
+    Ok(html::see_other(&next))
+}

@@ -1,0 +1,76 @@
+//! The queries of a team.
+
+use std::collections::HashMap;
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use crate::accounts::store::{USER, UserRow};
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::db::ids::MembershipKey;
+use crate::db::schema::{memberships, sessions, users};
+use crate::db::{Conn, DbError};
+use crate::members::model::TeamMember;
+use crate::workspaces::model::Workspace;
+use crate::workspaces::profile::Role;
+
+crate::columns! {
+    /// The columns of a [`TeamMember`] but for the user's, in the order of [`MemberRow`].
+    MEMBER: MemberColumns = (memberships::id, memberships::role, memberships::created_at)
+}
+
+type MemberRow = ((i64, Role, Timestamp), UserRow);
+
+fn member(((key, role, since), user): MemberRow, last_seen: Option<Timestamp>) -> TeamMember {
+    TeamMember { membership: MembershipKey(key), user: user.into(), role, since, last_seen }
+}
+
+/// The present members of a workspace, those added first before the others.
+pub fn members(conn: &mut Conn, workspace: &Workspace) -> Result<Vec<TeamMember>, DbError> {
+    let present = || {
+        memberships::table
+            .filter(memberships::workspace_id.eq(workspace.key.0))
+            .filter(memberships::removed_at.is_null())
+    };
+    let rows =
+        present().inner_join(users::table).order(memberships::id).select((MEMBER, USER)).load::<MemberRow>(conn)?;
+    let seen = sessions::table
+        .filter(sessions::user_id.eq_any(present().select(memberships::user_id.nullable())))
+        .group_by(sessions::user_id)
+        .select((sessions::user_id, max(sessions::last_seen_at)))
+        .load::<(Option<i64>, Option<Timestamp>)>(conn)?;
+    let seen: HashMap<i64, Timestamp> = seen.into_iter().filter_map(|(user, at)| Some((user?, at?))).collect();
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let last_seen = seen.get(&row.1.0).copied();
+            member(row, last_seen)
+        })
+        .collect())
+}
+
+/// The present member of a workspace who is the user with this identifier.
+pub fn find(conn: &mut Conn, workspace: &Workspace, user: &Id) -> Result<Option<TeamMember>, DbError> {
+    let row = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::workspace_id.eq(workspace.key.0))
+        .filter(memberships::removed_at.is_null())
+        .filter(users::uuid.eq(user.as_str()))
+        .select((MEMBER, USER))
+        .get_result::<MemberRow>(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let last_seen = sessions::table
+        .filter(sessions::user_id.eq(row.1.0))
+        .select(max(sessions::last_seen_at))
+        .get_result::<Option<Timestamp>>(conn)?;
+    Ok(Some(member(row, last_seen)))
+}
+
+pub(crate) fn set_role(conn: &mut Conn, membership: MembershipKey, role: Role) -> Result<(), DbError> {
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
+        .set(memberships::role.eq(role.as_str()))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Create a token.
+
+use crate::audit::event::EventKind;
+use crate::base::client_info::Client;
+use crate::base::id::Id;
+use crate::db::{Conn, DbError, FromDb};
+use crate::tokens::model::{LIMIT, NewToken, Owner, TokenName, event};
+use crate::tokens::store;
+use crate::workspaces::store::lock_membership;
+
+/// Why there is no new token.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Not a member any more, or with a role that has no tokens.
+    #[error("not an administrator or editor of this workspace")]
+    NotAllowed,
+    /// Three there are.
+    #[error("You can have a maximum of 3 tokens")]
+    LimitReached,
+    /// Another token of the member's has that name.
+    #[error("there is a token with this name already")]
+    NameTaken,
+    /// This form made a token before: its identifier and name.
+    #[error("this form was sent before, and made the token {}", .1.as_str())]
+    AlreadyCreated(Id, TokenName),
+    /// The form's key was used elsewhere.
+    #[error("this form is not good any more")]
+    StaleForm,
+    /// A query failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl FromDb for CreateError {
+    fn as_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            Self::NotAllowed | Self::LimitReached | Self::NameTaken | Self::AlreadyCreated(..) | Self::StaleForm => {
+                None
+            }
+        }
+    }
+}
+
+/// Makes a token inside the caller's transaction, in the lowest free slot.
+pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Client>) -> Result<(), CreateError> {
+    if !lock_membership(conn, owner.membership)?.is_some_and(crate::workspaces::profile::Role::has_tokens) {
+        return Err(CreateError::NotAllowed);
+    }
+    if let Some(form_key) = &new.form_key {
+        match store::made_by_form(conn, form_key)? {
+            Some((membership, uuid, name)) if membership == owner.membership => {
+                return Err(CreateError::AlreadyCreated(uuid, name));
+            }
+            Some(_) => return Err(CreateError::StaleForm),
+            None => {}
+        }
+    }
+    let live = store::slots_and_names(conn, owner.membership)?;
+    if live.len() >= LIMIT {
+        return Err(CreateError::LimitReached);
+    }
+    let key = new.name.key();
+    if live.iter().any(|(_, taken)| *taken == key) {
+        return Err(CreateError::NameTaken);
+    }
+    let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
+    store::insert_token(conn, owner.membership, slot, new)?;
+    Ok(event(owner, &new.uuid, &new.name, client, new.at, EventKind::TokenCreated).record(conn)?)
+}

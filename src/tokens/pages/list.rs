@@ -1,0 +1,150 @@
+//! The API Token page: the list, and the page that reveals a value above it.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::accounts::session::BrowserSession;
+use crate::base::id::Id;
+use crate::base::random;
+use crate::tokens::delete::REMEMBERED;
+use crate::tokens::extract::Holder;
+use crate::tokens::model::{FormKey, LIMIT, Token};
+use crate::tokens::secret::TokenValue;
+use crate::tokens::store;
+use crate::tokens::view::{DeletedRow, Row};
+use crate::web::app_state::App;
+use crate::web::error::PageError;
+use crate::web::html;
+use crate::workspaces::extract::Member;
+use crate::workspaces::layout::{Section, Shell};
+
+/// A value on the one page that shows it.
+pub(crate) struct Reveal {
+    pub(crate) heading: String,
+    pub(crate) value: zeroize::Zeroizing<String>,
+    pub(crate) api_url: String,
+    /// Says in JSON whether the value has been used.
+    pub(crate) use_path: String,
+    /// What happens to the value before it.
+    pub(crate) old: Option<&'static str>,
+}
+
+impl Reveal {
+    pub(crate) fn new(app: &App, heading: String, value: &TokenValue, member: &Member, token: &Id) -> Self {
+        Self {
+            heading,
+            value: value.reveal().to_owned().into(),
+            api_url: app.site.public_url.join("/api/v2/workspace.json"),
+            use_path: format!("{}/use.json", path_of(member, token)),
+            old: None,
+        }
+    }
+}
+
+/// Something that went otherwise than asked.
+pub(crate) struct Warning {
+    pub(crate) heading: &'static str,
+    pub(crate) text: String,
+    /// The token for which a new value is offered: the path of its pages.
+    pub(crate) again: Option<Again>,
+}
+
+/// A button that gives a token a new value without grace.
+pub(crate) struct Again {
+    pub(crate) path: String,
+    pub(crate) form_key: FormKey,
+}
+
+impl Again {
+    pub(crate) fn of(member: &Member, token: &Id) -> Self {
+        Self { path: path_of(member, token), form_key: FormKey::generate(&mut random::secure()) }
+    }
+}
+
+/// The path below which a token's pages are.
+pub(crate) fn path_of(member: &Member, token: &Id) -> String {
+    format!("{}/{token}", Section::Tokens.path(&member.workspace.slug))
+}
+
+#[derive(Template)]
+#[template(path = "tokens/list.html")]
+struct ListPage {
+    pub(crate) shell: Shell,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) deleted: Vec<DeletedRow>,
+    pub(crate) tokens_path: String,
+    pub(crate) overview_path: String,
+    pub(crate) reveal: Option<Reveal>,
+    pub(crate) warning: Option<Warning>,
+}
+
+impl ListPage {
+    async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
+        let (membership, now) = (member.membership, app.clock.now());
+        let read = move |conn: &mut _| {
+            Ok::<_, PageError>((store::live(conn, membership)?, store::deleted(conn, membership, now - REMEMBERED)?))
+        };
+        let (live, deleted) = app.db.read(read).await?;
+        let tokens_path = Section::Tokens.path(&member.workspace.slug);
+        Ok(Self {
+            shell: Shell::around(member, Section::Tokens),
+            rows: live.iter().map(|token| Row::of(token, &tokens_path, now)).collect(),
+            deleted: deleted.iter().filter_map(DeletedRow::of).collect(),
+            overview_path: Section::Overview.path(&member.workspace.slug),
+            tokens_path,
+            reveal: None,
+            warning: None,
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= LIMIT
+    }
+
+    /// Which of the three slots are taken, for the meter.
+    fn slots(&self) -> impl Iterator<Item = bool> {
+        (0..LIMIT).map(|slot| slot < self.rows.len())
+    }
+}
+
+/// `GET /w/{slug}/settings/tokens`
+pub async fn list(
+    app: web::Data<App>,
+    Holder(member): Holder,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
+    let mut list = ListPage::of(&app, &member).await?;
+    list.shell.flash = session.take_flash();
+    Ok(html::ok(&list))
+}
+
+/// The list with a value revealed above it.
+pub(crate) async fn reveal(
+    app: &App,
+    member: &Member,
+    status: StatusCode,
+    reveal: Reveal,
+) -> Result<HttpResponse, PageError> {
+    let list = ListPage::of(app, member).await?;
+    Ok(html::answer(status, &ListPage { reveal: Some(reveal), ..list }))
+}
+
+/// The list with a warning above it: 409.
+pub(crate) async fn conflict(app: &App, member: &Member, warning: Warning) -> Result<HttpResponse, PageError> {
+    let list = ListPage::of(app, member).await?;
+    Ok(html::answer(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
+}
+
+/// The slug and the token's identifier in a path.
+pub(crate) type TokenPath = web::Path<(String, String)>;
+
+pub(crate) fn token_id(path: &TokenPath) -> Result<Id, PageError> {
+    path.1.parse().map_err(|_| PageError::NotFound)
+}
+
+/// The member's token that a path names.
+pub(crate) async fn find(app: &App, member: &Member, path: &TokenPath) -> Result<Token, PageError> {
+    let (membership, uuid) = (member.membership, token_id(path)?);
+    app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
+}

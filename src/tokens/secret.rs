@@ -1,0 +1,192 @@
+//! The secret string of a token: its form, its checksum, its digest.
+//!
+//! `rpat`, 36 random base62 characters (214 bits), and 6 base62 characters of the CRC-32 (ISO-HDLC, as in zlib) of
+//! these 40, most significant digit first: 46 letters and digits, matched by `\brpat[0-9A-Za-z]{42}\b`. The value has
+//! so much entropy that a fast hash is the right one: the database holds its SHA-256.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroize as _;
+
+use crate::base::random::{self, CryptoRng};
+
+/// What every value begins with.
+pub const PREFIX: &str = "rpat";
+
+const RANDOM: usize = 36;
+
+const CHECKED: usize = PREFIX.len() + RANDOM;
+
+/// How long a value is, in characters.
+pub const LENGTH: usize = CHECKED + CHECKSUM;
+
+const CHECKSUM: usize = 6;
+
+/// How many characters at a value's end a list shows.
+const HINT: usize = 4;
+
+/// A value, when it is made. Prints nothing and is wiped when dropped.
+pub struct TokenValue([u8; LENGTH]);
+
+impl TokenValue {
+    /// A new value.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut value = [0u8; LENGTH];
+        value[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+        random::fill_base62(rng, &mut value[PREFIX.len()..CHECKED]);
+        let sum = checksum(&value[..CHECKED]);
+        value[CHECKED..].copy_from_slice(&sum);
+        Self(value)
+    }
+
+    /// The secret itself: for the one page, or the one line of output, that shows it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        // Base62 is ASCII; there is no other way to make a value.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// What the database holds in its place.
+    #[must_use]
+    pub fn digest(&self) -> ValueDigest {
+        ValueDigest(Sha256::digest(self.0).into())
+    }
+
+    /// Its last characters, by which people tell values apart.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.reveal()[LENGTH - HINT..]
+    }
+}
+
+impl Drop for TokenValue {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for TokenValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenValue(…)")
+    }
+}
+
+/// The SHA-256 of a value of the right form. Prints nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ValueDigest([u8; 32]);
+
+impl ValueDigest {
+    /// The digest of `text`, if it has a value's prefix, length, characters and checksum. Whatever has not is
+    /// refused without asking the database.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let well_formed = bytes.len() == LENGTH
+            && bytes.starts_with(PREFIX.as_bytes())
+            && bytes.iter().all(u8::is_ascii_alphanumeric)
+            && bytes[CHECKED..] == checksum(&bytes[..CHECKED]);
+        well_formed.then(|| Self(Sha256::digest(bytes).into()))
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ValueDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueDigest(…)")
+    }
+}
+
+fn checksum(checked: &[u8]) -> [u8; CHECKSUM] {
+    let mut rest = crc32fast::hash(checked);
+    let mut digits = [b'0'; CHECKSUM];
+    for digit in digits.iter_mut().rev() {
+        let low = (rest % 62) as u8;
+        *digit = random::base62_digit(low);
+        rest /= 62;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_value_has_the_form_that_scanners_look_for() {
+        let value = TokenValue::generate(&mut random::secure());
+        let text = value.reveal();
+        assert_eq!(text.len(), 46);
+        assert!(text.starts_with("rpat") && text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_eq!(value.hint(), &text[42..]);
+        assert_eq!(ValueDigest::of(text), Some(value.digest()));
+        assert_eq!(format!("{value:?} {:?}", value.digest()), "TokenValue(…) ValueDigest(…)");
+    }
+
+    #[test]
+    fn the_checksum_is_crc_32_in_base62() {
+        // Computed apart: Python's zlib.crc32 of the first 40 characters, in base 62, digits before capitals.
+        let known = "rpat000000000000000000000000000000000000";
+        assert_eq!(crc32fast::hash(known.as_bytes()), KNOWN_CRC);
+        assert!(ValueDigest::of(&format!("{known}{KNOWN_SUM}")).is_some());
+    }
+    const KNOWN_CRC: u32 = 114_478_481;
+    const KNOWN_SUM: &str = "07kL57";
+
+    #[test]
+    fn one_wrong_character_anywhere_is_noticed() {
+        let value = TokenValue::generate(&mut random::secure());
+        for at in 0..LENGTH {
+            let mut bytes = value.reveal().as_bytes().to_vec();
+            bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+            assert_eq!(ValueDigest::of(std::str::from_utf8(&bytes).unwrap()), None, "at {at}");
+        }
+        for bad in ["", "rpat", &value.reveal()[..45], &format!("{}0", value.reveal()), &"é".repeat(23)] {
+            assert_eq!(ValueDigest::of(bad), None);
+        }
+    }
+
+    /// What the module's document says a value is, read from its end: the last six digits are a number.
+    fn is_value(text: &str) -> bool {
+        let Some(random) = text.strip_prefix("rpat") else { return false };
+        if random.len() != 42 || !random.chars().all(|c| c.is_ascii_digit() || c.is_ascii_alphabetic()) {
+            return false;
+        }
+        let digit = |c: u8| match c {
+            b'0'..=b'9' => c - b'0',
+            b'A'..=b'Z' => c - b'A' + 10,
+            _ => c - b'a' + 36,
+        };
+        let sum = random.bytes().skip(36).fold(0u64, |sum, c| sum * 62 + u64::from(digit(c)));
+        sum == u64::from(crc32fast::hash(&text.as_bytes()[..40]))
+    }
+
+    fn summed(text: &str) -> String {
+        format!("{text}{}", String::from_utf8_lossy(&checksum(text.as_bytes())))
+    }
+
+    fn almost_a_value() -> impl Strategy<Value = String> {
+        let good = || "rpat[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        let one_off = (good(), 0..LENGTH, any::<char>()).prop_map(|(good, at, c)| {
+            good.chars().enumerate().map(|(nth, kept)| if nth == at { c } else { kept }).collect::<String>()
+        });
+        let other = "[a-z]{4}[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        prop_oneof![good(), one_off, other, "rpat[0-9A-Za-z]{42}", "rpat\\PC{0,60}", any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_texts_of_the_form_are_values(text in almost_a_value()) {
+            let digest = ValueDigest::of(&text);
+            prop_assert_eq!(digest.is_some(), is_value(&text));
+            prop_assert!(digest.is_none_or(|digest| digest.as_bytes()[..] == Sha256::digest(&text)[..]));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The errors of a page, and the one place that turns them into an answer. What tools are told stands in `web::api`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::db::{DbError, FromDb};
+use crate::web::html::{self, Notice};
+
+/// Why a page could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Missing, or another's: both look the same.
+    #[error("not found")]
+    NotFound,
+    /// Not for this person; the notice says why and what to do.
+    #[error("forbidden: {}", .0.heading)]
+    Forbidden(Notice),
+    /// A request that no form of ours makes.
+    #[error("bad request: {}", .1.heading)]
+    Bad(StatusCode, Notice),
+    /// The path exists, but not for this method; holds what it takes.
+    #[error("method not allowed")]
+    Method(String),
+    /// Somewhere else: 303 to this path.
+    #[error("see other")]
+    SeeOther(String),
+    /// Locked, gone or too busy.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A mistake of ours: the reader gets a request id, the log the reason.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl PageError {
+    /// Refuses with a heading and a sentence that says what to do next.
+    #[must_use]
+    pub fn bad(status: StatusCode, heading: &'static str, text: &str) -> Self {
+        Self::Bad(status, Notice::new(heading, text))
+    }
+}
+
+impl From<DbError> for PageError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(why) => Self::Unavailable(why),
+            DbError::Taken(why) | DbError::Failed(why) => Self::Internal(why),
+        }
+    }
+}
+
+impl FromDb for PageError {
+    fn as_db(&self) -> Option<&DbError> {
+        None
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Bad(status, _) => *status,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SeeOther(_) => StatusCode::SEE_OTHER,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        match self {
+            Self::NotFound => html::notice(
+                status,
+                &Notice::new(
+                    "Page not found",
+                    "There is nothing at this address, or it is not yours to see. Check the address, or start again from your workspace.",
+                ),
+            ),
+            Self::Forbidden(notice) | Self::Bad(_, notice) => html::notice(status, notice),
+            Self::Method(allow) => {
+                let mut answer = html::notice(
+                    status,
+                    &Notice::new(
+                        "That does not work here",
+                        "This address can’t be used in that way. Go back and use the page’s own buttons.",
+                    ),
+                );
+                if let Ok(allow) = allow.parse() {
+                    answer.headers_mut().insert(ALLOW, allow);
+                }
+                answer
+            }
+            Self::SeeOther(path) => html::see_other(path),
+            Self::Unavailable(_) => html::unavailable(None),
+            // The page with the request id is made where the id is known: web::answers.
+            Self::Internal(_) => HttpResponse::new(status),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Workspaces and memberships.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel::prelude::*;
+
+use crate::base::client_info::Client;
+use crate::base::clock::Timestamp;
+use crate::base::id::Id;
+use crate::base::random::CryptoRng;
+use crate::base::text::{Label, Refused};
+use crate::db::ids::{MembershipKey, WorkspaceKey};
+use crate::workspaces::profile::{Kind, Profile, Role};
+
+/// One of the memberships of a user, and its workspace.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    pub(crate) key: MembershipKey,
+    /// What the user may do there.
+    pub role: Role,
+    /// When the user last came to it from another.
+    pub last_opened_at: Timestamp,
+    /// Where.
+    pub workspace: Workspace,
+}
+
+/// What a token gives access to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    pub(crate) key: WorkspaceKey,
+    /// The public identifier.
+    pub uuid: Id,
+    /// The name in URLs; never changes.
+    pub slug: Slug,
+    /// What people may change about it.
+    pub profile: Profile,
+}
+
+impl Workspace {
+    /// The key under which the database knows it.
+    #[must_use]
+    pub fn key(&self) -> WorkspaceKey {
+        self.key
+    }
+}
+
+/// A workspace about to be added. Holds everything that is random, so that a transaction may be run again.
+#[derive(Debug, Clone)]
+pub struct NewWorkspace {
+    /// The public identifier.
+    pub uuid: Id,
+    /// The slug, or `None` for one that follows from the name.
+    pub slug: Option<Slug>,
+    /// Name, kind and the rest.
+    pub profile: Profile,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewWorkspace {
+    /// A workspace with a fresh identifier.
+    #[must_use]
+    pub fn new(slug: Option<Slug>, name: Label, kind: Kind, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
+        Self { uuid: Id::new(at, rng), slug, profile: Profile::new(name, kind), at }
+    }
+}
+
+/// Who adds a workspace or a member on a page, and from where. The command line is nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who.
+    pub user: &'a Id,
+    /// From where.
+    pub client: &'a Client,
+}
+
+/// A workspace's name in URLs: 1 to 40 of `a` to `z`, digits and hyphens, with a letter or digit at both ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slug(String);
+
+pub(crate) const SLUG_MAX: usize = 40;
+
+impl Slug {
+    /// The slug's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The slug that a name suggests; with `nth` above 1, another than the ones before.
+    #[must_use]
+    pub fn for_name(name: &Label, nth: u32) -> Self {
+        let mut slug = String::new();
+        for c in name.as_str().chars() {
+            match c.to_ascii_lowercase() {
+                c @ ('a'..='z' | '0'..='9') if slug.len() < SLUG_MAX - 6 => slug.push(c),
+                _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
+                _ => {}
+            }
+        }
+        let slug = slug.trim_end_matches('-');
+        let slug = if slug.is_empty() { "workspace" } else { slug };
+        Self(if nth > 1 { format!("{slug}-{nth}") } else { slug.to_owned() })
+    }
+}
+
+impl FromStr for Slug {
+    type Err = Refused;
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let fits = (1..=SLUG_MAX).contains(&text.len())
+            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refused::because(format!("A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo.")))
+        }
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

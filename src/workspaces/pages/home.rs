@@ -1,0 +1,22 @@
+//! The pages of workspaces. Here: the start, which leads to the one last used.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use crate::web::html;
+use crate::workspaces::extract::Person;
+use crate::workspaces::layout::Section;
+
+#[derive(Template)]
+#[template(path = "workspaces/none.html")]
+struct NoWorkspacePage {
+    email: String,
+}
+
+/// `GET /`: the workspace last used.
+pub async fn start(person: Person) -> HttpResponse {
+    match person.last() {
+        Some(last) => html::see_other(&Section::Overview.path(&last.workspace.slug)),
+        None => html::ok(&NoWorkspacePage { email: person.user.email.as_str().to_owned() }),
+    }
+}
