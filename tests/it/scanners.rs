@@ -14,7 +14,7 @@ fn document() -> String {
 
 /// The rows of the table of test vectors: a text, and whether it is a value.
 fn vectors(document: &str) -> Vec<(&str, bool)> {
-    let rows = document.split("| value | is one |").nth(1).unwrap().lines().skip(2);
+    let rows = document.split("| value | valid |").nth(1).unwrap().lines().skip(2);
     rows.take_while(|line| line.starts_with("| `"))
         .map(|line| {
             let mut cells = line.split('|').map(str::trim).skip(1);
