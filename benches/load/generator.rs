@@ -59,7 +59,7 @@ impl Asked {
 
     /// A value, and the status that the answer must have; none when every value had its turn.
     fn draw(&self, random: &mut Random) -> Option<(&[u8], u16)> {
-        const LENGTH: usize = latchkey::tokens::value::LENGTH;
+        const LENGTH: usize = latchkey::tokens::secret::LENGTH;
         if let Some(next) = &self.in_turn {
             let value = self.known.chunks_exact(LENGTH).nth(next.fetch_add(1, Ordering::Relaxed))?;
             return Some((value, 200));

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
-use latchkey::kernel::clock::Timestamp;
-use latchkey::kernel::db::{Conn, DatabaseUrl, Db, DbError};
-use latchkey::kernel::id::Id;
-use latchkey::tokens::value::{LENGTH, TokenValue, ValueDigest};
+use latchkey::base::clock::Timestamp;
+use latchkey::db::{Conn, DatabaseUrl, Db, DbError};
+use latchkey::base::id::Id;
+use latchkey::tokens::secret::{LENGTH, TokenValue, ValueDigest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -91,7 +91,7 @@ impl Seed {
         let at = NOW.micros();
         let yes = if is_postgres { "TRUE" } else { "1" };
         let blob = |digest: ValueDigest| {
-            let hex = digest.as_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            let hex = digest.as_bytes().iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str());
             if is_postgres { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
         };
         let members = self.len().div_ceil(A_MEMBER);

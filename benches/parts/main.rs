@@ -20,10 +20,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser as _;
-use latchkey::kernel::clock::{Clock, Timestamp};
-use latchkey::kernel::db::{DatabaseUrl, Db, Near};
-use latchkey::tokens::value::ValueDigest;
-use latchkey::tokens::verify::{self, Presented};
+use latchkey::base::clock::{Clock, Timestamp};
+use latchkey::db::{DatabaseUrl, Db, Near};
+use latchkey::tokens::secret::ValueDigest;
+use latchkey::auth::{authenticator, credentials};
+use latchkey::auth::credentials::Presented;
 use seed::Seed;
 
 /// Times the parts of a token's check.
@@ -55,7 +56,7 @@ fn main() {
     let known: Vec<&str> = (0..BATCH).map(|nth| many.value(nth * 7919 % options.tokens)).collect();
     let unknown: Vec<&str> = strangers.chunks(LENGTH).map(|value| std::str::from_utf8(value).unwrap()).collect();
     let headers: Vec<String> = known.iter().map(|value| format!("Bearer {value}")).collect();
-    let read = |value: &str| verify::read(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
+    let read = |value: &str| credentials::read(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
     let (known, unknown): (Vec<_>, Vec<_>) =
         (known.into_iter().map(read).collect(), unknown.into_iter().map(read).collect());
     let junk: Vec<String> = headers.iter().map(|header| header[..header.len() - 1].to_owned() + "!").collect();
@@ -68,12 +69,12 @@ fn main() {
     let show = |name: &str, nanos: f64| println!("| {name} | {nanos:.0} | {:.3} |", nanos / lookup);
     show(
         "refuse what is no value",
-        time(BATCH, |nth| drop(black_box(verify::read(std::iter::once(junk[nth].as_bytes()))))),
+        time(BATCH, |nth| drop(black_box(credentials::read(std::iter::once(junk[nth].as_bytes()))))),
     );
     show(
         "read the header: form, checksum, digest",
         time(BATCH, |nth| {
-            drop(black_box(verify::read(std::iter::once(headers[nth].as_bytes()))));
+            drop(black_box(credentials::read(std::iter::once(headers[nth].as_bytes()))));
         }),
     );
     show(
@@ -92,10 +93,10 @@ fn main() {
     show("look a value up", lookup);
 }
 
-const LENGTH: usize = latchkey::tokens::value::LENGTH;
+const LENGTH: usize = latchkey::tokens::secret::LENGTH;
 
 fn check(near: &mut Near, presented: &Presented, now: Timestamp, is_known: bool) {
-    let verdict = near.read(|conn| verify::check(conn, presented, now)).unwrap();
+    let verdict = near.read(|conn| authenticator::check(conn, presented, now)).unwrap();
     assert_eq!(black_box(verdict).is_ok(), is_known);
 }
 

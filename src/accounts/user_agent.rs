@@ -37,7 +37,7 @@ pub fn browser_name(agent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::accounts::browser_name;
+    use crate::accounts::user_agent::browser_name;
 
     #[test]
     fn a_browser_is_called_what_people_call_it() {

@@ -77,7 +77,7 @@ pub struct By<'a> {
 
 /// A workspace's name in URLs: 1 to 40 of `a` to `z`, digits and hyphens, with a letter or digit at both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slug(String);
+pub struct Slug(pub(crate) String);
 
 pub(crate) const SLUG_MAX: usize = 40;
 

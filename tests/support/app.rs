@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 use diesel::RunQueryDsl as _;
 use latchkey::accounts::password::Passwords;
 use latchkey::config::ServerSettings;
-use latchkey::kernel::clock::{Clock, ManualClock, Timestamp};
-use latchkey::kernel::db::{Conn, Db, DbError};
+use latchkey::base::clock::{Clock, ManualClock, Timestamp};
+use latchkey::db::{Conn, Db, DbError};
 use latchkey::server::{Options, Server};
-use latchkey::tokens::uses::Uses;
+use latchkey::usage::Uses;
 
 use super::api_client::{Answer, Call};
 use super::browser_client::Browser;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use diesel::{Connection as _, RunQueryDsl as _};
-use latchkey::kernel::db::{Conn, DatabaseUrl};
+use latchkey::db::{Conn, DatabaseUrl};
 
 use super::postgres::{run, server};
 

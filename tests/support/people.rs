@@ -1,10 +1,14 @@
 //! The people of a [`TestServer`], and what they do through their browsers.
 
 use latchkey::accounts::password::{NewPassword, Passwords};
-use latchkey::accounts::{NewUser, User, add_user};
-use latchkey::kernel::db::DbError;
-use latchkey::kernel::rng;
-use latchkey::workspaces::{Kind, NewWorkspace, Role, Workspace, add_member, add_workspace};
+use latchkey::accounts::create::add_user;
+use latchkey::accounts::model::{NewUser, User};
+use latchkey::db::DbError;
+use latchkey::base::random;
+use latchkey::workspaces::create::add_workspace;
+use latchkey::workspaces::members::add_member;
+use latchkey::workspaces::{model::{NewWorkspace, Workspace}, profile::Role};
+use latchkey::workspaces::profile::Kind;
 
 use super::app::{NOON, TestServer};
 use super::browser_client::Browser;
@@ -15,11 +19,11 @@ pub const PASSWORD: &str = "open the door please";
 impl TestServer {
     pub(super) fn add_people(&self) {
         let password = NewPassword::choose(PASSWORD, None).unwrap();
-        let hash = Passwords::weak().hash_blocking(&password, &mut rng::secure()).unwrap();
+        let hash = Passwords::weak().hash_blocking(&password, &mut random::secure()).unwrap();
         let person = |name: &str| {
             let email = format!("{}@example.org", name.to_lowercase());
             let new =
-                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut rng::secure());
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut random::secure());
             self.db.write_blocking(|conn| add_user(conn, &new, None, "test")).unwrap()
         };
         let [alice, bob, charlie, dave] = ["Alice", "Bob", "Charlie", "Dave"].map(person);
@@ -40,7 +44,7 @@ impl TestServer {
 
     /// Adds a workspace.
     pub fn add_workspace(&self, slug: &str, name: &str, kind: Kind) -> Workspace {
-        let new = NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut rng::secure());
+        let new = NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::secure());
         self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
     }
 
@@ -98,7 +102,7 @@ impl TestServer {
     /// Creates a link to reset a user's password, as the command line does, and returns its path.
     pub fn reset_link(&self, name: &str) -> String {
         let email = format!("{name}@example.org").parse().unwrap();
-        let code = latchkey::accounts::reset::new_link(&self.db, &email, self.now(), &mut rng::secure()).unwrap();
+        let code = latchkey::accounts::password_reset::new_link(&self.db, &email, self.now(), &mut random::secure()).unwrap();
         format!("/reset/{}", code.reveal())
     }
 
@@ -133,6 +137,6 @@ impl TestServer {
     /// Activates or deactivates a user as the command line does.
     pub fn set_active(&self, name: &str, is_active: bool) {
         let email = format!("{name}@example.org").parse().unwrap();
-        latchkey::accounts::set_active(&self.db, &email, is_active, self.now()).unwrap().unwrap();
+        latchkey::accounts::access::set_active(&self.db, &email, is_active, self.now()).unwrap().unwrap();
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use latchkey::accounts::password::{NewPassword, Passwords};
-use latchkey::accounts::{NewUser, add_user};
-use latchkey::kernel::rng;
+use latchkey::accounts::create::add_user;
+use latchkey::accounts::model::NewUser;
+use latchkey::base::random;
 use latchkey::workspaces::store::workspace_by_slug;
-use latchkey::workspaces::{Role, add_member};
+use latchkey::workspaces::members::add_member;
+use latchkey::workspaces::profile::Role;
 
 use crate::support::api_client::Answer;
 use crate::support::{NOON, PASSWORD, TestServer};
@@ -19,12 +21,12 @@ impl TestServer {
     /// Puts so many more people into `acme`, ten of them at a time added in the same microsecond.
     pub fn db_crowd(&self, size: usize) {
         let hash =
-            Passwords::weak().hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut rng::secure()).unwrap();
+            Passwords::weak().hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut random::secure()).unwrap();
         let people: Vec<_> = (0..size)
             .map(|nth| {
                 let at = NOON + Duration::from_secs(1 + nth as u64 / 10);
                 let (email, name) = (format!("u{nth}@example.org"), format!("U{nth}"));
-                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), at, &mut rng::secure())
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), at, &mut random::secure())
             })
             .collect();
         self.db
@@ -34,7 +36,7 @@ impl TestServer {
                     let user = add_user(conn, new, None, "test").unwrap();
                     add_member(conn, &acme, &user, Role::Agent, None, NOON).unwrap();
                 }
-                Ok::<_, latchkey::kernel::db::DbError>(())
+                Ok::<_, latchkey::db::DbError>(())
             })
             .unwrap();
     }

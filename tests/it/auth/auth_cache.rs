@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use latchkey::accounts::EmailAddress;
-use latchkey::kernel::clock::Clock;
-use latchkey::kernel::db::Db;
-use latchkey::kernel::rng;
+use latchkey::accounts::model::EmailAddress;
+use latchkey::base::clock::Clock;
+use latchkey::db::Db;
+use latchkey::base::random;
 use latchkey::tokens::expiry::Expiry;
 use latchkey::tokens::store::owner_by_email;
-use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::{Deletion, NewToken, Via, create, delete};
-use latchkey::workspaces::Slug;
+use latchkey::tokens::secret::TokenValue;
+use latchkey::tokens::create::create;
+use latchkey::tokens::delete::delete;
+use latchkey::tokens::model::{Deletion, NewToken, Via};
+use latchkey::workspaces::model::Slug;
 
 use crate::support::TestServer;
 use crate::support::api_client::Call;
@@ -88,7 +90,7 @@ fn a_change_by_another_process_counts_at_the_next_call() {
 #[db_test]
 fn concurrent_calls_are_each_answered_for_their_own_value() {
     let server = TestServer::start();
-    let mut values = vec![(None, TokenValue::generate(&mut rng::secure()).reveal().to_owned())];
+    let mut values = vec![(None, TokenValue::generate(&mut random::secure()).reveal().to_owned())];
     for who in ["alice", "bob"] {
         let browser = server.signed_in(who);
         for nth in 1..=3 {
@@ -158,9 +160,9 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
             });
         }
         for round in 0..ROUNDS {
-            let value = TokenValue::generate(&mut rng::secure());
+            let value = TokenValue::generate(&mut random::secure());
             let name = format!("Round {round}").parse().unwrap();
-            let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut rng::secure());
+            let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut random::secure());
             db.write_blocking(|conn| create(conn, &owner, &new, None)).unwrap();
             assert_eq!((call(value.reveal()), call(value.reveal())), (200, 200), "round {round}");
             let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: clock.now() };

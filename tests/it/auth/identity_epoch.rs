@@ -2,7 +2,7 @@
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-use latchkey::kernel::db::{Conn, Db, Epoch};
+use latchkey::db::{Conn, Db, Epoch};
 
 use crate::support::api_client::Call;
 use crate::support::browser_client::Browser;

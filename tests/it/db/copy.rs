@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use latchkey::kernel::db::DatabaseUrl;
-use latchkey::kernel::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
+use latchkey::db::DatabaseUrl;
+use latchkey::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
 
 use crate::support::PASSWORD;
 use crate::support::api_client::Call;
@@ -159,7 +159,7 @@ impl Drop for OwnPostgres {
 
 #[db_test(sqlite)]
 fn every_table_is_copied_or_excluded_explicitly() {
-    let schema = include_str!("../../../src/kernel/db/schema.rs");
+    let schema = include_str!("../../../src/db/schema.rs");
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
     let known: BTreeSet<&str> = COPIED.iter().chain(LEFT_OUT).copied().collect();

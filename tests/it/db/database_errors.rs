@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
-use latchkey::kernel::db::{DatabaseUrl, Db};
+use latchkey::db::{DatabaseUrl, Db};
 
 use crate::support::api_client::Call;
 use crate::support::browser_client::Browser;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::RunQueryDsl as _;
-use latchkey::kernel::db::{Db, DbError};
+use latchkey::db::{Db, DbError};
 
 use crate::support::database::{TestDatabase, is_postgres};
 
 /// Table by table, the columns that `schema.rs` declares, read from its own text.
 fn declared() -> BTreeMap<String, BTreeSet<(String, String)>> {
-    let text = include_str!("../../../src/kernel/db/schema.rs");
+    let text = include_str!("../../../src/db/schema.rs");
     let mut tables = BTreeMap::new();
     for block in text.split("diesel::table! {").skip(1) {
         let name = block.trim_start().split(' ').next().unwrap().to_owned();

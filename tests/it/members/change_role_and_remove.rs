@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use latchkey::workspaces::Role;
+use latchkey::workspaces::profile::Role;
 
 use crate::support::TestServer;
 use crate::support::api_client::Answer;

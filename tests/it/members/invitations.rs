@@ -181,10 +181,10 @@ fn an_invitation_is_valid_only_while_its_inviter_may_invite() {
             let acme = latchkey::workspaces::store::workspace_by_slug(conn, &acme)?.unwrap();
             let alice =
                 latchkey::accounts::store::user_by_email(conn, &"alice@example.org".parse().unwrap())?.unwrap().0;
-            Ok::<_, latchkey::kernel::db::DbError>((acme, alice))
+            Ok::<_, latchkey::db::DbError>((acme, alice))
         })
         .unwrap();
-    server.add_member(&alice, &acme, latchkey::workspaces::Role::Administrator);
+    server.add_member(&alice, &acme, latchkey::workspaces::profile::Role::Administrator);
     assert_dead(&server.browser().post(&path, &KIM));
     assert!(open(&server.signed_in("alice")).contains("There are none."), "coming back revives nothing");
 }

@@ -8,8 +8,10 @@ fn root() -> &'static Path {
 
 /// Every document, and what stands in it.
 fn documents() -> Vec<(PathBuf, String)> {
-    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let others = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name));
+    let folders = ["docs", "docs/adr", "docs/reference"].map(|name| root().join(name));
+    let docs =
+        folders.into_iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let others = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|name| root().join(name));
     let documents = docs.chain(others).filter(|path| path.extension().is_some_and(|end| end == "md"));
     documents.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }

@@ -11,7 +11,7 @@ fn every_setting_is_documented_in_the_readme_and_for_operators() {
     let flags: Vec<&str> =
         flags.filter(|flag| !matches!(*flag, "--help" | "--version" | "--email" | "--from" | "--to")).collect();
     assert!(flags.len() >= 14, "{flags:?}");
-    for document in ["README.md", "docs/operations.md"] {
+    for document in ["docs/reference/settings.md"] {
         let text = std::fs::read_to_string(document).unwrap();
         for flag in &flags {
             // Those of the database stand in one line: `--database-connections`, `-connect-timeout` and so on.

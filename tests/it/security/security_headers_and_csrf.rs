@@ -1,6 +1,6 @@
 //! Cross-site forms, security headers, static files, long request heads.
 
-use latchkey::kernel::web::assets;
+use latchkey::web::static_files;
 use latchkey::routes::PAGES;
 
 use crate::support::api_client;
@@ -185,7 +185,7 @@ fn answers(server: &TestServer) -> Vec<(u16, &'static str, Answer)> {
     let value = server.create_token(&alice, "acme", "Reporting");
     let far = &[("Sec-Fetch-Site", "cross-site")];
     let long = "x".repeat(17 * 1024);
-    let css = assets::url("app.css");
+    let css = static_files::url("app.css");
     vec![
         (200, "page", alice.get("/w/acme")),
         (200, "sign-in page", server.browser().get("/login")),
@@ -253,14 +253,14 @@ fn every_answer_has_the_security_headers() {
 fn static_files_are_immutable_and_nothing_else_is_served() {
     let server = TestServer::start();
     for (name, kind) in [("app.css", "text/css"), ("app.js", "text/javascript"), ("favicon.svg", "image/svg+xml")] {
-        let url = assets::url(name);
+        let url = static_files::url(name);
         let answer = server.api("GET", &url).send();
         assert_eq!((answer.status, answer.header("cache-control")), (200, "public, max-age=31536000, immutable"));
         assert!(answer.header("content-type").starts_with(kind), "{}", answer.header("content-type"));
         assert_eq!(answer.body, std::fs::read_to_string(format!("static/{name}")).unwrap());
         assert!(server.browser().get("/login").body.contains(&format!("\"{url}\"")), "pages name it: {url}");
     }
-    let folder = format!("/static/{}", assets::hash());
+    let folder = format!("/static/{}", static_files::hash());
     for path in [
         format!("{folder}/nothing.css"),
         format!("{folder}/"),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use latchkey::kernel::rng;
-use latchkey::tokens::value::{TokenValue, ValueDigest};
+use latchkey::base::random;
+use latchkey::tokens::secret::{TokenValue, ValueDigest};
 
 fn document() -> String {
     std::fs::read_to_string("docs/token-format.md").unwrap()
@@ -12,7 +12,7 @@ fn document() -> String {
 
 /// The rows of the table of test vectors: a text, and whether it is a value.
 fn vectors(document: &str) -> Vec<(&str, bool)> {
-    let rows = document.split("| value | is one |").nth(1).unwrap().lines().skip(2);
+    let rows = document.split("| value | valid |").nth(1).unwrap().lines().skip(2);
     rows.take_while(|line| line.starts_with("| `"))
         .map(|line| {
             let mut cells = line.split('|').map(str::trim).skip(1);
@@ -40,7 +40,7 @@ fn the_documented_python_code_recognizes_values() {
     let document = document();
     let code = document.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     assert!(code.lines().filter(|line| !line.is_empty()).count() <= 15, "short enough to copy");
-    let fresh = TokenValue::generate(&mut rng::secure());
+    let fresh = TokenValue::generate(&mut random::secure());
     let mut checks = code.to_owned();
     for (text, is_one) in vectors(&document).into_iter().chain([(fresh.reveal(), true), ("", false)]) {
         let is_one = if is_one { "True" } else { "False" };
@@ -57,6 +57,6 @@ fn the_gitleaks_rule_has_the_documented_pattern() {
     assert!(document.contains(&format!("```\n{pattern}\n```")));
     let quoted = rule.lines().find_map(|line| line.strip_prefix("regex = '''")?.strip_suffix("'''")).unwrap();
     assert_eq!(quoted.replace(['(', ')'], ""), pattern);
-    assert_eq!(latchkey::tokens::value::LENGTH, 46);
-    assert!(rule.contains(&format!("keywords = [\"{}\"]", latchkey::tokens::value::PREFIX)));
+    assert_eq!(latchkey::tokens::secret::LENGTH, 46);
+    assert!(rule.contains(&format!("keywords = [\"{}\"]", latchkey::tokens::secret::PREFIX)));
 }

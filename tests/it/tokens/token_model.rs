@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use latchkey::kernel::clock::Timestamp;
-use latchkey::kernel::rng;
+use latchkey::base::clock::Timestamp;
+use latchkey::base::random;
 use latchkey::tokens::expiry::{Expiry, Grace};
-use latchkey::tokens::life::{ChangeError, NewExpiry, Retired, Rotation, rename, retire, rotate};
-use latchkey::tokens::value::TokenValue;
-use latchkey::tokens::verify::{self, Reason};
-use latchkey::tokens::{CreateError, Deleted, Deletion, NewToken, Owner, Via, create, delete, store};
-use latchkey::workspaces::store::{WorkspaceKey, workspace_by_slug};
+use latchkey::tokens::model::{ChangeError, NewExpiry, Rotation};
+use latchkey::tokens::rename::rename;
+use latchkey::tokens::rotate::{Retired, retire, rotate};
+use latchkey::tokens::secret::TokenValue;
+use latchkey::auth::{authenticator, credentials};
+use latchkey::auth::rejection::Reason;
+use latchkey::tokens::store;
+use latchkey::tokens::create::{CreateError, create};
+use latchkey::tokens::delete::{Deleted, delete};
+use latchkey::tokens::model::{Deletion, NewToken, Owner, Via};
+use latchkey::db::ids::WorkspaceKey;
+use latchkey::workspaces::store::workspace_by_slug;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestCaseError};
@@ -65,7 +72,7 @@ impl Value {
     }
 }
 
-fn name(nth: u8) -> latchkey::tokens::TokenName {
+fn name(nth: u8) -> latchkey::tokens::model::TokenName {
     format!("Token {nth}").parse().unwrap()
 }
 
@@ -88,8 +95,8 @@ impl World<'_> {
         match step {
             Step::Wait { hours } => self.now = now + Duration::from_hours(*hours),
             Step::Create { member, name: nth, days } => {
-                let secret = TokenValue::generate(&mut rng::secure());
-                let new = NewToken::new(name(*nth), &secret, None, expiry(*days), now, &mut rng::secure());
+                let secret = TokenValue::generate(&mut random::secure());
+                let new = NewToken::new(name(*nth), &secret, None, expiry(*days), now, &mut random::secure());
                 let theirs = self.tokens.iter().filter(|it| it.member == *member && !it.is_deleted);
                 let (count, is_taken) = theirs.fold((0, false), |(n, taken), it| (n + 1, taken || it.name == *nth));
                 match db.write_blocking(|conn| create(conn, &self.owners[*member], &new, None)) {
@@ -124,7 +131,7 @@ impl World<'_> {
             Step::Rotate { token, grace, days } => {
                 let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
                 let token = &mut self.tokens[at];
-                let (grace, secret) = (Grace::ALL[*grace], TokenValue::generate(&mut rng::secure()));
+                let (grace, secret) = (Grace::ALL[*grace], TokenValue::generate(&mut random::secure()));
                 let expiry = NewExpiry::Other(expiry(*days));
                 let rotation = Rotation { expiry, ..Rotation::to(&secret, grace, None, now) };
                 let (current, earlier) = token.values.split_last_mut().unwrap();
@@ -190,8 +197,8 @@ impl World<'_> {
             let mut living = 0;
             for value in &mut token.values {
                 let header = format!("Bearer {}", value.secret.reveal());
-                let presented = verify::read(std::iter::once(header.as_bytes())).unwrap();
-                let answer = db.read_blocking(|conn| verify::check(conn, &presented, now)).unwrap();
+                let presented = credentials::read(std::iter::once(header.as_bytes())).unwrap();
+                let answer = db.read_blocking(|conn| authenticator::check(conn, &presented, now)).unwrap();
                 match answer {
                     Ok(caller) => {
                         prop_assert!(value.lives(now), "a value that ended opens the API");

@@ -1,6 +1,6 @@
 //! Every route with every method, and every error: the headers of the answer. The routes come from the table of routes.
 
-use latchkey::kernel::web::assets;
+use latchkey::web::static_files;
 use latchkey::routes::{API, API_PAGES, GATEWAY, PAGES};
 
 use crate::support::api_client::Answer;
@@ -87,7 +87,7 @@ fn every_route_and_method_has_security_headers_and_is_not_cached() {
 fn unknown_paths_have_security_headers_for_every_method() {
     let server = TestServer::start_with(https_settings());
     let alice = server.signed_in("alice");
-    let file = assets::url("app.css");
+    let file = static_files::url("app.css");
     for path in [
         "/nothing",
         "/api/nothing",

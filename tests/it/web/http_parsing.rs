@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use latchkey::kernel::web::assets;
+use latchkey::web::static_files;
 
 use crate::support::api_client::raw;
 use crate::support::{TestServer, https_settings};
@@ -255,9 +255,9 @@ fn no_spelling_of_a_path_bypasses_its_checks() {
     let bob = server.signed_in("bob");
     server.create_token(&alice, "acme", "Reporting");
     std::fs::write(server.folder.path().join("static/secret.txt"), "not for you").unwrap();
-    std::fs::write(server.folder.path().join(format!("static/{}/../secret.txt", assets::hash())), "not for you")
+    std::fs::write(server.folder.path().join(format!("static/{}/../secret.txt", static_files::hash())), "not for you")
         .unwrap();
-    let folder = format!("/static/{}", assets::hash());
+    let folder = format!("/static/{}", static_files::hash());
     let ups = [
         "..",
         "%2e%2e",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use latchkey::workspaces::Role;
+use latchkey::workspaces::profile::Role;
 
 use crate::support::TestServer;
 use crate::support::browser_client::Browser;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use latchkey::routes::PAGES;
-use latchkey::workspaces::{Kind, Role};
+use latchkey::workspaces::profile::Role;
+use latchkey::workspaces::profile::Kind;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
@@ -198,7 +199,7 @@ fn every_signed_in_page_shows_its_workspace_and_kind() {
 #[db_test]
 fn the_workspace_switcher_stays_on_the_page_where_the_role_permits_it() {
     let server = TestServer::start();
-    let dave = latchkey::accounts::EmailAddress::from_str("dave@example.org").unwrap();
+    let dave = latchkey::accounts::model::EmailAddress::from_str("dave@example.org").unwrap();
     let dave =
         server.db.read_blocking(|conn| latchkey::accounts::store::user_by_email(conn, &dave)).unwrap().unwrap().0;
     let mine = server.add_workspace("daves", "Dave’s", Kind::Demo);
