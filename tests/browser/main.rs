@@ -1,31 +1,28 @@
-//! Stories in a real browser, on the real program: what only a browser can show. Alice owns, Dave is an agent.
+//! End-to-end tests in Chromium against a server process. They cover behaviour that needs a browser: scripts, focus,
+//! rendering, accessibility and navigation. Alice is administrator, Dave is an agent, Eve belongs to no workspace.
 //!
-//! They need Chromium (`apt-get install chromium chromium-driver`) and, for what is said of accessibility, axe-core,
-//! which no Rust registry has:
-//! `mkdir -p target/axe && npm pack --silent --pack-destination target/axe axe-core@4 && tar xzf target/axe/axe-core-*.tgz -C target/axe --strip-components 1 package/axe.min.js`
-//! Without them they say so and pass; with `CI=true` they fail. Pictures of every page go to `target/screenshots`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    dead_code,
-    missing_docs,
-    reason = "a test that can't go on should say where"
-)]
+//! A test whose requirement is missing is reported as ignored, and the end of the run lists how to install it. With
+//! `CI=true` such a test fails. Screenshots of the pages go to `target/screenshots`.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed step fails its test")]
 
-mod chromium;
-mod gallery;
-mod house;
-mod journeys;
-mod life;
-mod pages;
-mod people;
-mod states;
+mod all_pages;
+mod everyday_errors;
+mod fixture;
+mod keyboard_tabs_noscript;
+mod members;
+mod onboarding;
+mod page_audit;
+mod page_states;
+mod token_lifecycle;
+mod window;
+
+#[allow(dead_code, unused_imports, reason = "the integration tests use the rest")]
 #[path = "../support/mod.rs"]
-#[allow(unused_imports, reason = "the integration tests use the rest")]
 mod support;
-mod team;
-mod tokens;
-mod ways;
 
-use gallery::Gallery;
-use house::{ALICE, House, PASSWORD, TOKENS, call};
+use fixture::{ALICE, DAVE, EVE, PASSWORD, TOKENS, TestSite, call_api, submit_login};
+use page_audit::PageAudit;
+
+fn main() -> std::process::ExitCode {
+    support::harness::main()
+}

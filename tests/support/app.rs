@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 
 use diesel::RunQueryDsl as _;
 use latchkey::accounts::password::Passwords;
-use latchkey::config::ServerSettings;
 use latchkey::base::clock::{Clock, ManualClock, Timestamp};
+use latchkey::config::ServerSettings;
 use latchkey::db::{Conn, Db, DbError};
 use latchkey::server::{Options, Server};
 use latchkey::usage::Uses;

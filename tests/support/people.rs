@@ -1,14 +1,17 @@
 //! The people of a [`TestServer`], and what they do through their browsers.
 
-use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::{NewUser, User};
-use latchkey::db::DbError;
+use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::base::random;
+use latchkey::db::DbError;
 use latchkey::workspaces::create::add_workspace;
 use latchkey::workspaces::members::add_member;
-use latchkey::workspaces::{model::{NewWorkspace, Workspace}, profile::Role};
 use latchkey::workspaces::profile::Kind;
+use latchkey::workspaces::{
+    model::{NewWorkspace, Workspace},
+    profile::Role,
+};
 
 use super::app::{NOON, TestServer};
 use super::browser_client::Browser;
@@ -44,7 +47,8 @@ impl TestServer {
 
     /// Adds a workspace.
     pub fn add_workspace(&self, slug: &str, name: &str, kind: Kind) -> Workspace {
-        let new = NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::secure());
+        let new =
+            NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::secure());
         self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
     }
 
@@ -102,7 +106,8 @@ impl TestServer {
     /// Creates a link to reset a user's password, as the command line does, and returns its path.
     pub fn reset_link(&self, name: &str) -> String {
         let email = format!("{name}@example.org").parse().unwrap();
-        let code = latchkey::accounts::password_reset::new_link(&self.db, &email, self.now(), &mut random::secure()).unwrap();
+        let code =
+            latchkey::accounts::password_reset::new_link(&self.db, &email, self.now(), &mut random::secure()).unwrap();
         format!("/reset/{}", code.reveal())
     }
 

@@ -22,10 +22,15 @@ pub enum Requirement {
     Mount,
     /// `localedef` and the sources of the German locale.
     GermanLocale,
+    /// Chromium and its driver.
+    Chromium,
+    /// The script at [`axe_core_file`].
+    AxeCore,
+    Curl,
 }
 
 impl Requirement {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Postgres,
         Self::PostgresPrograms,
         Self::Nginx,
@@ -34,6 +39,9 @@ impl Requirement {
         Self::PythonClients,
         Self::Mount,
         Self::GermanLocale,
+        Self::Chromium,
+        Self::AxeCore,
+        Self::Curl,
     ];
 
     /// What is missing and how to get it; `None` if it is there.
@@ -58,6 +66,9 @@ impl Requirement {
             Self::GermanLocale => {
                 program("localedef").is_some() && Path::new("/usr/share/i18n/locales/de_DE").is_file()
             }
+            Self::Chromium => program("chromium").is_some() && program("chromedriver").is_some(),
+            Self::AxeCore => axe_core_file().is_file(),
+            Self::Curl => program("curl").is_some(),
         }
     }
 
@@ -74,6 +85,12 @@ impl Requirement {
             }
             Self::Mount => "the right to mount file systems: run the tests as root",
             Self::GermanLocale => "the German locale: apt-get install locales",
+            Self::Chromium => "Chromium: apt-get install chromium chromium-driver",
+            Self::AxeCore => {
+                "axe-core: mkdir -p target/axe && npm pack --silent --pack-destination target/axe axe-core@4 && \
+                 tar xzf target/axe/axe-core-*.tgz -C target/axe --strip-components 1 package/axe.min.js"
+            }
+            Self::Curl => "curl: apt-get install curl",
         }
     }
 }
@@ -81,6 +98,12 @@ impl Requirement {
 /// A program of the Python environment in `target/clients`.
 pub fn python_client(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin").join(name)
+}
+
+/// The script of axe-core: the environment variable `AXE_CORE`, or `target/axe/axe.min.js`.
+pub fn axe_core_file() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe/axe.min.js");
+    std::env::var_os("AXE_CORE").map_or_else(default, PathBuf::from)
 }
 
 /// The path of a program. Debian keeps some servers off the `PATH` of ordinary users.

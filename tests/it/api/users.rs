@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::NewUser;
+use latchkey::accounts::password::{NewPassword, Passwords};
 use latchkey::base::random;
-use latchkey::workspaces::store::workspace_by_slug;
 use latchkey::workspaces::members::add_member;
 use latchkey::workspaces::profile::Role;
+use latchkey::workspaces::store::workspace_by_slug;
 
 use crate::support::api_client::Answer;
 use crate::support::{NOON, PASSWORD, TestServer};
@@ -20,8 +20,9 @@ const USERS: &str = "/api/v2/users.json";
 impl TestServer {
     /// Puts so many more people into `acme`, ten of them at a time added in the same microsecond.
     pub fn db_crowd(&self, size: usize) {
-        let hash =
-            Passwords::weak().hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut random::secure()).unwrap();
+        let hash = Passwords::weak()
+            .hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut random::secure())
+            .unwrap();
         let people: Vec<_> = (0..size)
             .map(|nth| {
                 let at = NOON + Duration::from_secs(1 + nth as u64 / 10);

@@ -7,14 +7,14 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use latchkey::accounts::model::EmailAddress;
 use latchkey::base::clock::Clock;
-use latchkey::db::Db;
 use latchkey::base::random;
-use latchkey::tokens::expiry::Expiry;
-use latchkey::tokens::store::owner_by_email;
-use latchkey::tokens::secret::TokenValue;
+use latchkey::db::Db;
 use latchkey::tokens::create::create;
 use latchkey::tokens::delete::delete;
+use latchkey::tokens::expiry::Expiry;
 use latchkey::tokens::model::{Deletion, NewToken, Via};
+use latchkey::tokens::secret::TokenValue;
+use latchkey::tokens::store::owner_by_email;
 use latchkey::workspaces::model::Slug;
 
 use crate::support::TestServer;

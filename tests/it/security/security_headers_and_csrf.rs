@@ -1,7 +1,7 @@
 //! Cross-site forms, security headers, static files, long request heads.
 
-use latchkey::web::static_files;
 use latchkey::routes::PAGES;
+use latchkey::web::static_files;
 
 use crate::support::api_client;
 use crate::support::api_client::{Answer, form};

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use latchkey::auth::rejection::Reason;
+use latchkey::auth::{authenticator, credentials};
 use latchkey::base::clock::Timestamp;
 use latchkey::base::random;
+use latchkey::db::ids::WorkspaceKey;
+use latchkey::tokens::create::{CreateError, create};
+use latchkey::tokens::delete::{Deleted, delete};
 use latchkey::tokens::expiry::{Expiry, Grace};
 use latchkey::tokens::model::{ChangeError, NewExpiry, Rotation};
+use latchkey::tokens::model::{Deletion, NewToken, Owner, Via};
 use latchkey::tokens::rename::rename;
 use latchkey::tokens::rotate::{Retired, retire, rotate};
 use latchkey::tokens::secret::TokenValue;
-use latchkey::auth::{authenticator, credentials};
-use latchkey::auth::rejection::Reason;
 use latchkey::tokens::store;
-use latchkey::tokens::create::{CreateError, create};
-use latchkey::tokens::delete::{Deleted, delete};
-use latchkey::tokens::model::{Deletion, NewToken, Owner, Via};
-use latchkey::db::ids::WorkspaceKey;
 use latchkey::workspaces::store::workspace_by_slug;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,7 +1,7 @@
 //! Every route with every method, and every error: the headers of the answer. The routes come from the table of routes.
 
-use latchkey::web::static_files;
 use latchkey::routes::{API, API_PAGES, GATEWAY, PAGES};
+use latchkey::web::static_files;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use latchkey::routes::PAGES;
-use latchkey::workspaces::profile::Role;
 use latchkey::workspaces::profile::Kind;
+use latchkey::workspaces::profile::Role;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
