@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
 use latchkey::base::clock::Timestamp;
-use latchkey::db::{Conn, DatabaseUrl, Db, DbError};
 use latchkey::base::id::Id;
+use latchkey::db::{Conn, DatabaseUrl, Db, DbError};
 use latchkey::tokens::secret::{LENGTH, TokenValue, ValueDigest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;

@@ -20,11 +20,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser as _;
+use latchkey::auth::credentials::Presented;
+use latchkey::auth::{authenticator, credentials};
 use latchkey::base::clock::{Clock, Timestamp};
 use latchkey::db::{DatabaseUrl, Db, Near};
 use latchkey::tokens::secret::ValueDigest;
-use latchkey::auth::{authenticator, credentials};
-use latchkey::auth::credentials::Presented;
 use seed::Seed;
 
 /// Times the parts of a token's check.

@@ -6,7 +6,7 @@ use crate::accounts::model::{NewUser, User};
 use crate::accounts::store;
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::Client;
-use crate::db::{Conn, Db, DbError, FromDb};
+use crate::db::{Conn, DbError, FromDb};
 
 /// Why there is no new user.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use sha2::Digest as _;
 
 use crate::audit::event::EventKind;
 use crate::base::clock::Timestamp;

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use sha2::Digest as _;
-
 /// A path of this site to go to after signing in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextPath(String);

@@ -1,7 +1,6 @@
 //! The queries of accounts.
 
 use diesel::prelude::*;
-use sha2::Digest as _;
 
 use crate::accounts::model::{EmailAddress, NewUser, User};
 use crate::accounts::password::PasswordHash;

@@ -1,8 +1,5 @@
 //! What happened, told in a sentence.
 
-use crate::activity::model::{Happening, Named};
-use crate::audit::event::EventKind;
-use crate::base::clock::Timestamp;
 use crate::workspaces::profile::Role;
 
 /// A piece of a sentence.

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use base64::Engine as _;
 
 use crate::auth::batcher::Lookups;
 use crate::auth::cache::Pass;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-
 use crate::accounts::model::User;
 use crate::base::clock::Timestamp;
 use crate::base::id::Id;

@@ -1,14 +1,9 @@
 //! Who is calling: from the Authorization header to a caller, or to the one reason why not. No HTTP answers here.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
 use crate::auth::caller::{Caller, Found};
-use crate::auth::credentials::{Presented, Style, read};
+use crate::auth::credentials::Presented;
 use crate::auth::rejection::{Reason, Refusal};
 use crate::base::clock::Timestamp;
-use crate::tokens::secret::ValueDigest;
-use crate::workspaces::profile::Role;
 
 /// Decides whether whoever presented this may come in, by what was found behind it.
 pub(crate) fn judge(found: Option<Found>, presented: &Presented, now: Timestamp) -> Result<Caller, Refusal> {

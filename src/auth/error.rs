@@ -7,7 +7,6 @@ use actix_web::http::header::{CACHE_CONTROL, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::auth::credentials::Style;
-use crate::auth::extract::Bearer;
 use crate::auth::rejection::{Reason, Refusal};
 use crate::db::{DbError, FromDb};
 use crate::tokens::model::End;

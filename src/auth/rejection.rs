@@ -1,12 +1,9 @@
 //! Why a caller is rejected.
 
-use base64::Engine as _;
-
 use crate::auth::credentials::Style;
 use crate::base::clock::Timestamp;
 use crate::db::ids::ValueKey;
 use crate::tokens::model::End;
-use crate::workspaces::profile::Role;
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! `latchkey member`.
 
-use std::io::{BufRead as _, IsTerminal as _};
-
 use clap::Subcommand;
 
 use crate::accounts::model::{EmailAddress, User};
 use crate::accounts::store as accounts;
 use crate::base::clock::Clock;
-use crate::cli::users::{no_user, user};
-use crate::cli::workspaces::{find, workspace};
+use crate::cli::users::no_user;
+use crate::cli::workspaces::find;
 use crate::cli::{Done, print};
 use crate::db::Db;
 use crate::members::change_role::change_role;

@@ -15,8 +15,6 @@ use crate::base::clock::Clock;
 use crate::base::public_url::PublicUrl;
 use crate::base::random;
 use crate::base::text::Label;
-use crate::cli::members::{member, tokens};
-use crate::cli::workspaces::workspace;
 use crate::cli::{Done, Failure, note, print};
 use crate::db::Db;
 

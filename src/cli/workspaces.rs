@@ -1,13 +1,10 @@
 //! `latchkey workspace`.
 
-use std::io::{BufRead as _, IsTerminal as _};
-
 use clap::Subcommand;
 
 use crate::base::clock::Clock;
 use crate::base::random;
 use crate::base::text::Label;
-use crate::cli::members::member;
 use crate::cli::{Done, Failure, print};
 use crate::db::Db;
 use crate::workspaces::create::add_workspace;

@@ -1,8 +1,5 @@
 //! Row identifiers. They never leave the program.
 
-use diesel::prelude::*;
-use sha2::Digest as _;
-
 /// A user's key within the database; never leaves the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserKey(pub(crate) i64);

@@ -1,6 +1,6 @@
 //! Write transactions: begin, retry, advisory locks.
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
 use crate::db::connection::Conn;

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use base64::Engine as _;
-
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::Client;

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::base::client_info::Client;
-
 /// Reads X-Forwarded-For from its end: each trusted proxy vouches for the entry before its own, and the first
 /// address that is no trusted proxy is the client. What stands before that, anybody may have written.
 pub(crate) fn behind<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a str>, trusted: &[ipnet::IpNet]) -> IpAddr {

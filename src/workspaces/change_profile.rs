@@ -1,12 +1,12 @@
 //! Change the profile of a workspace.
 
-use crate::workspaces::profile::Profile;
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::Client;
 use crate::base::clock::Timestamp;
 use crate::db::{Conn, DbError, FromDb};
 use crate::workspaces::model::Workspace;
+use crate::workspaces::profile::Profile;
 use crate::workspaces::store;
 
 /// Why nothing was changed about a workspace.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base::text::{Label, Refused};
-use crate::workspaces::model::Slug;
 
 /// What people may change about a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::api::v2::workspace::workspace;
 use crate::web::headers::{BY_AUTHORIZATION, NO_STORE};
-use crate::web::json;
 use crate::workspaces::model::Workspace;
 
 /// RapidPro's name for the workspace that a token opens.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::api::rate_limit::Admitted;
 use crate::api::v2::answer;
-use crate::api::v2::workspace::workspace;
 use crate::auth::error::ApiError;
 use crate::base::client_info::Client;
 use crate::base::clock::Timestamp;
