@@ -8,11 +8,11 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::base::public_url::PublicUrl;
-use crate::db::{DatabaseUrl, Limits};
+use crate::db::{DatabaseUrl, DbOptions};
 
 /// Where the data are: for every command.
 #[derive(Debug, Clone, Args)]
-pub struct DataSettings {
+pub struct DatabaseArgs {
     /// Folder for everything that must be kept; made with access for its owner alone
     #[arg(long, env = "LATCHKEY_DATA_DIR", default_value = "data", value_name = "DIR", global = true)]
     pub data_dir: PathBuf,
@@ -52,7 +52,7 @@ pub struct DataSettings {
     pub allow_plaintext_database: bool,
 }
 
-impl DataSettings {
+impl DatabaseArgs {
     /// The database to use, if these settings allow it.
     pub fn database(&self) -> Result<DatabaseUrl, ConfigError> {
         let url = self.database_url.clone();
@@ -63,7 +63,7 @@ impl DataSettings {
 
     /// Refuses a database that would be talked to in clear over a network, unless that was asked for.
     pub fn allows(&self, url: &DatabaseUrl) -> Result<(), ConfigError> {
-        if self.allow_plaintext_database || !url.may_talk_in_clear() {
+        if self.allow_plaintext_database || !url.allows_plaintext() {
             return Ok(());
         }
         let remedy = if cfg!(feature = "postgres-tls") {
@@ -76,8 +76,8 @@ impl DataSettings {
 
     /// How long to wait for the database, and how much of it to take.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> DbOptions {
+        DbOptions {
             connections: self.database_connections,
             connect_timeout: Duration::from_secs(self.database_connect_timeout),
             statement_timeout: Duration::from_secs(self.database_statement_timeout),
@@ -89,7 +89,7 @@ impl DataSettings {
 
 /// How the server is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct ServerSettings {
+pub struct ServerArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LATCHKEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
@@ -211,7 +211,7 @@ pub enum ConfigError {
     Secret(String, PathBuf, String),
 }
 
-impl ServerSettings {
+impl ServerArgs {
     /// How long what happened is remembered. At least 30 days: who signed in from where lately protects people from being
     /// locked out by others' failures.
     #[must_use]
@@ -285,8 +285,8 @@ fn read_secret(file: &Path) -> Result<Zeroizing<String>, String> {
 mod tests {
     use super::*;
 
-    fn settings(public_url: Option<&str>, allow_insecure_http: bool) -> ServerSettings {
-        ServerSettings {
+    fn settings(public_url: Option<&str>, allow_insecure_http: bool) -> ServerArgs {
+        ServerArgs {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: public_url.map(|url| url.parse().unwrap()),
             trusted_proxies: Vec::new(),
@@ -314,7 +314,7 @@ mod tests {
         let file = folder.path().join("secret");
         let read = |names: &[&str]| {
             let clients = names.iter().map(|name| format!("{name}={}", file.display()).parse().unwrap()).collect();
-            ServerSettings { introspection_clients: clients, ..settings(None, false) }.introspection_secrets()
+            ServerArgs { introspection_clients: clients, ..settings(None, false) }.introspection_secrets()
         };
         let refused = |names: &[&str]| read(names).unwrap_err().to_string();
         assert!(refused(&["warehouse"]).contains("can't be read"), "there is none");

@@ -6,7 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware};
 
 use crate::accounts::pages::{login as account_pages, reset};
-use crate::accounts::session_store::{session_layer, tell_of_loss};
+use crate::accounts::session_store::{map_session_errors, session_middleware};
 use crate::accounts::store as accounts;
 use crate::activity::page;
 use crate::api::docs::page as api_pages;
@@ -16,24 +16,24 @@ use crate::db::{DbError, FromDb};
 use crate::members::invitations::{accept, pages as invitation_pages};
 use crate::members::pages::{list as team_pages, member, remove, revoke, revoke_all, tokens};
 use crate::tokens::pages::{create, delete, list as token_pages, overview, rename, retire, rotate, usage_status};
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::{csrf, static_files};
-use crate::workspaces::pages::home::start;
+use crate::workspaces::pages::home::redirect_to_workspace;
 use crate::workspaces::pages::{account, new, settings, setup};
 
 /// A path and the methods it takes.
-pub type Line = (&'static str, &'static [&'static str]);
+pub type RouteEntry = (&'static str, &'static [&'static str]);
 
 macro_rules! method {
     (GET) => {
-        taking(&[Method::GET, Method::HEAD])
+        methods_guard(&[Method::GET, Method::HEAD])
     };
     (POST) => {
-        taking(&[Method::POST])
+        methods_guard(&[Method::POST])
     };
     (DELETE) => {
-        taking(&[Method::DELETE])
+        methods_guard(&[Method::DELETE])
     };
     (ANY) => {
         web::route()
@@ -42,7 +42,7 @@ macro_rules! method {
 
 /// A route for these methods. Actix's own guards write down with each request what they let in, for a 405 that the table
 /// below answers itself.
-fn taking(methods: &'static [Method]) -> Route {
+fn methods_guard(methods: &'static [Method]) -> Route {
     web::route().guard(guard::fn_guard(|context| methods.contains(&context.head().method)))
 }
 
@@ -56,7 +56,7 @@ fn probe() -> Route {
 macro_rules! routes {
     ($list:ident, $serve:ident, $other:path, $ends:expr; $($path:literal { $($method:ident $handler:path),+ })+) => {
         /// The paths and methods of this part of the table.
-        pub const $list: &[Line] = &[$(($path, &[$(stringify!($method)),+])),+];
+        pub const $list: &[RouteEntry] = &[$(($path, &[$(stringify!($method)),+])),+];
 
         fn $serve(config: &mut ServiceConfig) {
             $(for end in $ends {
@@ -73,7 +73,7 @@ macro_rules! routes {
 }
 
 routes! { PAGES, serve_pages, other_method, [""];
-    "/" { GET start }
+    "/" { GET redirect_to_workspace }
     "/setup" { GET setup::show, POST setup::submit }
     "/login" { GET account_pages::show, POST account_pages::submit }
     "/logout" { POST account_pages::sign_out }
@@ -113,7 +113,7 @@ routes! { API, serve_api, api::other_method, ["", "/"];
     "/api/v2/org.json" { GET api::v2::workspace::workspace }
     "/api/v2/users.json" { GET users::users }
     "/api/v2/token.json" { GET api::v2::token::token, DELETE api::v2::token::delete_token }
-    "/api/v2/.json" { GET api_pages::map }
+    "/api/v2/.json" { GET api_pages::index }
     "/api/v2/openapi.json" { GET api_pages::openapi }
 }
 
@@ -128,10 +128,10 @@ routes! { GATEWAY, serve_gateway, api::other_method, ["", "/"];
 }
 
 /// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
-pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_folder: &std::path::Path) {
+pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static_folder: &std::path::Path) {
     let files = actix_files::Files::new("", static_folder).use_last_modified(false);
     let static_files = web::scope(&format!("/static/{}", static_files::hash()))
-        .wrap(middleware::from_fn(static_files::keep_for_good))
+        .wrap(middleware::from_fn(static_files::cache_immutable))
         // Pages are not compressed: some show a secret (BREACH).
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
@@ -147,47 +147,47 @@ pub fn serve(config: &mut ServiceConfig, app: &App, site_key: &[u8], static_fold
         .service(web::scope("/oauth2").default_service(web::to(api::not_found)))
         .service(
             web::scope("")
-                .wrap(session_layer(app, site_key))
-                .wrap(middleware::from_fn(tell_of_loss))
+                .wrap(session_middleware(app, site_key))
+                .wrap(middleware::from_fn(map_session_errors))
                 .wrap(middleware::from_fn(csrf::same_origin))
                 .configure(serve_pages)
                 .default_service(web::to(async || PageError::NotFound.error_response())),
         );
 }
 
-async fn ready(app: web::Data<App>) -> Result<HttpResponse, NotReady> {
+async fn ready(app: web::Data<AppState>) -> Result<HttpResponse, ReadinessError> {
     if app.db.is_ready().await {
         return Ok(plain(StatusCode::OK, "ready\n"));
     }
     // A question of the program's own says why, or that what is there is not what this program needs.
     app.db.read(accounts::has_users).await?;
-    Err(NotReady::Behind)
+    Err(ReadinessError::NotMigrated)
 }
 
 /// Why `/readyz` says no. Anybody may ask, so the details are for the log.
 #[derive(Debug, thiserror::Error)]
-enum NotReady {
+enum ReadinessError {
     #[error(transparent)]
     Db(#[from] DbError),
     #[error("the database lacks a migration of this program: run latchkey migrate")]
-    Behind,
+    NotMigrated,
 }
 
-impl FromDb for NotReady {
+impl FromDb for ReadinessError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
-            Self::Behind => None,
+            Self::NotMigrated => None,
         }
     }
 }
 
-impl ResponseError for NotReady {
+impl ResponseError for ReadinessError {
     fn error_response(&self) -> HttpResponse {
         let line = match self {
             Self::Db(DbError::Unavailable(_)) => "the database does not answer\n",
-            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => "the database refuses a query\n",
-            Self::Behind => "the database is not migrated\n",
+            Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => "the database refuses a query\n",
+            Self::NotMigrated => "the database is not migrated\n",
         };
         let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, line);
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

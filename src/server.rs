@@ -8,26 +8,26 @@ use std::time::Duration;
 use actix_web::{App as Actix, HttpServer, middleware, rt, web};
 
 use crate::accounts::one_time_links::store as links;
-use crate::accounts::password::Passwords;
-use crate::accounts::services::Accounts;
+use crate::accounts::password::PasswordHasher;
+use crate::accounts::services::AccountServices;
 use crate::accounts::site_settings;
-use crate::activity::model::KeptDays;
-use crate::api::introspection::Clients;
-use crate::api::rate_limit::Rate;
+use crate::activity::model::EventRetentionDays;
+use crate::api::introspection::IntrospectionClients;
+use crate::api::rate_limit::RateLimiter;
 use crate::audit::event;
-use crate::auth::authenticator::Door;
+use crate::auth::authenticator::Authenticator;
 use crate::base::clock::Clock;
 use crate::base::random;
-use crate::config::{ConfigError, ServerSettings};
+use crate::config::{ConfigError, ServerArgs};
 use crate::db::{Db, DbError};
-use crate::usage::Uses;
-use crate::web::app_state::{App, Site};
+use crate::usage::UsageRecorder;
+use crate::web::app_state::{AppState, SiteConfig};
 use crate::web::{idle_connections, redact, request_log, static_files};
 use crate::workspaces::setup;
 use crate::{routes, tokens};
 
 /// How long a request's head may take to arrive.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -42,9 +42,9 @@ const ACCESS_LOG: &str = "latchkey::access";
 const DRAIN_SECONDS: u64 = 20;
 
 /// What a server is started with.
-pub struct Options {
+pub struct ServerOptions {
     /// How it is reached.
-    pub settings: ServerSettings,
+    pub settings: ServerArgs,
     /// Where it may keep files.
     pub data_dir: PathBuf,
     /// The database, migrated.
@@ -52,7 +52,7 @@ pub struct Options {
     /// What time it is.
     pub clock: Clock,
     /// How passwords are hashed.
-    pub passwords: Passwords,
+    pub passwords: PasswordHasher,
     /// Stop when the process gets SIGINT or SIGTERM.
     pub stop_on_signals: bool,
 }
@@ -86,7 +86,7 @@ pub struct Server {
     /// Where people and tools reach it.
     pub public_url: String,
     running: actix_web::dev::Server,
-    uses: Uses,
+    uses: UsageRecorder,
     db: Db,
     clock: Clock,
     events_kept: Duration,
@@ -94,38 +94,39 @@ pub struct Server {
 
 impl Server {
     /// Binds the address and makes everything ready. Must be called within an actix system.
-    pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { settings, data_dir, db, clock, passwords, stop_on_signals } = options;
+    pub fn start(options: ServerOptions) -> Result<Self, StartError> {
+        let ServerOptions { settings, data_dir, db, clock, passwords, stop_on_signals } = options;
         let listener =
             TcpListener::bind(settings.listen).map_err(|error| StartError::Listen(settings.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(settings.listen, error))?;
         let public_url = settings.public_url(address)?;
-        let clients = web::Data::new(Clients::new(settings.introspection_secrets()?));
-        let rate = settings.api_rate.map(|rate| web::Data::new(Rate::new(rate.count, rate.period)));
-        let (events_kept, kept_days) = (settings.events_kept(), web::Data::new(KeptDays(settings.keep_events)));
+        let clients = web::Data::new(IntrospectionClients::new(settings.introspection_secrets()?));
+        let rate = settings.api_rate.map(|rate| web::Data::new(RateLimiter::new(rate.count, rate.period)));
+        let (events_kept, kept_days) =
+            (settings.events_kept(), web::Data::new(EventRetentionDays(settings.keep_events)));
         let static_folder = unpack(&data_dir)?;
         let site_key = db.write_blocking(|conn| {
-            let site_key = site_settings::site_key(conn, &mut random::secure())?;
+            let site_key = site_settings::cookie_secret(conn, &mut random::os_rng())?;
             site_settings::remember_public_url(conn, &public_url)?;
             Ok::<_, DbError>(site_key)
         })?;
-        let setup_path = setup::new_link(&db, clock.now(), &mut random::secure())?;
+        let setup_path = setup::new_link(&db, clock.now(), &mut random::os_rng())?;
 
         let server_clock = clock.clone();
-        let app = App {
+        let app = AppState {
             db: db.clone(),
             clock,
-            site: Arc::new(Site { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
+            site: Arc::new(SiteConfig { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
         };
-        let uses = Uses::default();
+        let uses = UsageRecorder::default();
         let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let shared = crate::auth::token_cache::Shared::default();
-        let accounts_data = web::Data::new(Accounts::new(passwords, &site_key));
+        let shared = crate::auth::token_cache::TokenCache::default();
+        let accounts_data = web::Data::new(AccountServices::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
                 .app_data(uses_data.clone())
-                .app_data(web::Data::new(Door::new(&app, Uses::clone(&uses_data), shared.clone())))
+                .app_data(web::Data::new(Authenticator::new(&app, UsageRecorder::clone(&uses_data), shared.clone())))
                 .app_data(accounts_data.clone())
                 .app_data(clients.clone())
                 .app_data(kept_days.clone())
@@ -136,11 +137,11 @@ impl Server {
                     routes::serve(config, &app, &site_key, &static_folder);
                 })
                 // From the inside out: what stands last sees a request first.
-                .wrap(middleware::from_fn(request_log::finish))
+                .wrap(middleware::from_fn(request_log::finalize))
                 .wrap(middleware::Condition::new(log::log_enabled!(target: ACCESS_LOG, log::Level::Info), access_log()))
         })
-        .on_connect(idle_connections::watch(KEEP_ALIVE))
-        .client_request_timeout(HEAD_PATIENCE)
+        .on_connect(idle_connections::close_idle(KEEP_ALIVE))
+        .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS);
         let server = if stop_on_signals { server } else { server.disable_signals() };
@@ -165,7 +166,7 @@ impl Server {
 
     /// The evidence of tokens' use that is not written yet.
     #[must_use]
-    pub fn uses(&self) -> Uses {
+    pub fn uses(&self) -> UsageRecorder {
         self.uses.clone()
     }
 
@@ -176,15 +177,16 @@ impl Server {
         let (collected, target) = (uses.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
-                collected.are_due().await;
+                collected.wait_until_due().await;
                 collected.flush(&target).await;
             }
         });
         let purger = rt::spawn(async move {
             loop {
                 let now = clock.now();
-                if let Err(error) =
-                    tombs.write(move |conn| tokens::delete::purge(conn, now - tokens::delete::REMEMBERED)).await
+                if let Err(error) = tombs
+                    .write(move |conn| tokens::delete::purge(conn, now - tokens::delete::TOMBSTONE_RETENTION))
+                    .await
                 {
                     log::warn!("tombstones are not purged yet: {error}");
                 }
@@ -194,7 +196,7 @@ impl Server {
                 if let Err(error) = tombs.write(move |conn| event::purge(conn, now - events_kept)).await {
                     log::warn!("old events are not purged yet: {error}");
                 }
-                if let Err(error) = tombs.take_stock().await {
+                if let Err(error) = tombs.optimize().await {
                     log::warn!("the database has not looked at its rows yet: {error}");
                 }
                 rt::time::sleep(PURGE_EVERY).await;
@@ -211,13 +213,13 @@ impl Server {
 }
 
 fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
-    static_files::unpack(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
+    static_files::write_to_disk(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
 }
 
 /// One line a request: id, peer, method and path without its query and without codes, status, bytes, milliseconds.
 fn access_log() -> middleware::Logger {
     middleware::Logger::new("%{x-request-id}o %a %{method}xi %{path}xi %s %b %D ms")
-        .custom_request_replace("path", |request| redact::without_secrets(request.path()).into_owned())
+        .custom_request_replace("path", |request| redact::redact_url(request.path()).into_owned())
         .custom_request_replace("method", |request| request.method().to_string())
         .log_target(ACCESS_LOG)
 }

@@ -70,7 +70,7 @@ impl Process {
 
     /// Waits until it has written what it collected, and rests.
     pub fn settle(&self) {
-        std::thread::sleep(latchkey::usage::FLUSH_EVERY);
+        std::thread::sleep(latchkey::usage::FLUSH_INTERVAL);
         loop {
             let cpu = self.cpu();
             std::thread::sleep(Duration::from_millis(300));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
 use latchkey::base::clock::Timestamp;
-use latchkey::base::id::Id;
-use latchkey::db::{Conn, DatabaseUrl, Db, DbError};
+use latchkey::base::id::PublicId;
+use latchkey::db::{DatabaseUrl, Db, DbConnection, DbError};
 use latchkey::tokens::secret::{LENGTH, TokenValue, ValueDigest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -85,9 +85,9 @@ impl Seed {
         db.write_blocking(|conn| self.insert(conn, is_postgres)).unwrap();
     }
 
-    fn insert(&self, conn: &mut Conn, is_postgres: bool) -> Result<(), DbError> {
+    fn insert(&self, conn: &mut DbConnection, is_postgres: bool) -> Result<(), DbError> {
         let mut rng = StdRng::seed_from_u64(3);
-        let mut uuid = move || Id::new(NOW, &mut rng);
+        let mut uuid = move || PublicId::new(NOW, &mut rng);
         let at = NOW.micros();
         let yes = if is_postgres { "TRUE" } else { "1" };
         let blob = |digest: ValueDigest| {
@@ -117,14 +117,14 @@ impl Seed {
         })?;
         insert_rows(conn, "token_values (id, token_id, generation, digest, hint, created_at)", self.len(), |n| {
             let value = self.value(n - 1);
-            format!("({n}, {n}, 1, {}, '{}', {at})", blob(ValueDigest::of(value).unwrap()), &value[LENGTH - 4..])
+            format!("({n}, {n}, 1, {}, '{}', {at})", blob(ValueDigest::parse(value).unwrap()), &value[LENGTH - 4..])
         })?;
         insert_rows(conn, "value_uses (value_id)", self.len(), |n| format!("({n})"))
     }
 }
 
 fn insert_rows(
-    conn: &mut Conn,
+    conn: &mut DbConnection,
     table: &str,
     count: usize,
     mut row: impl FnMut(usize) -> String,
@@ -136,7 +136,7 @@ fn insert_rows(
     Ok(())
 }
 
-fn run(conn: &mut Conn, sql: &str) -> Result<(), DbError> {
+fn run(conn: &mut DbConnection, sql: &str) -> Result<(), DbError> {
     Ok(conn.batch_execute(sql)?)
 }
 

@@ -20,10 +20,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser as _;
-use latchkey::auth::credentials::Presented;
+use latchkey::auth::credentials::Credentials;
 use latchkey::auth::{authenticator, credentials};
 use latchkey::base::clock::{Clock, Timestamp};
-use latchkey::db::{DatabaseUrl, Db, Near};
+use latchkey::db::{DatabaseUrl, Db, LocalConnection};
 use latchkey::tokens::secret::ValueDigest;
 use seed::Seed;
 
@@ -50,13 +50,13 @@ fn main() {
     let folder = options.keep.unwrap_or_else(|| temporary.path().to_owned());
     let many = Seed::new(options.tokens);
     let db = Db::open(&many.in_sqlite(&folder).url.parse::<DatabaseUrl>().unwrap()).unwrap();
-    let mut near = db.near().unwrap().unwrap();
+    let mut near = db.local_connection().unwrap().unwrap();
     let (strangers, now) = (Seed::strangers(BATCH), Clock::System.now());
     // Far apart from one another, so that each is on other pages.
     let known: Vec<&str> = (0..BATCH).map(|nth| many.value(nth * 7919 % options.tokens)).collect();
     let unknown: Vec<&str> = strangers.chunks(LENGTH).map(|value| std::str::from_utf8(value).unwrap()).collect();
     let headers: Vec<String> = known.iter().map(|value| format!("Bearer {value}")).collect();
-    let read = |value: &str| credentials::read(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
+    let read = |value: &str| credentials::parse(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
     let (known, unknown): (Vec<_>, Vec<_>) =
         (known.into_iter().map(read).collect(), unknown.into_iter().map(read).collect());
     let junk: Vec<String> = headers.iter().map(|header| header[..header.len() - 1].to_owned() + "!").collect();
@@ -69,18 +69,18 @@ fn main() {
     let show = |name: &str, nanos: f64| println!("| {name} | {nanos:.0} | {:.3} |", nanos / lookup);
     show(
         "refuse what is no value",
-        time(BATCH, |nth| drop(black_box(credentials::read(std::iter::once(junk[nth].as_bytes()))))),
+        time(BATCH, |nth| drop(black_box(credentials::parse(std::iter::once(junk[nth].as_bytes()))))),
     );
     show(
         "read the header: form, checksum, digest",
         time(BATCH, |nth| {
-            drop(black_box(credentials::read(std::iter::once(headers[nth].as_bytes()))));
+            drop(black_box(credentials::parse(std::iter::once(headers[nth].as_bytes()))));
         }),
     );
     show(
         "checksum and digest alone",
         time(BATCH, |nth| {
-            black_box(ValueDigest::of(&headers[nth]["Bearer ".len()..]));
+            black_box(ValueDigest::parse(&headers[nth]["Bearer ".len()..]));
         }),
     );
     show(
@@ -95,8 +95,8 @@ fn main() {
 
 const LENGTH: usize = latchkey::tokens::secret::LENGTH;
 
-fn check(near: &mut Near, presented: &Presented, now: Timestamp, is_known: bool) {
-    let verdict = near.read(|conn| authenticator::check(conn, presented, now)).unwrap();
+fn check(near: &mut LocalConnection, presented: &Credentials, now: Timestamp, is_known: bool) {
+    let verdict = near.read(|conn| authenticator::authenticate_uncached(conn, presented, now)).unwrap();
     assert_eq!(black_box(verdict).is_ok(), is_known);
 }
 

@@ -2,12 +2,12 @@
 
 use sha2::Digest as _;
 
+use crate::accounts::model::PasswordHash;
 use crate::accounts::model::{EmailAddress, User};
-use crate::accounts::password::PasswordHash;
 use crate::accounts::{one_time_links, session_store, store};
 use crate::audit::event::{Event, EventKind};
 use crate::base::clock::Timestamp;
-use crate::db::{Conn, Db, DbError};
+use crate::db::{Db, DbConnection, DbError};
 
 /// Gives the user with this address a new password and ends their sessions and reset links. `None` if there is no such user.
 /// Tokens stay: a forgotten password must not break an integration.
@@ -20,7 +20,7 @@ pub fn set_password(
     db.write_blocking(|conn| {
         let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
         store::set_password(conn, user.key, hash)?;
-        end_ways_in(conn, &user)?;
+        end_sessions_and_reset_links(conn, &user)?;
         Event {
             actor: Some(user.uuid.as_str()),
             detail: Some("command line"),
@@ -32,9 +32,9 @@ pub fn set_password(
 }
 
 /// Ends a user's sessions, and the links by which they could have set a new password.
-pub(crate) fn end_ways_in(conn: &mut Conn, user: &User) -> Result<(), DbError> {
+pub(crate) fn end_sessions_and_reset_links(conn: &mut DbConnection, user: &User) -> Result<(), DbError> {
     session_store::end_all(conn, user.key)?;
-    one_time_links::store::drop_resets(conn, &user.uuid)
+    one_time_links::store::delete_reset_links(conn, &user.uuid)
 }
 
 /// Lets the user with this address in or keeps them out. Keeping out ends their sessions, and their tokens are
@@ -44,7 +44,7 @@ pub fn set_active(db: &Db, email: &EmailAddress, is_active: bool, now: Timestamp
         let Some((user, _)) = store::user_by_email(conn, email)? else { return Ok(None) };
         store::set_active(conn, user.key, is_active)?;
         if !is_active {
-            end_ways_in(conn, &user)?;
+            end_sessions_and_reset_links(conn, &user)?;
         }
         let kind = if is_active { EventKind::UserActivated } else { EventKind::UserDeactivated };
         Event { actor: Some(user.uuid.as_str()), detail: Some("command line"), ..Event::new(now, kind) }

@@ -5,8 +5,8 @@ use sha2::Digest as _;
 use crate::accounts::model::{NewUser, User};
 use crate::accounts::store;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
-use crate::db::{Conn, DbError, FromDb};
+use crate::base::client_info::ClientInfo;
+use crate::db::{DbConnection, DbError, FromDb};
 
 /// Why there is no new user.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +29,19 @@ impl FromDb for AddUserError {
 }
 
 /// Adds a user inside the caller's transaction. `detail` says how it came about.
-pub fn add_user(conn: &mut Conn, new: &NewUser, client: Option<&Client>, detail: &str) -> Result<User, AddUserError> {
+pub fn add_user(
+    conn: &mut DbConnection,
+    new: &NewUser,
+    client: Option<&ClientInfo>,
+    detail: &str,
+) -> Result<User, AddUserError> {
     let taken = || AddUserError::EmailTaken(new.email.as_str().to_owned());
     if store::user_by_email(conn, &new.email)?.is_some() {
         return Err(taken());
     }
     let key = store::insert_user(conn, new).map_err(|error| match error {
         // Somebody else took it since: the index is the judge.
-        DbError::Taken(_) => taken(),
+        DbError::UniqueViolation(_) => taken(),
         other => other.into(),
     })?;
     Event {

@@ -8,10 +8,10 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::accounts::model::User;
-use crate::accounts::redirect_target::NextPath;
+use crate::accounts::redirect_target::RedirectTarget;
 use crate::accounts::session::BrowserSession;
 use crate::accounts::store;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 
 /// Somebody who is signed in and may be. Anybody else is sent to the sign-in page, and from there back.
@@ -23,7 +23,7 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let session = BrowserSession::from_request(request, payload);
-        let app = App::of(request);
+        let app = AppState::from_request(request);
         let back = match *request.method() {
             Method::GET | Method::HEAD => {
                 request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned()
@@ -40,7 +40,7 @@ impl FromRequest for SignedIn {
             };
             match user {
                 Some(user) if user.is_active => Ok(Self(user)),
-                Some(_) | None => Err(PageError::SeeOther(NextPath::sign_in_page(&back))),
+                Some(_) | None => Err(PageError::SeeOther(RedirectTarget::login_url(&back))),
             }
         })
     }

@@ -4,12 +4,11 @@ use std::str::FromStr;
 
 use sha2::Digest as _;
 
-use crate::accounts::password::PasswordHash;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random::CryptoRng;
-use crate::base::text::{Label, Refused, fold};
-use crate::db::ids::UserKey;
+use crate::base::text::{DisplayName, ValidationError, case_fold};
+use crate::db::ids::UserId;
 
 /// An e-mail address: something before an `@`, something after it, nothing invisible. Whether mail arrives there
 /// is not asked; it is the name to sign in with.
@@ -26,31 +25,31 @@ impl EmailAddress {
     /// The address as it is compared: letters' case does not count.
     #[must_use]
     pub fn key(&self) -> String {
-        fold(&self.0)
+        case_fold(&self.0)
     }
 }
 
 impl FromStr for EmailAddress {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refused::because("Enter an e-mail address."));
+            return Err(ValidationError::new("Enter an e-mail address."));
         }
         // RFC 5321, section 4.5.3.1: a path is at most 256 octets with its angle brackets.
         if text.len() > 254 {
-            return Err(Refused::because("Use an e-mail address of at most 254 characters."));
+            return Err(ValidationError::new("Use an e-mail address of at most 254 characters."));
         }
         let fits = text.rsplit_once('@').is_some_and(|(local, domain)| {
             !local.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !local.contains('@')
         });
         // A label's rule for what deceives the eye holds here too; no blank is an address's.
         let clean = !text.contains(char::is_whitespace)
-            && text.split('@').all(|part| part.chars().count() > 64 || part.parse::<Label>().is_ok());
+            && text.split('@').all(|part| part.chars().count() > 64 || part.parse::<DisplayName>().is_ok());
         if fits && clean && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refused::because("Enter an e-mail address like ada@example.org."))
+            Err(ValidationError::new("Enter an e-mail address like ada@example.org."))
         }
     }
 }
@@ -58,13 +57,13 @@ impl FromStr for EmailAddress {
 /// A person with an e-mail address and a password.
 #[derive(Debug, Clone)]
 pub struct User {
-    pub(crate) key: UserKey,
+    pub(crate) key: UserId,
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The address to sign in with.
     pub email: EmailAddress,
     /// What the person is called.
-    pub name: Label,
+    pub name: DisplayName,
     /// A user who is not may not sign in, and the API refuses their tokens.
     pub is_active: bool,
 }
@@ -72,7 +71,7 @@ pub struct User {
 impl User {
     /// The key under which the database knows them.
     #[must_use]
-    pub fn key(&self) -> UserKey {
+    pub fn key(&self) -> UserId {
         self.key
     }
 }
@@ -81,11 +80,11 @@ impl User {
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The address to sign in with.
     pub email: EmailAddress,
     /// What the person is called.
-    pub name: Label,
+    pub name: DisplayName,
     /// The hash of their password.
     pub password: PasswordHash,
     /// When.
@@ -97,12 +96,22 @@ impl NewUser {
     #[must_use]
     pub fn new(
         email: EmailAddress,
-        name: Label,
+        name: DisplayName,
         password: PasswordHash,
         at: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        Self { uuid: Id::new(at, rng), email, name, password, at }
+        Self { uuid: PublicId::new(at, rng), email, name, password, at }
+    }
+}
+
+/// The hash of a password as a PHC string. Never printed.
+#[derive(Clone)]
+pub struct PasswordHash(pub(crate) String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(…)")
     }
 }
 

@@ -1,16 +1,16 @@
 //! What people change about themselves: name, e-mail address, password, and where they are signed in. Each locks the
 //! user's row first.
 
+use crate::accounts::model::PasswordHash;
 use crate::accounts::model::{EmailAddress, User};
-use crate::accounts::password::PasswordHash;
 use crate::accounts::store::{lock_user, set_email, set_name, set_password, user_by_email};
 use crate::accounts::{one_time_links, session_store};
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::base::text::Label;
-use crate::db::{Conn, DbError, FromDb};
+use crate::base::id::PublicId;
+use crate::base::text::DisplayName;
+use crate::db::{DbConnection, DbError, FromDb};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +37,17 @@ impl FromDb for ChangeError {
 
 /// Who changes something, from where and when.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct AccountActor {
     /// Who.
     pub user: User,
     /// From where.
-    pub client: Client,
+    pub client: ClientInfo,
     /// When.
     pub at: Timestamp,
 }
 
-impl Change {
-    fn record(&self, conn: &mut Conn, kind: EventKind, detail: Option<&str>) -> Result<(), DbError> {
+impl AccountActor {
+    fn record(&self, conn: &mut DbConnection, kind: EventKind, detail: Option<&str>) -> Result<(), DbError> {
         let event = Event {
             actor: Some(self.user.uuid.as_str()),
             client: Some(&self.client),
@@ -58,7 +58,7 @@ impl Change {
     }
 
     /// Locks the person's row, and sees to it that the password that was given is still the one.
-    fn begin(&self, conn: &mut Conn, confirmed: &PasswordHash) -> Result<User, ChangeError> {
+    fn lock_and_verify(&self, conn: &mut DbConnection, confirmed: &PasswordHash) -> Result<User, ChangeError> {
         match lock_user(conn, self.user.key)? {
             Some((user, hash)) if user.is_active && hash.0 == confirmed.0 => Ok(user),
             Some(_) | None => Err(ChangeError::Stale),
@@ -67,7 +67,7 @@ impl Change {
 }
 
 /// Calls the person by another name.
-pub fn rename(conn: &mut Conn, change: &Change, name: &Label) -> Result<(), DbError> {
+pub fn rename(conn: &mut DbConnection, change: &AccountActor, name: &DisplayName) -> Result<(), DbError> {
     lock_user(conn, change.user.key)?;
     set_name(conn, change.user.key, name)?;
     change.record(conn, EventKind::UserChanged, Some("name"))
@@ -76,18 +76,18 @@ pub fn rename(conn: &mut Conn, change: &Change, name: &Label) -> Result<(), DbEr
 /// Gives the person another address to sign in with. What asks for the API with the old one (Basic) is refused from the
 /// next request on.
 pub fn change_email(
-    conn: &mut Conn,
-    change: &Change,
+    conn: &mut DbConnection,
+    change: &AccountActor,
     confirmed: &PasswordHash,
     email: &EmailAddress,
 ) -> Result<(), ChangeError> {
-    let user = change.begin(conn, confirmed)?;
+    let user = change.lock_and_verify(conn, confirmed)?;
     if user_by_email(conn, email)?.is_some_and(|(other, _)| other.key != user.key) {
         return Err(ChangeError::EmailTaken);
     }
     set_email(conn, user.key, email).map_err(|error| match error {
         // Somebody else took it since: the index is the judge.
-        DbError::Taken(_) => ChangeError::EmailTaken,
+        DbError::UniqueViolation(_) => ChangeError::EmailTaken,
         other => other.into(),
     })?;
     let detail = format!("e-mail address from {} to {}", user.email.as_str(), email.as_str());
@@ -97,22 +97,27 @@ pub fn change_email(
 /// Gives the person another password. Ends their sessions but `this` one, and what links there were to set a new one;
 /// tokens stay. Returns how many sessions ended.
 pub fn change_password(
-    conn: &mut Conn,
-    change: &Change,
+    conn: &mut DbConnection,
+    change: &AccountActor,
     confirmed: &PasswordHash,
     new: &PasswordHash,
-    this: &Id,
+    this: &PublicId,
 ) -> Result<usize, ChangeError> {
-    let user = change.begin(conn, confirmed)?;
+    let user = change.lock_and_verify(conn, confirmed)?;
     set_password(conn, user.key, new)?;
     let ended = session_store::end_others(conn, user.key, this)?;
-    one_time_links::store::drop_resets(conn, &user.uuid)?;
+    one_time_links::store::delete_reset_links(conn, &user.uuid)?;
     change.record(conn, EventKind::PasswordChanged, Some("account page"))?;
     Ok(ended)
 }
 
 /// Ends one of the person's sessions, perhaps `this` one, which asks for it; `false` if there is none of this name.
-pub fn end_session(conn: &mut Conn, change: &Change, session: &Id, this: Option<&Id>) -> Result<bool, DbError> {
+pub fn end_session(
+    conn: &mut DbConnection,
+    change: &AccountActor,
+    session: &PublicId,
+    this: Option<&PublicId>,
+) -> Result<bool, DbError> {
     lock_user(conn, change.user.key)?;
     if !session_store::end(conn, change.user.key, session)? {
         return Ok(false);
@@ -122,7 +127,7 @@ pub fn end_session(conn: &mut Conn, change: &Change, session: &Id, this: Option<
 }
 
 /// Ends the person's sessions but `this` one. Returns how many.
-pub fn end_other_sessions(conn: &mut Conn, change: &Change, this: &Id) -> Result<usize, DbError> {
+pub fn end_other_sessions(conn: &mut DbConnection, change: &AccountActor, this: &PublicId) -> Result<usize, DbError> {
     lock_user(conn, change.user.key)?;
     let ended = session_store::end_others(conn, change.user.key, this)?;
     if ended > 0 {

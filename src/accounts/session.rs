@@ -7,8 +7,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::accounts::model::User;
-use crate::base::client_info::Client;
-use crate::base::id::Id;
+use crate::base::client_info::ClientInfo;
+use crate::base::id::PublicId;
 use crate::web::error::PageError;
 
 pub(crate) const USER: &str = "user";
@@ -29,7 +29,7 @@ pub struct BrowserSession(Session);
 
 impl BrowserSession {
     /// The uuid of who is signed in. An error if the session could not be read.
-    pub fn user(&self) -> Result<Option<Id>, PageError> {
+    pub fn user(&self) -> Result<Option<PublicId>, PageError> {
         if self.0.contains_key(UNAVAILABLE) {
             let why = self.0.get::<String>(UNAVAILABLE).ok().flatten().unwrap_or_default();
             return Err(PageError::Unavailable(format!("the session can't be read: {why}")));
@@ -39,13 +39,13 @@ impl BrowserSession {
 
     /// The session's public identifier; `None` before it is kept for the first time.
     #[must_use]
-    pub fn id(&self) -> Option<Id> {
+    pub fn id(&self) -> Option<PublicId> {
         self.0.get::<String>(ID).ok().flatten().and_then(|uuid| uuid.parse().ok())
     }
 
     /// Signs `user` in under a new key: a key from before, which somebody else may know, is worth nothing.
-    pub fn sign_in(&self, user: &User, client: &Client) -> Result<(), PageError> {
-        self.forget();
+    pub fn sign_in(&self, user: &User, client: &ClientInfo) -> Result<(), PageError> {
+        self.reset();
         self.set(USER, user.uuid.as_str())?;
         self.set(IP, &client.ip_text())?;
         client.agent.as_deref().map_or(Ok(()), |agent| self.set(AGENT, agent))
@@ -57,7 +57,7 @@ impl BrowserSession {
     }
 
     /// Forgets who was signed in, and goes on as nobody's under a new key.
-    pub fn forget(&self) {
+    pub fn reset(&self) {
         self.0.clear();
         self.0.renew();
     }

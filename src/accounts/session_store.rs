@@ -18,35 +18,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::accounts::session::{AGENT, ID, IP, UNAVAILABLE, USER};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random;
-use crate::db::ids::UserKey;
+use crate::db::ids::UserId;
 use crate::db::schema::{sessions, users};
-use crate::db::{Conn, DbError};
-use crate::web::app_state::App;
+use crate::db::{DbConnection, DbError};
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 
 /// A session that nobody uses for this long is over.
-const IDLE: Duration = Duration::from_hours(168);
+const IDLE_TIMEOUT: Duration = Duration::from_hours(168);
 
 /// A session is over after this long, used or not.
-const WHOLE: Duration = Duration::from_hours(720);
+const MAX_LIFETIME: Duration = Duration::from_hours(720);
 
 /// How often at most it is written down that a session is in use.
-const SEEN: Duration = Duration::from_hours(1);
+const LAST_SEEN_INTERVAL: Duration = Duration::from_hours(1);
 
 type State = HashMap<String, String>;
 
 /// The table of sessions.
 #[derive(Clone)]
-pub struct Sessions(App);
+pub struct DbSessionStore(AppState);
 
 /// The middleware that gives every page its session. The cookie is `__Host-latchkey` where TLS lets it be.
 #[must_use]
-pub fn session_layer(app: &App, site_key: &[u8]) -> SessionMiddleware<Sessions> {
+pub fn session_middleware(app: &AppState, site_key: &[u8]) -> SessionMiddleware<DbSessionStore> {
     let is_https = app.site.public_url.is_https();
-    let lifetime = CookieDuration::seconds(i64::try_from(WHOLE.as_secs()).unwrap_or(i64::MAX));
-    SessionMiddleware::builder(Sessions(app.clone()), Key::from(site_key))
+    let lifetime = CookieDuration::seconds(i64::try_from(MAX_LIFETIME.as_secs()).unwrap_or(i64::MAX));
+    SessionMiddleware::builder(DbSessionStore(app.clone()), Key::from(site_key))
         .cookie_name(if is_https { "__Host-latchkey" } else { "latchkey" }.to_owned())
         .cookie_secure(is_https)
         .cookie_http_only(true)
@@ -58,7 +58,7 @@ pub fn session_layer(app: &App, site_key: &[u8]) -> SessionMiddleware<Sessions> 
 }
 
 /// Middleware around [`session_layer`], which makes a bare 500 of a session that can't be written: 503 is what it is.
-pub async fn tell_of_loss(
+pub async fn map_session_errors(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -78,7 +78,7 @@ fn text_of(state: &State, key: &str) -> Option<String> {
     state.get(key).and_then(|json| serde_json::from_str(json).ok())
 }
 
-impl SessionStore for Sessions {
+impl SessionStore for DbSessionStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (digest, now) = (digest(key), self.0.clock.now());
         let wanted = digest.clone();
@@ -89,9 +89,9 @@ impl SessionStore for Sessions {
                 let row = sessions::table
                     .filter(sessions::digest.eq(wanted))
                     .filter(sessions::expires_at.gt(now.micros()))
-                    .filter(sessions::last_seen_at.gt((now - IDLE).micros()))
+                    .filter(sessions::last_seen_at.gt((now - IDLE_TIMEOUT).micros()))
                     .select((sessions::uuid, sessions::state, sessions::last_seen_at))
-                    .get_result::<(Id, String, Timestamp)>(conn)
+                    .get_result::<(PublicId, String, Timestamp)>(conn)
                     .optional()?;
                 Ok::<_, DbError>(row)
             })
@@ -105,7 +105,7 @@ impl SessionStore for Sessions {
                 return Ok(Some(State::from([(UNAVAILABLE.to_owned(), why)])));
             }
         };
-        if now.since(last_seen_at) >= SEEN {
+        if now.since(last_seen_at) >= LAST_SEEN_INTERVAL {
             let seen = self.0.db.write(move |conn| {
                 diesel::update(sessions::table.filter(sessions::digest.eq(&digest)))
                     .set(sessions::last_seen_at.eq(now.micros()))
@@ -126,12 +126,13 @@ impl SessionStore for Sessions {
     async fn save(&self, state: State, _: &CookieDuration) -> Result<SessionKey, SaveError> {
         let key = generate_session_key();
         let (digest, now) = (digest(&key), self.0.clock.now());
-        let uuid = Id::new(now, &mut random::secure());
+        let uuid = PublicId::new(now, &mut random::os_rng());
         let json = serde_json::to_string(&state).map_err(|error| SaveError::Serialization(error.into()))?;
         self.0
             .db
             .write(move |conn| {
-                let over = sessions::expires_at.le(now.micros()).or(sessions::last_seen_at.le((now - IDLE).micros()));
+                let over =
+                    sessions::expires_at.le(now.micros()).or(sessions::last_seen_at.le((now - IDLE_TIMEOUT).micros()));
                 diesel::delete(sessions::table.filter(over)).execute(conn)?;
                 let user = match text_of(&state, USER) {
                     Some(uuid) => users::table
@@ -149,7 +150,7 @@ impl SessionStore for Sessions {
                         sessions::state.eq(&json),
                         sessions::created_at.eq(now.micros()),
                         sessions::last_seen_at.eq(now.micros()),
-                        sessions::expires_at.eq((now + WHOLE).micros()),
+                        sessions::expires_at.eq((now + MAX_LIFETIME).micros()),
                         sessions::ip.eq(text_of(&state, IP)),
                         sessions::agent.eq(text_of(&state, AGENT)),
                     ))
@@ -208,7 +209,7 @@ impl SessionStore for Sessions {
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last seen in use, to the hour.
@@ -220,14 +221,14 @@ pub struct SessionRecord {
 }
 
 /// A [`SessionRecord`] as it comes from the database.
-type SessionRow = (Id, Timestamp, Timestamp, Option<String>, Option<String>);
+type SessionRow = (PublicId, Timestamp, Timestamp, Option<String>, Option<String>);
 
 /// A user's sessions that are not over, the one seen last first.
-pub fn of_user(conn: &mut Conn, user: UserKey, now: Timestamp) -> Result<Vec<SessionRecord>, DbError> {
+pub fn list_by_user(conn: &mut DbConnection, user: UserId, now: Timestamp) -> Result<Vec<SessionRecord>, DbError> {
     let rows = sessions::table
         .filter(sessions::user_id.eq(user.0))
         .filter(sessions::expires_at.gt(now.micros()))
-        .filter(sessions::last_seen_at.gt((now - IDLE).micros()))
+        .filter(sessions::last_seen_at.gt((now - IDLE_TIMEOUT).micros()))
         .order((sessions::last_seen_at.desc(), sessions::created_at.desc()))
         .select((sessions::uuid, sessions::created_at, sessions::last_seen_at, sessions::ip, sessions::agent))
         .load::<SessionRow>(conn)?;
@@ -237,19 +238,19 @@ pub fn of_user(conn: &mut Conn, user: UserKey, now: Timestamp) -> Result<Vec<Ses
 }
 
 /// Ends one of a user's sessions; `false` if there is none of this name.
-pub(crate) fn end(conn: &mut Conn, user: UserKey, session: &Id) -> Result<bool, DbError> {
+pub(crate) fn end(conn: &mut DbConnection, user: UserId, session: &PublicId) -> Result<bool, DbError> {
     let one = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.eq(session.as_str()));
     Ok(diesel::delete(one).execute(conn)? > 0)
 }
 
 /// Ends a user's sessions but this one. Returns how many.
-pub(crate) fn end_others(conn: &mut Conn, user: UserKey, this: &Id) -> Result<usize, DbError> {
+pub(crate) fn end_others(conn: &mut DbConnection, user: UserId, this: &PublicId) -> Result<usize, DbError> {
     let others = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::uuid.ne(this.as_str()));
     Ok(diesel::delete(others).execute(conn)?)
 }
 
 /// Ends all of a user's sessions.
-pub(crate) fn end_all(conn: &mut Conn, user: UserKey) -> Result<(), DbError> {
+pub(crate) fn end_all(conn: &mut DbConnection, user: UserId) -> Result<(), DbError> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(user.0))).execute(conn)?;
     Ok(())
 }

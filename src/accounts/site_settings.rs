@@ -6,21 +6,23 @@ use sha2::Digest as _;
 use crate::base::public_url::PublicUrl;
 use crate::base::random::{self, CryptoRng};
 use crate::db::schema::settings;
-use crate::db::transaction::take_turns;
-use crate::db::{Conn, DbError};
+use crate::db::transaction::advisory_lock;
+use crate::db::{DbConnection, DbError};
 
 /// Holds the site's one row that everything about first users locks, until the end of the transaction.
-pub fn lock_site(conn: &mut Conn) -> Result<(), DbError> {
-    diesel::update(settings::table.filter(settings::key.eq(SITE_KEY))).set(settings::key.eq(SITE_KEY)).execute(conn)?;
+pub fn lock_site(conn: &mut DbConnection) -> Result<(), DbError> {
+    diesel::update(settings::table.filter(settings::key.eq(COOKIE_SECRET)))
+        .set(settings::key.eq(COOKIE_SECRET))
+        .execute(conn)?;
     Ok(())
 }
 
-pub(crate) const SITE_KEY: &str = "site_key";
+pub(crate) const COOKIE_SECRET: &str = "site_key";
 
 pub(crate) const PUBLIC_URL: &str = "public_url";
 
 /// Writes down where people reach this site, so that a command on the machine can print links that lead there.
-pub fn remember_public_url(conn: &mut Conn, url: &PublicUrl) -> Result<(), DbError> {
+pub fn remember_public_url(conn: &mut DbConnection, url: &PublicUrl) -> Result<(), DbError> {
     lock_site(conn)?;
     let there = settings::table.filter(settings::key.eq(PUBLIC_URL));
     if diesel::update(there).set(settings::value.eq(url.origin())).execute(conn)? == 0 {
@@ -31,24 +33,24 @@ pub fn remember_public_url(conn: &mut Conn, url: &PublicUrl) -> Result<(), DbErr
 }
 
 /// Where people reach this site, as the server that was started last says.
-pub fn public_url(conn: &mut Conn) -> Result<Option<PublicUrl>, DbError> {
+pub fn public_url(conn: &mut DbConnection) -> Result<Option<PublicUrl>, DbError> {
     let there = settings::table.filter(settings::key.eq(PUBLIC_URL)).select(settings::value);
     Ok(there.get_result::<String>(conn).optional()?.and_then(|url| url.parse().ok()))
 }
 
 /// "site key" as a number: of several instances that start on an empty database, one makes it.
-pub(crate) const SITE_KEY_TURN: i64 = 0x7369_7465_206b_6579;
+pub(crate) const COOKIE_SECRET_LOCK: i64 = 0x7369_7465_206b_6579;
 
 /// The key that signs cookies, 64 bytes; made by whichever process comes first and the same for all.
-pub fn site_key(conn: &mut Conn, rng: &mut impl CryptoRng) -> Result<Vec<u8>, DbError> {
-    take_turns(conn, SITE_KEY_TURN)?;
-    let there = settings::table.filter(settings::key.eq(SITE_KEY)).select(settings::value);
+pub fn cookie_secret(conn: &mut DbConnection, rng: &mut impl CryptoRng) -> Result<Vec<u8>, DbError> {
+    advisory_lock(conn, COOKIE_SECRET_LOCK)?;
+    let there = settings::table.filter(settings::key.eq(COOKIE_SECRET)).select(settings::value);
     let there = there.get_result::<String>(conn).optional()?;
     let text = if let Some(text) = there {
         text
     } else {
         let made = random::base62(rng, 86);
-        let row = (settings::key.eq(SITE_KEY), settings::value.eq(&made));
+        let row = (settings::key.eq(COOKIE_SECRET), settings::value.eq(&made));
         diesel::insert_into(settings::table).values(row).execute(conn)?;
         made
     };

@@ -1,10 +1,14 @@
 //! What happened, told in a sentence.
 
+use crate::activity::model::{EventPerson, EventRecord};
+use crate::audit::event::EventKind;
+use crate::tokens::expiry::GracePeriod;
+use crate::tokens::model::DeletionSource;
 use crate::workspaces::profile::Role;
 
 /// A piece of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct TextPart {
     /// The words.
     pub text: String,
     /// Are they a name?
@@ -12,9 +16,9 @@ pub struct Part {
 }
 
 /// Puts a sentence together of plain words and names.
-pub(crate) struct Sentence(pub(crate) Vec<Part>);
+pub(crate) struct EventText(pub(crate) Vec<TextPart>);
 
-impl Sentence {
+impl EventText {
     pub(crate) fn of(name: &str) -> Self {
         Self(Vec::new()).name(name)
     }
@@ -24,13 +28,123 @@ impl Sentence {
     }
 
     pub(crate) fn name(mut self, name: &str) -> Self {
-        self.0.push(Part { text: name.to_owned(), is_name: true });
+        self.0.push(TextPart { text: name.to_owned(), is_name: true });
         self
     }
 
     pub(crate) fn plain(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Part { text: text.into(), is_name: false });
+        self.0.push(TextPart { text: text.into(), is_name: false });
         self
+    }
+}
+
+impl EventRecord {
+    /// What happened, as a sentence without its full stop.
+    #[must_use]
+    pub fn describe(&self) -> Vec<TextPart> {
+        // What concerns an account names it as the one who did it, whoever did.
+        let actor = self.who();
+        let detail = self.detail.as_deref().unwrap_or_default();
+        let did = |words: String| EventText::of(actor).plain(words);
+        let happened = match self.kind {
+            None => did(format!(": {} {detail}", self.word)),
+            Some(EventKind::TokenCreated) => self.to_token("created token"),
+            Some(EventKind::TokenRotated) => self.rotated(detail),
+            Some(EventKind::TokenRetired) => self.to_token("stopped the old value of token"),
+            Some(EventKind::TokenRenamed) => self.to_token("renamed token").plain(" to ").name(detail),
+            Some(EventKind::TokenRevoked) => self.to_token("revoked token"),
+            Some(EventKind::TokenDeleted) => self.deleted(detail),
+            Some(EventKind::MemberAdded) if self.is_own() => did(format!(" joined as {}", role(detail))),
+            Some(EventKind::MemberAdded) => self.to_member("added").plain(format!(" as {}", role(detail))),
+            Some(EventKind::MemberRoleChanged) if self.is_own() => {
+                did(format!(" changed their own role{}", roles(detail)))
+            }
+            Some(EventKind::MemberRoleChanged) => self.to_member("changed the role of").plain(roles(detail)),
+            Some(EventKind::MemberRemoved) if self.is_own() => did(" left the workspace".to_owned()),
+            Some(EventKind::MemberRemoved) => self.to_member("removed"),
+            Some(EventKind::InvitationMade) => {
+                let word = detail.rsplit(" as ").next().unwrap_or_default();
+                did(format!(" made an invitation as {}", role(word)))
+            }
+            Some(EventKind::InvitationUsed) => did(" used an invitation".to_owned()),
+            Some(EventKind::InvitationRevoked) => did(" revoked an invitation".to_owned()),
+            Some(EventKind::WorkspaceCreated) => did(format!(" made this {detail} workspace")),
+            Some(EventKind::WorkspaceChanged) => did(format!(" changed the settings: {detail}")),
+            Some(EventKind::SignInSucceeded) => did(" signed in".to_owned()),
+            Some(EventKind::SignInFailed) => EventText::opening("A sign-in as ").name(actor).plain(" failed"),
+            Some(EventKind::SignInLocked) => {
+                EventText::opening("A sign-in as ").name(actor).plain(" was refused, after too many that failed")
+            }
+            Some(EventKind::SignedOut) if detail.is_empty() => did(" signed out".to_owned()),
+            Some(EventKind::SignedOut) => did(format!(" signed out {detail}")),
+            Some(EventKind::PasswordChanged) if detail == "command line" => {
+                EventText::of(OPERATOR).plain(" gave ").name(actor).plain(" a new password")
+            }
+            Some(EventKind::PasswordChanged) if detail == "reset link" => {
+                did(" set a new password by a link".to_owned())
+            }
+            Some(EventKind::ResetLinkMade) => {
+                EventText::of(OPERATOR).plain(" made a link for ").name(actor).plain(" to set a new password")
+            }
+            Some(EventKind::UserChanged) => did(format!(" changed their {detail}")),
+            Some(EventKind::PasswordChanged) => did(" changed their password".to_owned()),
+            Some(EventKind::UserCreated) => did(" got an account on this server".to_owned()),
+            Some(EventKind::UserDeactivated) => EventText::of(OPERATOR).plain(" deactivated ").name(actor),
+            Some(EventKind::UserActivated) => EventText::of(OPERATOR).plain(" activated ").name(actor).plain(" again"),
+        };
+        happened.0
+    }
+
+    fn who(&self) -> &str {
+        self.actor.as_ref().map_or(OPERATOR, EventPerson::shown)
+    }
+
+    /// Did somebody do it to themselves, or to what is theirs?
+    fn is_own(&self) -> bool {
+        matches!((&self.actor, &self.subject), (Some(actor), Some(subject)) if actor.uuid == subject.uuid)
+    }
+
+    fn to_token(&self, verb: &str) -> EventText {
+        let actor = self.who();
+        let token = self.token.as_deref().unwrap_or_default();
+        let sentence = EventText::of(actor).plain(format!(" {verb} ")).name(token);
+        match &self.subject {
+            Some(owner) if !self.is_own() => sentence.plain(" of ").name(owner.shown()),
+            Some(_) | None => sentence,
+        }
+    }
+
+    fn to_member(&self, verb: &str) -> EventText {
+        let actor = self.who();
+        EventText::of(actor)
+            .plain(format!(" {verb} "))
+            .name(self.subject.as_ref().map_or("somebody", EventPerson::shown))
+    }
+
+    fn rotated(&self, detail: &str) -> EventText {
+        if detail.ends_with("exposed") {
+            return self.to_token("replaced the exposed value of token");
+        }
+        let grace = detail.strip_prefix("grace ").and_then(|word| word.parse::<GracePeriod>().ok());
+        self.to_token("rotated token").plain(match grace {
+            None => "",
+            Some(GracePeriod::None) => ", and stopped its old value at once",
+            Some(GracePeriod::Hour) => ", with 1 hour for the old value",
+            Some(GracePeriod::Day) => ", with 24 hours for the old value",
+            Some(GracePeriod::Week) => ", with 7 days for the old value",
+            Some(GracePeriod::Month) => ", with 30 days for the old value",
+        })
+    }
+
+    fn deleted(&self, detail: &str) -> EventText {
+        match detail.parse::<DeletionSource>() {
+            Ok(DeletionSource::Api) => self.to_token("deleted token").plain(" through the API, with the token itself"),
+            Ok(DeletionSource::Removal) => self.to_token("ended token").plain(" with the membership"),
+            Ok(DeletionSource::Demotion) => self.to_token("ended token").plain(" with the role: agents have none"),
+            Ok(DeletionSource::Page | DeletionSource::CommandLine | DeletionSource::Administrator) | Err(_) => {
+                self.to_token("deleted token")
+            }
+        }
     }
 }
 
@@ -49,16 +163,17 @@ pub(crate) fn roles(detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::Timestamp;
 
-    pub(crate) fn named(name: &str) -> Named {
-        Named { uuid: name.to_owned(), name: Some(name.to_owned()), email: None }
+    pub(crate) fn named(name: &str) -> EventPerson {
+        EventPerson { uuid: name.to_owned(), name: Some(name.to_owned()), email: None }
     }
 
-    pub(crate) fn told(kind: EventKind, actor: Option<Named>, detail: &str) -> String {
-        let happening = Happening {
+    pub(crate) fn told(kind: EventKind, actor: Option<EventPerson>, detail: &str) -> String {
+        let happening = EventRecord {
             at: Timestamp::from_micros(0),
             kind: Some(kind),
-            word: kind.as_str().to_owned(),
+            word: kind.owasp_name().to_owned(),
             actor,
             subject: Some(named("Bob")),
             token: Some("Reporting".to_owned()),
@@ -66,7 +181,7 @@ mod tests {
             ip: None,
             agent: None,
         };
-        happening.sentence().into_iter().map(|part| part.text).collect()
+        happening.describe().into_iter().map(|part| part.text).collect()
     }
 
     #[test]
@@ -134,7 +249,7 @@ mod tests {
 
     #[test]
     pub(crate) fn what_was_recorded_in_the_vocabulary_s_words_alone_is_told_in_them() {
-        let old = Happening {
+        let old = EventRecord {
             at: Timestamp::from_micros(0),
             kind: None,
             word: "authn_token_delete".to_owned(),
@@ -145,7 +260,7 @@ mod tests {
             ip: None,
             agent: None,
         };
-        let told: String = old.sentence().into_iter().map(|part| part.text).collect();
+        let told: String = old.describe().into_iter().map(|part| part.text).collect();
         assert_eq!(told, "Bob: authn_token_delete Reporting (by page)");
     }
 }

@@ -7,36 +7,36 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::accounts::session::BrowserSession;
 use crate::accounts::user_agent::browser_name;
-use crate::activity::describe::Part;
-use crate::activity::model::{Group, Happening, KeptDays, What};
+use crate::activity::describe::TextPart;
+use crate::activity::model::{EventCategory, EventFilter, EventRecord, EventRetentionDays};
 use crate::activity::query;
 use crate::base::clock::Timestamp;
-use crate::members::pages::list::Choice;
-use crate::tokens::view::Moment;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
+use crate::web::filter_link::FilterLink;
 use crate::web::html;
-use crate::workspaces::extract::Member;
-use crate::workspaces::layout::{Section, Shell};
+use crate::web::time_view::TimeView;
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// An event as the page shows it.
-struct Line {
-    sentence: Vec<Part>,
-    at: Moment,
+struct EventView {
+    sentence: Vec<TextPart>,
+    at: TimeView,
     /// The address of who did it.
     email: Option<String>,
     /// From where and by what: `from 203.0.113.7 (Firefox on Linux)`.
     source: Option<String>,
 }
 
-impl Line {
-    fn of(happening: &Happening) -> Self {
+impl EventView {
+    fn of(happening: &EventRecord) -> Self {
         let by = happening.agent.as_deref().map_or_else(String::new, |agent| format!(" ({})", browser_name(agent)));
         let from = happening.ip.as_ref().map(|ip| format!("from {ip}{by}"));
         let is_operator = happening.actor.is_none() && happening.ip.is_none();
         Self {
-            sentence: happening.sentence(),
-            at: Moment::of(happening.at),
+            sentence: happening.describe(),
+            at: TimeView::new(happening.at),
             email: happening.actor.as_ref().and_then(|actor| actor.email.clone()),
             source: from.or_else(|| is_operator.then(|| "from the command line".to_owned())),
         }
@@ -46,10 +46,10 @@ impl Line {
 #[derive(Template)]
 #[template(path = "activity/page.html")]
 struct ActivityPage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     sees_all: bool,
-    choices: Vec<Choice>,
-    lines: Vec<Line>,
+    choices: Vec<FilterLink>,
+    lines: Vec<EventView>,
     /// The page of what happened before.
     older: Option<String>,
     /// The page of what happened last, if this is another.
@@ -59,7 +59,7 @@ struct ActivityPage {
 
 /// Which events to show, from a query.
 #[derive(serde::Deserialize)]
-pub struct Asked {
+pub struct ActivityQuery {
     show: Option<String>,
     cursor: Option<String>,
 }
@@ -77,37 +77,37 @@ fn read_cursor(text: &str) -> Option<Timestamp> {
 
 /// `GET /w/{slug}/settings/activity`
 pub async fn show(
-    app: web::Data<App>,
-    kept: web::Data<KeptDays>,
-    member: Member,
-    query: Result<web::Query<Asked>, actix_web::Error>,
+    app: web::Data<AppState>,
+    kept: web::Data<EventRetentionDays>,
+    member: CurrentMember,
+    query: Result<web::Query<ActivityQuery>, actix_web::Error>,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
     let (show, place) = query.map_or((None, None), |query| {
-        let Asked { show, cursor } = query.into_inner();
+        let ActivityQuery { show, cursor } = query.into_inner();
         (show, cursor)
     });
-    let group = show.as_deref().and_then(Group::named);
+    let group = show.as_deref().and_then(EventCategory::from_query);
     // What is no place is the first page.
     let before = place.as_deref().and_then(read_cursor);
-    let sees_all = member.role.administrates();
-    let what = What { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
+    let sees_all = member.role.is_admin();
+    let what = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
     let events = app.db.read(move |conn| query::page(conn, &what, before)).await?;
 
     let path = Section::Activity.path(&member.workspace.slug);
-    let of_group = |group: Group| format!("{path}?show={}", group.as_str());
-    let mut choices = vec![Choice::new("All", None, path.clone(), group.is_none())];
-    choices.extend(Group::ALL.map(|it| Choice::new(it.label(), None, of_group(it), group == Some(it))));
+    let of_group = |group: EventCategory| format!("{path}?show={}", group.as_str());
+    let mut choices = vec![FilterLink::new("All", None, path.clone(), group.is_none())];
+    choices.extend(EventCategory::ALL.map(|it| FilterLink::new(it.label(), None, of_group(it), group == Some(it))));
     let here = group.map_or_else(|| path.clone(), of_group);
     let older = events.older.map(|before| {
         let joint = if here.contains('?') { '&' } else { '?' };
         format!("{here}{joint}cursor={}", cursor(before))
     });
     Ok(html::ok(&ActivityPage {
-        shell: Shell::around(&member, Section::Activity).saying(session.take_flash()),
+        shell: WorkspaceLayout::new(&member, Section::Activity).with_flash(session.take_flash()),
         sees_all,
         choices,
-        lines: events.happenings.iter().map(Line::of).collect(),
+        lines: events.events.iter().map(EventView::of).collect(),
         older,
         latest: before.map(|_| here),
         kept_days: kept.0,

@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 
-use crate::activity::model::{Happening, Named, Period, What};
+use crate::activity::model::{EventFilter, EventPerson, EventRecord, TimeRange};
 use crate::base::clock::Timestamp;
 use crate::db::schema::events;
-use crate::db::{Conn, DbError};
+use crate::db::{DbConnection, DbError};
 
 crate::columns! {
     /// The columns of a [`Happening`], in the order of [`EventRow`].
@@ -24,9 +24,9 @@ type Text = Option<String>;
 pub(crate) type EventRow =
     ((i64, Timestamp, String, String), (Text, Text, Text), (Text, Text, Text), (Text, Text), (Text, Text));
 
-impl From<EventRow> for Happening {
+impl From<EventRow> for EventRecord {
     fn from(((_, at, word, action), actor, subject, (token, detail), (ip, agent)): EventRow) -> Self {
-        let named = |(uuid, name, email): (Text, Text, Text)| uuid.map(|uuid| Named { uuid, name, email });
+        let named = |(uuid, name, email): (Text, Text, Text)| uuid.map(|uuid| EventPerson { uuid, name, email });
         Self {
             at,
             kind: action.parse().ok(),
@@ -42,43 +42,43 @@ impl From<EventRow> for Happening {
 }
 
 /// Which events stand in one index, in the order of their time.
-pub(crate) type These<'a> =
-    Box<dyn BoxableExpression<events::table, <Conn as Connection>::Backend, SqlType = Nullable<Bool>> + 'a>;
+pub(crate) type EventPredicate<'a> =
+    Box<dyn BoxableExpression<events::table, <DbConnection as Connection>::Backend, SqlType = Nullable<Bool>> + 'a>;
 
 /// At most `limit` of the events that somebody sees, the latest of a period first. Of the workspace's and of the
 /// person's own account, which belongs to none, of what they did and of what happened to them: a query each, since each
 /// has an index to follow, and reads no more of a long history than the page shows.
-pub(crate) fn happenings(
-    conn: &mut Conn,
-    what: &What,
-    period: Period,
+pub(crate) fn list_events(
+    conn: &mut DbConnection,
+    what: &EventFilter,
+    period: TimeRange,
     limit: usize,
-) -> Result<Vec<Happening>, DbError> {
+) -> Result<Vec<EventRecord>, DbError> {
     let here = || events::workspace.eq(what.workspace.as_str());
     let nowhere = || events::workspace.is_null();
     let (did, met) = (|| events::actor.eq(what.person.as_str()), || events::subject.eq(what.person.as_str()));
-    let mut latest = |these: These, words: Vec<&str>| latest(conn, these, words, period, limit);
+    let mut latest = |these: EventPredicate, words: Vec<&str>| latest(conn, these, words, period, limit);
     let mut rows = if what.sees_all {
-        latest(Box::new(here()), what.of_workspace())?
+        latest(Box::new(here()), what.workspace_actions())?
     } else {
-        let mut rows = latest(Box::new(did().and(here())), what.of_workspace())?;
-        rows.extend(latest(Box::new(met().and(here())), what.of_workspace())?);
+        let mut rows = latest(Box::new(did().and(here())), what.workspace_actions())?;
+        rows.extend(latest(Box::new(met().and(here())), what.workspace_actions())?);
         rows
     };
-    rows.extend(latest(Box::new(did().and(nowhere())), what.of_account())?);
-    rows.extend(latest(Box::new(met().and(nowhere())), what.of_account())?);
+    rows.extend(latest(Box::new(did().and(nowhere())), what.account_actions())?);
+    rows.extend(latest(Box::new(met().and(nowhere())), what.account_actions())?);
     rows.sort_by_key(|((id, at, ..), ..)| std::cmp::Reverse((*at, *id)));
     // What somebody did to themselves was found twice.
     rows.dedup_by_key(|((id, ..), ..)| *id);
     rows.truncate(limit);
-    Ok(rows.into_iter().map(Happening::from).collect())
+    Ok(rows.into_iter().map(EventRecord::from).collect())
 }
 
 pub(crate) fn latest(
-    conn: &mut Conn,
-    these: These,
+    conn: &mut DbConnection,
+    these: EventPredicate,
     words: Vec<&str>,
-    period: Period,
+    period: TimeRange,
     limit: usize,
 ) -> Result<Vec<EventRow>, DbError> {
     if words.is_empty() {

@@ -7,12 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::auth::caller::Caller;
-use crate::auth::error::ApiError;
-use crate::auth::extract::Bearer;
-use crate::auth::rejection::{Reason, Refusal};
-use crate::web::headers::{BY_AUTHORIZATION, NO_STORE};
+use crate::auth::error::AuthError;
+use crate::auth::extract::Authenticated;
+use crate::auth::rejection::{Rejection, RejectionReason};
+use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 use crate::web::json;
-use crate::web::request_log::Remark;
+use crate::web::request_log::LogNote;
 use crate::workspaces::model::Slug;
 use crate::workspaces::profile::Role;
 
@@ -20,16 +20,16 @@ use crate::workspaces::profile::Role;
 const UNSAFE_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
 
 /// Nobody gets in, and the reason is in the proxy's configuration alone.
-const UNKNOWN_DEMAND: Remark = Remark("a gateway demands something unknown of a token: see docs/gateway.md");
+const UNKNOWN_REQUIREMENT: LogNote = LogNote("a gateway demands something unknown of a token: see docs/gateway.md");
 
 /// What the proxy demands of the token beyond being good.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Demands {
+struct Requirements {
     workspace: Option<Slug>,
     role: Option<Role>,
 }
 
-impl Demands {
+impl Requirements {
     /// Reads a query. `None` for what is not understood: a demand that can't be checked is not met.
     fn read(query: &str) -> Option<Self> {
         let mut demands = Self::default();
@@ -44,7 +44,7 @@ impl Demands {
     }
 
     /// Which demand the caller does not meet, in words.
-    fn unmet(&self, caller: &Caller) -> Option<&'static str> {
+    fn unmet_reason(&self, caller: &Caller) -> Option<&'static str> {
         if self.workspace.as_ref().is_some_and(|slug| *slug != caller.workspace.slug) {
             Some("The token opens another workspace.")
         } else if self.role.is_some_and(|role| role != caller.role) {
@@ -56,22 +56,24 @@ impl Demands {
 }
 
 /// `ANY /auth/verify`: 200 with headers that say who is calling, 401, 403, or 503 when nobody can be asked.
-pub async fn verify(request: HttpRequest, caller: Result<Bearer, ApiError>) -> Result<HttpResponse, ApiError> {
+pub async fn verify(request: HttpRequest, caller: Result<Authenticated, AuthError>) -> Result<HttpResponse, AuthError> {
     let mut answer = match caller {
-        Ok(Bearer(caller)) => match Demands::read(request.query_string()).map(|demands| demands.unmet(&caller)) {
-            Some(None) => welcome(&caller),
-            Some(Some(why)) => json::problem(StatusCode::FORBIDDEN, why),
-            None => {
-                let why = "The gateway demands something that Latchkey does not know.";
-                let mut answer = json::problem(StatusCode::FORBIDDEN, why);
-                answer.extensions_mut().insert(UNKNOWN_DEMAND);
-                answer
+        Ok(Authenticated(caller)) => {
+            match Requirements::read(request.query_string()).map(|demands| demands.unmet_reason(&caller)) {
+                Some(None) => allow(&caller),
+                Some(Some(why)) => json::error(StatusCode::FORBIDDEN, why),
+                None => {
+                    let why = "The gateway demands something that Latchkey does not know.";
+                    let mut answer = json::error(StatusCode::FORBIDDEN, why);
+                    answer.extensions_mut().insert(UNKNOWN_REQUIREMENT);
+                    answer
+                }
             }
-        },
-        Err(ApiError::Refused(refusal)) => turn_away(refusal),
-        Err(error @ ApiError::Db(_)) => return Err(error),
+        }
+        Err(AuthError::Rejected(refusal)) => deny(refusal),
+        Err(error @ AuthError::Db(_)) => return Err(error),
     };
-    answer.headers_mut().insert(VARY, BY_AUTHORIZATION);
+    answer.headers_mut().insert(VARY, VARY_AUTHORIZATION);
     Ok(answer)
 }
 
@@ -88,7 +90,7 @@ const AUTH_ROLE: HeaderName = HeaderName::from_static("x-auth-role");
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Always all six headers, so that each overwrites what a client may have sent under its name.
-fn welcome(caller: &Caller) -> HttpResponse {
+fn allow(caller: &Caller) -> HttpResponse {
     let email = utf8_percent_encode(caller.user.email.as_str(), UNSAFE_IN_HEADER).to_string();
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, NO_STORE));
@@ -106,9 +108,9 @@ fn welcome(caller: &Caller) -> HttpResponse {
 }
 
 /// The API's own answer, as a status that proxies understand: nginx makes 500 of all but 401 and 403.
-fn turn_away(refusal: Refusal) -> HttpResponse {
-    let is_role = refusal.reason == Reason::Role;
-    let mut answer = ApiError::Refused(refusal).error_response();
+fn deny(refusal: Rejection) -> HttpResponse {
+    let is_role = refusal.reason == RejectionReason::RoleNotAllowed;
+    let mut answer = AuthError::Rejected(refusal).error_response();
     answer.head_mut().status = if is_role { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
     if !is_role && !answer.headers().contains_key(WWW_AUTHENTICATE) {
         let challenge = HeaderValue::from_static("Bearer realm=\"latchkey\"");
@@ -124,15 +126,15 @@ mod tests {
 
     #[test]
     fn demands_that_are_not_understood_are_never_met() {
-        assert_eq!(Demands::read(""), Some(Demands::default()));
-        let both = Demands::read("workspace=acme&role=editor").unwrap();
+        assert_eq!(Requirements::read(""), Some(Requirements::default()));
+        let both = Requirements::read("workspace=acme&role=editor").unwrap();
         assert_eq!((both.workspace.unwrap().as_str(), both.role), ("acme", Some(Role::Editor)));
         for query in ["role=owner", "role=", "role=Administrator", "workspace=", "workspace=A b", "wrkspace=acme", "x"]
         {
-            assert_eq!(Demands::read(query), None, "{query}");
+            assert_eq!(Requirements::read(query), None, "{query}");
         }
         for twice in ["role=editor&role=administrator", "workspace=acme&workspace=other"] {
-            assert_eq!(Demands::read(twice), None, "{twice}");
+            assert_eq!(Requirements::read(twice), None, "{twice}");
         }
     }
 
@@ -144,7 +146,7 @@ mod tests {
         assert_eq!(encode("a\r\nb:\"c\",d;%41@x"), "a%0D%0Ab:%22c%22%2Cd%3B%2541@x");
     }
 
-    fn written(demands: &Demands) -> String {
+    fn written(demands: &Requirements) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(demands.workspace.iter().map(|slug| ("workspace", slug.as_str())));
         query.extend_pairs(demands.role.iter().map(|role| ("role", role.as_str())));
@@ -163,10 +165,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_demand_is_understood_whole_or_not_at_all(query in query(), more in "[a-z]{1,4}=?[a-z]{0,5}") {
-            let Some(demands) = Demands::read(&query) else { return Ok(()) };
-            prop_assert!(Demands::read(&written(&demands)).is_some_and(|read| read == demands), "{}", query);
+            let Some(demands) = Requirements::read(&query) else { return Ok(()) };
+            prop_assert!(Requirements::read(&written(&demands)).is_some_and(|read| read == demands), "{}", query);
             // Whatever is added can only make it stricter.
-            if let Some(stricter) = Demands::read(&format!("{query}&{more}")) {
+            if let Some(stricter) = Requirements::read(&format!("{query}&{more}")) {
                 prop_assert!(demands.workspace.is_none() || stricter.workspace == demands.workspace);
                 prop_assert!(demands.role.is_none() || stricter.role == demands.role);
                 prop_assert!(demands != stricter, "{} & {}", query, more);

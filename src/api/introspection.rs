@@ -15,25 +15,25 @@ use zeroize::Zeroizing;
 
 use crate::auth::authenticator;
 use crate::auth::caller::Caller;
-use crate::auth::credentials::{self, Presented};
-use crate::auth::error::ApiError;
-use crate::auth::rejection::{Reason, Refusal};
-use crate::base::client_info::Client;
+use crate::auth::credentials::{self, Credentials};
+use crate::auth::error::AuthError;
+use crate::auth::rejection::{Rejection, RejectionReason};
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::{Conn, DbError};
+use crate::base::id::PublicId;
+use crate::db::{DbConnection, DbError};
 use crate::tokens::store;
-use crate::usage::Uses;
-use crate::web::app_state::App;
+use crate::usage::UsageRecorder;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
-use crate::web::headers::{BY_AUTHORIZATION, NO_STORE};
+use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 
 /// Who may introspect: names, and the SHA-256 of each one's secret.
 #[derive(Debug, Clone, Default)]
-pub struct Clients(Vec<(String, [u8; 32])>);
+pub struct IntrospectionClients(Vec<(String, [u8; 32])>);
 
-impl Clients {
+impl IntrospectionClients {
     /// Of names and secrets.
     #[must_use]
     pub fn new(secrets: Vec<(String, Zeroizing<String>)>) -> Self {
@@ -41,7 +41,7 @@ impl Clients {
     }
 
     /// The client whose credentials these headers bear: one Authorization header, Basic.
-    fn recognize(&self, headers: &HeaderMap) -> Option<&str> {
+    fn authenticate(&self, headers: &HeaderMap) -> Option<&str> {
         let mut all = headers.get_all(AUTHORIZATION);
         let (header, None) = (all.next()?, all.next()) else { return None };
         let (scheme, encoded) = header.to_str().ok()?.trim().split_once(' ')?;
@@ -76,26 +76,26 @@ pub struct Introspector(String);
 
 /// The request comes from nobody who may introspect.
 #[derive(Debug)]
-pub struct NoClient;
+pub struct InvalidClient;
 
 impl FromRequest for Introspector {
-    type Error = NoClient;
-    type Future = Ready<Result<Self, NoClient>>;
+    type Error = InvalidClient;
+    type Future = Ready<Result<Self, InvalidClient>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let clients = request.app_data::<web::Data<Clients>>();
-        let name = clients.and_then(|clients| clients.recognize(request.headers()).map(str::to_owned));
-        ready(name.map(Self).ok_or(NoClient))
+        let clients = request.app_data::<web::Data<IntrospectionClients>>();
+        let name = clients.and_then(|clients| clients.authenticate(request.headers()).map(str::to_owned));
+        ready(name.map(Self).ok_or(InvalidClient))
     }
 }
 
-impl fmt::Display for NoClient {
+impl fmt::Display for InvalidClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no client that may introspect")
     }
 }
 
-impl ResponseError for NoClient {
+impl ResponseError for InvalidClient {
     fn status_code(&self) -> StatusCode {
         StatusCode::UNAUTHORIZED
     }
@@ -126,39 +126,39 @@ fn problem(status: StatusCode, error: &str, description: &str) -> HttpResponse {
 fn answer(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, NO_STORE))
-        .insert_header((VARY, BY_AUTHORIZATION))
+        .insert_header((VARY, VARY_AUTHORIZATION))
         .json(body)
 }
 
 #[derive(Serialize)]
-struct LiveToken<'a> {
+struct ActiveToken<'a> {
     active: bool,
     token_type: &'a str,
-    sub: &'a Id,
+    sub: &'a PublicId,
     username: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     iat: i64,
     iss: &'a str,
-    jti: &'a Id,
-    workspace: &'a Id,
+    jti: &'a PublicId,
+    workspace: &'a PublicId,
     role: &'a str,
 }
 
 /// All that is said of a token that does not live: why is its owner's business.
 #[derive(Serialize)]
-struct NoToken {
+struct InactiveToken {
     active: bool,
 }
 
 /// `POST /oauth2/introspect`
 pub async fn introspect(
-    app: web::Data<App>,
-    uses: web::Data<Uses>,
+    app: web::Data<AppState>,
+    uses: web::Data<UsageRecorder>,
     Introspector(introspector): Introspector,
-    client: Client,
+    client: ClientInfo,
     form: Result<Form, PageError>,
-) -> Result<HttpResponse, ApiError> {
+) -> Result<HttpResponse, AuthError> {
     let form = match form {
         Ok(form) => form,
         Err(error) => {
@@ -166,16 +166,16 @@ pub async fn introspect(
             return Ok(problem(error.status_code(), "invalid_request", why));
         }
     };
-    if !form.is_ticked("token") {
+    if !form.is_present("token") {
         return Ok(problem(StatusCode::BAD_REQUEST, "invalid_request", "The parameter token is missing."));
     }
     let now = app.clock.now();
     // In the form of a user agent, whose first word is what pages show.
-    let client = Client { agent: Some(format!("introspection/{introspector}")), ..client };
+    let client = ClientInfo { agent: Some(format!("introspection/{introspector}")), ..client };
     Ok(match find(&app, &uses, form.text("token"), client, now).await? {
         Some((caller, made_at)) => answer(
             StatusCode::OK,
-            &LiveToken {
+            &ActiveToken {
                 active: true,
                 token_type: "Bearer",
                 sub: &caller.user.uuid,
@@ -188,7 +188,7 @@ pub async fn introspect(
                 role: caller.role.as_str(),
             },
         ),
-        None => answer(StatusCode::OK, &NoToken { active: false }),
+        None => answer(StatusCode::OK, &InactiveToken { active: false }),
     })
 }
 
@@ -199,10 +199,10 @@ fn seconds(at: Timestamp) -> i64 {
 
 /// Who holds this value, and when it was made; and the evidence that it was shown.
 async fn find(
-    app: &App,
-    uses: &Uses,
+    app: &AppState,
+    uses: &UsageRecorder,
     text: &str,
-    client: Client,
+    client: ClientInfo,
     now: Timestamp,
 ) -> Result<Option<(Caller, Timestamp)>, DbError> {
     // A header's reader forgives blanks around a value; here the parameter is the value.
@@ -210,7 +210,7 @@ async fn find(
         return Ok(None);
     }
     let header = Zeroizing::new(format!("Bearer {text}"));
-    let found = match credentials::read(std::iter::once(header.as_bytes())) {
+    let found = match credentials::parse(std::iter::once(header.as_bytes())) {
         Ok(presented) => app.db.read(move |conn| find_caller(conn, &presented, now)).await?,
         Err(refusal) => Err(refusal),
     };
@@ -220,20 +220,22 @@ async fn find(
             Ok(Some((caller, made_at)))
         }
         Err(refusal) => match refusal.reason {
-            Reason::Ended(_, _, value) => {
-                uses.record_try(value, client, now);
+            RejectionReason::Ended(_, _, value) => {
+                uses.record_rejected(value, client, now);
                 Ok(None)
             }
             // Nothing, nothing of ours, its owner deactivated, or in a role without tokens.
-            Reason::NoValue | Reason::Unknown | Reason::Role => Ok(None),
+            RejectionReason::EmptyCredentials | RejectionReason::UnknownToken | RejectionReason::RoleNotAllowed => {
+                Ok(None)
+            }
             // The header is our own, so this is our mistake: it says nothing of the token.
-            Reason::Missing
-            | Reason::Spaces
-            | Reason::NotText
-            | Reason::NotBase64
-            | Reason::Twice
-            | Reason::OtherEmail => {
-                Err(DbError::Failed(format!("a header made for introspection is refused: {:?}", refusal.reason)))
+            RejectionReason::MissingCredentials
+            | RejectionReason::ContainsSpaces
+            | RejectionReason::InvalidUtf8
+            | RejectionReason::InvalidBase64
+            | RejectionReason::DuplicateHeader
+            | RejectionReason::EmailMismatch => {
+                Err(DbError::Query(format!("a header made for introspection is refused: {:?}", refusal.reason)))
             }
         },
     }
@@ -241,13 +243,13 @@ async fn find(
 
 /// As things stand at the first query: what happens to the token after it is for the next to ask.
 fn find_caller(
-    conn: &mut Conn,
-    presented: &Presented,
+    conn: &mut DbConnection,
+    presented: &Credentials,
     now: Timestamp,
-) -> Result<Result<(Caller, Timestamp), Refusal>, DbError> {
-    match authenticator::check(conn, presented, now)? {
+) -> Result<Result<(Caller, Timestamp), Rejection>, DbError> {
+    match authenticator::authenticate_uncached(conn, presented, now)? {
         Ok(caller) => {
-            let made_at = store::made_at(conn, caller.value())?;
+            let made_at = store::value_created_at(conn, caller.value())?;
             Ok(Ok((caller, made_at)))
         }
         Err(refusal) => Ok(Err(refusal)),
@@ -260,13 +262,14 @@ mod tests {
 
     fn recognized(headers: &[&str]) -> Option<String> {
         let secrets = [("warehouse", "16 characters, +%41 more"), ("billing", "another long secret")];
-        let clients =
-            Clients::new(secrets.map(|(name, secret)| (name.to_owned(), Zeroizing::new(secret.to_owned()))).into());
+        let clients = IntrospectionClients::new(
+            secrets.map(|(name, secret)| (name.to_owned(), Zeroizing::new(secret.to_owned()))).into(),
+        );
         let mut map = HeaderMap::new();
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        clients.recognize(&map).map(str::to_owned)
+        clients.authenticate(&map).map(str::to_owned)
     }
 
     fn basic(pair: &str) -> String {

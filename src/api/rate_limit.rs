@@ -14,41 +14,41 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::auth::caller::Caller;
-use crate::auth::error::ApiError;
-use crate::auth::extract::{Arriving, Bearer};
-use crate::auth::token_cache::Behind;
+use crate::auth::error::AuthError;
+use crate::auth::extract::{Authenticated, LocalBoxFuture};
+use crate::auth::token_cache::CachedIdentity;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::web::app_state::App;
-use crate::web::headers::BY_AUTHORIZATION;
+use crate::base::id::PublicId;
+use crate::web::app_state::AppState;
+use crate::web::headers::VARY_AUTHORIZATION;
 use crate::web::json;
 
 /// A period is counted in so many slices. That bounds what is kept of a workspace, whatever the rate, and makes the
 /// period at most a 360th too long.
-const SLICES: i64 = 360;
+const BUCKETS: i64 = 360;
 
 /// At most so many requests of a workspace in any period of this length.
 #[derive(Debug)]
-pub struct Rate {
+pub struct RateLimiter {
     count: u32,
     period: Duration,
-    windows: Mutex<Windows>,
+    windows: Mutex<SlidingWindows>,
 }
 
 #[derive(Debug, Default)]
-struct Windows {
-    of: HashMap<Id, Window>,
+struct SlidingWindows {
+    of: HashMap<PublicId, SlidingWindow>,
     swept_at: Option<Timestamp>,
 }
 
 /// The requests of one workspace that still count, by slice, the oldest first.
 #[derive(Debug, Default)]
-struct Window {
+struct SlidingWindow {
     slices: VecDeque<(i64, u32)>,
     total: u32,
 }
 
-impl Rate {
+impl RateLimiter {
     /// `count` requests a `period`.
     #[must_use]
     pub fn new(count: u32, period: Duration) -> Self {
@@ -68,7 +68,7 @@ impl Rate {
     }
 
     /// Counts a request, or says how many seconds to wait. A request that is refused is not counted.
-    fn take(&self, workspace: &Id, now: Timestamp) -> Result<(), u64> {
+    fn check(&self, workspace: &PublicId, now: Timestamp) -> Result<(), u64> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = windows.of.get_mut(workspace) {
             return self.take_from(window, now);
@@ -81,12 +81,12 @@ impl Rate {
         self.take_from(windows.of.entry(*workspace).or_default(), now)
     }
 
-    fn take_from(&self, window: &mut Window, now: Timestamp) -> Result<(), u64> {
+    fn take_from(&self, window: &mut SlidingWindow, now: Timestamp) -> Result<(), u64> {
         let mut slice = now.micros().div_euclid(self.slice());
         if let Some((newest, _)) = window.slices.back() {
             // A clock that was set back a little goes on in the newest slice; one set back far begins anew.
-            if newest - slice > SLICES {
-                *window = Window::default();
+            if newest - slice > BUCKETS {
+                *window = SlidingWindow::default();
             } else {
                 slice = slice.max(*newest);
             }
@@ -111,7 +111,7 @@ impl Rate {
 
     /// The length of a slice in microseconds.
     fn slice(&self) -> i64 {
-        (i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX) / SLICES).max(1)
+        (i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX) / BUCKETS).max(1)
     }
 
     /// When the requests of a slice stop counting.
@@ -121,74 +121,74 @@ impl Rate {
 }
 
 /// A [`Bearer`] whose workspace did not call too often.
-pub struct Admitted<T = Caller>(pub Arc<T>);
+pub struct RateLimited<T = Caller>(pub Arc<T>);
 
 /// Why a caller of the API is not served.
 #[derive(Debug)]
-pub enum Turned {
+pub enum ApiRejection {
     /// They were not let in.
-    Away(ApiError),
+    Auth(AuthError),
     /// Their workspace calls too often: come again in so many seconds.
-    Throttled(u64),
+    RateLimited(u64),
 }
 
-impl<T: Behind> FromRequest for Admitted<T> {
-    type Error = Turned;
-    type Future = Admission<T>;
+impl<T: CachedIdentity> FromRequest for RateLimited<T> {
+    type Error = ApiRejection;
+    type Future = RateLimitedFuture<T>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let rate = request.app_data::<web::Data<Rate>>();
-        let rate = rate.and_then(|rate| Some((rate.clone(), request.app_data::<web::Data<App>>()?.clone())));
-        Admission { arriving: Bearer::from_request(request, payload), rate }
+        let rate = request.app_data::<web::Data<RateLimiter>>();
+        let rate = rate.and_then(|rate| Some((rate.clone(), request.app_data::<web::Data<AppState>>()?.clone())));
+        RateLimitedFuture { arriving: Authenticated::from_request(request, payload), rate }
     }
 }
 
 /// The future of an [`Admitted`]: a [`Bearer`]'s, and nothing more while there is no rate.
-pub struct Admission<T> {
-    arriving: Arriving<Bearer<T>>,
-    rate: Option<(web::Data<Rate>, web::Data<App>)>,
+pub struct RateLimitedFuture<T> {
+    arriving: LocalBoxFuture<Authenticated<T>>,
+    rate: Option<(web::Data<RateLimiter>, web::Data<AppState>)>,
 }
 
-impl<T: Behind> Future for Admission<T> {
-    type Output = Result<Admitted<T>, Turned>;
+impl<T: CachedIdentity> Future for RateLimitedFuture<T> {
+    type Output = Result<RateLimited<T>, ApiRejection>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let arrived = ready!(self.arriving.as_mut().poll(context));
-        Poll::Ready(arrived.map_err(Turned::Away).and_then(|Bearer(caller)| {
+        Poll::Ready(arrived.map_err(ApiRejection::Auth).and_then(|Authenticated(caller)| {
             if let Some((rate, app)) = &self.rate {
-                rate.take(&caller.workspace().uuid, app.clock.now()).map_err(Turned::Throttled)?;
+                rate.check(&caller.workspace().uuid, app.clock.now()).map_err(ApiRejection::RateLimited)?;
             }
-            Ok(Admitted(caller))
+            Ok(RateLimited(caller))
         }))
     }
 }
 
-impl fmt::Display for Turned {
+impl fmt::Display for ApiRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(error) => fmt::Display::fmt(error, f),
-            Self::Throttled(seconds) => write!(f, "throttled for {seconds} s"),
+            Self::Auth(error) => fmt::Display::fmt(error, f),
+            Self::RateLimited(seconds) => write!(f, "throttled for {seconds} s"),
         }
     }
 }
 
-impl ResponseError for Turned {
+impl ResponseError for ApiRejection {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Away(error) => error.status_code(),
-            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Auth(error) => error.status_code(),
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::Away(error) => error.error_response(),
-            Self::Throttled(seconds) => {
+            Self::Auth(error) => error.error_response(),
+            Self::RateLimited(seconds) => {
                 let unit = if *seconds == 1 { "second" } else { "seconds" };
                 let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
-                let mut answer = json::problem(self.status_code(), &detail);
+                let mut answer = json::error(self.status_code(), &detail);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-                answer.headers_mut().insert(VARY, BY_AUTHORIZATION);
+                answer.headers_mut().insert(VARY, VARY_AUTHORIZATION);
                 answer
             }
         }
@@ -204,8 +204,8 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_micros(1_795_435_200_123_456);
 
-    fn workspace() -> Id {
-        Id::new(START, &mut random::secure())
+    fn workspace() -> PublicId {
+        PublicId::new(START, &mut random::os_rng())
     }
 
     proptest! {
@@ -218,19 +218,19 @@ mod tests {
             steps in prop::collection::vec((0..2_000_000u64, any::<bool>()), 1..200),
         ) {
             let (period, manual, me) = (Duration::from_secs(seconds), ManualClock::at(START), workspace());
-            let (rate, clock) = (Rate::new(count, period), Clock::Manual(manual.clone()));
+            let (rate, clock) = (RateLimiter::new(count, period), Clock::Manual(manual.clone()));
             let mut let_in: Vec<Timestamp> = Vec::new();
             for (pause, waits) in steps {
                 // Pauses in proportion to the period: from none to two thirds of what one request costs.
                 manual.advance(Duration::from_micros(pause * seconds / u64::from(count) / 3));
-                match rate.take(&me, clock.now()) {
+                match rate.check(&me, clock.now()) {
                     Ok(()) => let_in.push(clock.now()),
                     Err(wait) => {
                         prop_assert!(Duration::from_secs(wait) <= period + period / 360 + Duration::from_secs(1));
                         prop_assert!(wait >= 1);
                         if waits {
                             manual.advance(Duration::from_secs(wait));
-                            prop_assert_eq!(rate.take(&me, clock.now()), Ok(()), "waited {} s", wait);
+                            prop_assert_eq!(rate.check(&me, clock.now()), Ok(()), "waited {} s", wait);
                             let_in.push(clock.now());
                         }
                     }
@@ -245,20 +245,20 @@ mod tests {
 
     #[test]
     fn each_workspace_is_counted_for_itself_and_forgotten_when_silent() {
-        let (rate, period) = (Rate::new(2, Duration::from_mins(1)), Duration::from_mins(1));
+        let (rate, period) = (RateLimiter::new(2, Duration::from_mins(1)), Duration::from_mins(1));
         let (one, other) = (workspace(), workspace());
-        assert_eq!([(); 3].map(|()| rate.take(&one, START)), [Ok(()), Ok(()), Err(61)]);
-        assert_eq!(rate.take(&other, START), Ok(()));
+        assert_eq!([(); 3].map(|()| rate.check(&one, START)), [Ok(()), Ok(()), Err(61)]);
+        assert_eq!(rate.check(&other, START), Ok(()));
         assert_eq!(rate.windows.lock().unwrap().of.len(), 2);
-        assert_eq!(rate.take(&workspace(), START + 2 * period), Ok(()));
+        assert_eq!(rate.check(&workspace(), START + 2 * period), Ok(()));
         assert_eq!(rate.windows.lock().unwrap().of.len(), 1, "the silent ones are gone");
     }
 
     #[test]
     fn what_is_kept_of_a_workspace_is_bounded_whatever_the_rate() {
-        let (rate, me) = (Rate::new(u32::MAX, Duration::from_hours(1)), workspace());
+        let (rate, me) = (RateLimiter::new(u32::MAX, Duration::from_hours(1)), workspace());
         for second in 0..20_000 {
-            assert_eq!(rate.take(&me, START + Duration::from_secs(second)), Ok(()));
+            assert_eq!(rate.check(&me, START + Duration::from_secs(second)), Ok(()));
         }
         let windows = rate.windows.lock().unwrap();
         let kept = windows.of[&me].slices.len();
@@ -268,9 +268,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        let (rate, me) = (Rate::new(1, Duration::from_secs(1)), workspace());
-        assert_eq!(rate.take(&me, START), Ok(()));
-        assert!(rate.take(&me, START - Duration::from_millis(100)).is_err());
-        assert_eq!(rate.take(&me, START - Duration::from_hours(1)), Ok(()));
+        let (rate, me) = (RateLimiter::new(1, Duration::from_secs(1)), workspace());
+        assert_eq!(rate.check(&me, START), Ok(()));
+        assert!(rate.check(&me, START - Duration::from_millis(100)).is_err());
+        assert_eq!(rate.check(&me, START - Duration::from_hours(1)), Ok(()));
     }
 }

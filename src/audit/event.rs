@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use diesel::prelude::*;
 
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::text::Refused;
+use crate::base::text::ValidationError;
 use crate::db::schema::{events, users};
-use crate::db::{Conn, DbError};
+use crate::db::{DbConnection, DbError};
 
 /// Makes the kinds of events, each with our own word for it and the name that the OWASP Logging Vocabulary has, or could
 /// have. Several of ours share one of theirs.
@@ -28,13 +28,13 @@ macro_rules! kinds {
 
             /// The name in the words of the OWASP Logging Vocabulary.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            pub const fn owasp_name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
             }
 
             /// Our own word, which no other kind has.
             #[must_use]
-            pub const fn action(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $action),+ }
             }
         }
@@ -69,11 +69,11 @@ kinds! {
 }
 
 impl FromStr for EventKind {
-    type Err = Refused;
+    type Err = ValidationError;
     /// Reads our own word.
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        let kind = Self::ALL.iter().find(|kind| kind.action() == text);
-        kind.copied().ok_or_else(|| Refused::because("not a kind of event"))
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
+        let kind = Self::ALL.iter().find(|kind| kind.as_str() == text);
+        kind.copied().ok_or_else(|| ValidationError::new("not a kind of event"))
     }
 }
 
@@ -96,7 +96,7 @@ pub struct Event<'a> {
     /// How that token was called.
     pub token_name: Option<&'a str>,
     /// From where; the command line has no address.
-    pub client: Option<&'a Client>,
+    pub client: Option<&'a ClientInfo>,
     /// What else the reader needs, in words.
     pub detail: Option<&'a str>,
 }
@@ -119,7 +119,7 @@ impl Event<'_> {
     }
 
     /// Writes the event down, with what the people in it are called at this moment.
-    pub fn record(&self, conn: &mut Conn) -> Result<(), DbError> {
+    pub fn record(&self, conn: &mut DbConnection) -> Result<(), DbError> {
         let uuids: Vec<&str> = [self.actor, self.subject].into_iter().flatten().collect();
         let people = users::table
             .filter(users::uuid.eq_any(uuids))
@@ -133,8 +133,8 @@ impl Event<'_> {
         diesel::insert_into(events::table)
             .values((
                 events::at.eq(self.at.micros()),
-                events::kind.eq(self.kind.as_str()),
-                events::action.eq(self.kind.action()),
+                events::kind.eq(self.kind.owasp_name()),
+                events::action.eq(self.kind.as_str()),
                 events::actor.eq(self.actor),
                 events::actor_name.eq(actor_name),
                 events::actor_email.eq(actor_email),
@@ -144,7 +144,7 @@ impl Event<'_> {
                 events::workspace.eq(self.workspace),
                 events::token.eq(self.token),
                 events::token_name.eq(self.token_name),
-                events::ip.eq(self.client.map(Client::ip_text)),
+                events::ip.eq(self.client.map(ClientInfo::ip_text)),
                 events::agent.eq(self.client.and_then(|client| client.agent.as_deref())),
                 events::detail.eq(self.detail),
             ))
@@ -154,7 +154,7 @@ impl Event<'_> {
 }
 
 /// Forgets what happened before `before`, and says how much that was.
-pub fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+pub fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
     Ok(diesel::delete(events::table.filter(events::at.lt(before.micros()))).execute(conn)?)
 }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn every_kind_of_event_has_a_word_of_its_own() {
         for kind in EventKind::ALL {
-            assert_eq!(kind.action().parse(), Ok(*kind));
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
         assert!("".parse::<EventKind>().is_err());
     }

@@ -10,79 +10,86 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
-use crate::auth::batcher::Lookups;
-use crate::auth::cache::Pass;
+use crate::auth::batcher::LookupBatcher;
+use crate::auth::cache::CacheEntry;
 use crate::auth::caller::Caller;
-use crate::auth::credentials::Presented;
-use crate::auth::decision::{self, judge};
-use crate::auth::look::Looks;
-use crate::auth::rejection::{Reason, Refusal};
+use crate::auth::credentials::Credentials;
+use crate::auth::decision::{self, authorize};
+use crate::auth::look::SnapshotReader;
+use crate::auth::rejection::{Rejection, RejectionReason};
 use crate::auth::store;
-use crate::auth::token_cache::{Behind, Passes, Shared, pass_to};
-use crate::base::client_info::Client;
+use crate::auth::token_cache::{CachedIdentity, TokenCache, WorkerCache, cache_entry};
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::db::{Conn, DbError, Epoch};
-use crate::usage::Uses;
-use crate::web::app_state::App;
+use crate::db::{DbConnection, DbError, IdentityEpoch};
+use crate::usage::UsageRecorder;
+use crate::web::app_state::AppState;
+use crate::web::client_info;
 
 /// What a worker needs to let callers in. To be let in is what counts as a use of a value.
-pub struct Door {
-    app: App,
-    uses: Uses,
-    passes: Passes,
-    way: Way,
+pub struct Authenticator {
+    app: AppState,
+    uses: UsageRecorder,
+    cache: WorkerCache,
+    source: LookupSource,
 }
 
 /// To the database.
-enum Way {
+enum LookupSource {
     /// So near that the lookup is made here.
-    Near(Rc<Looks>),
+    Local(Rc<SnapshotReader>),
     /// By a connection that others use too.
-    Far(Rc<Lookups>),
+    Pooled(Rc<LookupBatcher>),
 }
 
 /// Let in, refused, or nobody can say.
-pub type Verdict<T> = Result<Result<Arc<T>, Refusal>, DbError>;
+pub type Verdict<T> = Result<Result<Arc<T>, Rejection>, DbError>;
 
-impl Door {
+impl Authenticator {
     /// A worker's door, which shares this with the doors of the other workers.
     #[must_use]
-    pub fn new(app: &App, uses: Uses, shared: Shared) -> Self {
-        let near = app.db.near().unwrap_or_else(|error| {
+    pub fn new(app: &AppState, uses: UsageRecorder, shared: TokenCache) -> Self {
+        let near = app.db.local_connection().unwrap_or_else(|error| {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
-        let way = near.map_or_else(|| Way::Far(Lookups::new(app.db.clone())), |near| Way::Near(Looks::new(near)));
-        Self { app: app.clone(), uses, passes: Passes::new(shared), way }
+        let way = near.map_or_else(
+            || LookupSource::Pooled(LookupBatcher::new(app.db.clone())),
+            |near| LookupSource::Local(SnapshotReader::new(near)),
+        );
+        Self { app: app.clone(), uses, cache: WorkerCache::new(shared), source: way }
     }
 
     /// Who sends a request.
     #[must_use]
-    pub fn client(&self, request: &HttpRequest) -> Client {
-        Client::of(request, &self.app.site.trusted_proxies)
+    pub fn client_info(&self, request: &HttpRequest) -> ClientInfo {
+        client_info::client_info(request, &self.app.site.trusted_proxies)
     }
 
     /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
-    pub async fn enter<T: Behind>(&self, presented: Presented, client: Client) -> Verdict<T> {
-        let pass = self.find(&presented).await?;
-        Ok(self.note(pass, client))
+    pub async fn authenticate<T: CachedIdentity>(&self, presented: Credentials, client: ClientInfo) -> Verdict<T> {
+        let pass = self.resolve(&presented).await?;
+        Ok(self.record_usage(pass, client))
     }
 
-    async fn find<T: Behind>(&self, presented: &Presented) -> Result<Result<Pass<Arc<T>>, Refusal>, DbError> {
+    async fn resolve<T: CachedIdentity>(
+        &self,
+        presented: &Credentials,
+    ) -> Result<Result<CacheEntry<Arc<T>>, Rejection>, DbError> {
         // The epoch before the lookup: a commit between the two makes the memory older than it is, never younger.
-        let (epoch, found) = match &self.way {
-            Way::Near(looks) => {
+        let (epoch, found) = match &self.source {
+            LookupSource::Local(looks) => {
                 let epoch = looks.epoch().await?;
-                if let Some(pass) = self.recall(presented, epoch) {
+                if let Some(pass) = self.cached(presented, epoch) {
                     return Ok(Ok(pass));
                 }
                 (epoch, looks.read(|conn| store::find_by_digest(conn, presented.digest()))?)
             }
-            Way::Far(lookups) => {
+            LookupSource::Pooled(lookups) => {
                 // Only what is likely to be recalled is worth a way for the epoch alone.
-                if lookups.seen().is_some_and(|seen| self.recall::<T>(presented, seen).is_some()) {
+                if lookups.last_epoch().is_some_and(|seen| self.cached::<T>(presented, seen).is_some()) {
                     let epoch = lookups.epoch().await?;
-                    if let Some(pass) = self.recall(presented, epoch) {
+                    if let Some(pass) = self.cached(presented, epoch) {
                         return Ok(Ok(pass));
                     }
                 }
@@ -90,32 +97,42 @@ impl Door {
                 (epoch, found.map(Arc::unwrap_or_clone))
             }
         };
-        Ok(decision::judge(found, presented, self.app.clock.now()).map(|caller| {
+        Ok(decision::authorize(found, presented, self.app.clock.now()).map(|caller| {
             let caller = Arc::new(caller);
-            T::keep(&self.passes, presented.digest(), epoch, &caller);
-            pass_to(&caller).map(|caller| T::of(&caller))
+            T::insert(&self.cache, presented.digest(), epoch, &caller);
+            cache_entry(&caller).map(|caller| T::from_caller(&caller))
         }))
     }
 
     /// What is remembered, if it was found in this epoch and holds still.
-    fn recall<T: Behind>(&self, presented: &Presented, epoch: Epoch) -> Option<Pass<Arc<T>>> {
+    fn cached<T: CachedIdentity>(&self, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<T>>> {
         let now = self.app.clock.now();
-        T::recall(&self.passes, presented, epoch).filter(|pass| now < pass.until)
+        T::cached(&self.cache, presented, epoch).filter(|pass| now < pass.expires_at)
     }
 
-    fn note<T>(&self, pass: Result<Pass<Arc<T>>, Refusal>, client: Client) -> Result<Arc<T>, Refusal> {
+    fn record_usage<T>(
+        &self,
+        pass: Result<CacheEntry<Arc<T>>, Rejection>,
+        client: ClientInfo,
+    ) -> Result<Arc<T>, Rejection> {
         let now = self.app.clock.now();
         match &pass {
-            Ok(pass) => self.uses.record(pass.value, client, now),
-            Err(Refusal { reason: Reason::Ended(_, _, value), .. }) => self.uses.record_try(*value, client, now),
+            Ok(pass) => self.uses.record(pass.value_id, client, now),
+            Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) => {
+                self.uses.record_rejected(*value, client, now)
+            }
             Err(_) => {}
         }
-        pass.map(|pass| pass.to)
+        pass.map(|pass| pass.data)
     }
 }
 
 /// Finds the caller behind what was presented by a lookup of its own, for whoever has no door.
-pub fn check(conn: &mut Conn, presented: &Presented, now: Timestamp) -> Result<Result<Caller, Refusal>, DbError> {
+pub fn authenticate_uncached(
+    conn: &mut DbConnection,
+    presented: &Credentials,
+    now: Timestamp,
+) -> Result<Result<Caller, Rejection>, DbError> {
     let found = store::find_by_digest(conn, &presented.digest)?;
-    Ok(judge(found, presented, now))
+    Ok(authorize(found, presented, now))
 }

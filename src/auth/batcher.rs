@@ -12,73 +12,73 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::auth::caller::Found;
+use crate::auth::caller::TokenRecord;
 use crate::auth::store;
-use crate::db::{Db, DbError, Epoch};
+use crate::db::{Db, DbError, IdentityEpoch};
 use crate::tokens::secret::ValueDigest;
 
 /// How many requests one query is for at most.
-const MOST: usize = 256;
+const MAX_BATCH: usize = 256;
 
 /// The epoch, and what was found in it or in a later one. Several may ask for the same value; who is alone with it takes it
 /// without a copy.
-type Answer = Result<(Epoch, Option<Arc<Found>>), DbError>;
+type LookupReply = Result<(IdentityEpoch, Option<Arc<TokenRecord>>), DbError>;
 
 /// A worker's lookups, by the connections that all share.
-pub(crate) struct Lookups {
+pub(crate) struct LookupBatcher {
     db: Db,
-    waiting: RefCell<Vec<(Option<ValueDigest>, oneshot::Sender<Answer>)>>,
-    is_under_way: Cell<bool>,
-    seen: Cell<Option<Epoch>>,
+    waiting: RefCell<Vec<(Option<ValueDigest>, oneshot::Sender<LookupReply>)>>,
+    is_running: Cell<bool>,
+    last_epoch: Cell<Option<IdentityEpoch>>,
 }
 
-impl Lookups {
+impl LookupBatcher {
     pub fn new(db: Db) -> Rc<Self> {
-        Rc::new(Self { db, waiting: RefCell::default(), is_under_way: Cell::new(false), seen: Cell::new(None) })
+        Rc::new(Self { db, waiting: RefCell::default(), is_running: Cell::new(false), last_epoch: Cell::new(None) })
     }
 
     /// The epoch that the last query saw, which may be over.
-    pub fn seen(&self) -> Option<Epoch> {
-        self.seen.get()
+    pub fn last_epoch(&self) -> Option<IdentityEpoch> {
+        self.last_epoch.get()
     }
 
     /// The epoch, as a query that begins after this call sees it.
-    pub async fn epoch(self: &Rc<Self>) -> Result<Epoch, DbError> {
-        Ok(self.answer(None).await?.0)
+    pub async fn epoch(self: &Rc<Self>) -> Result<IdentityEpoch, DbError> {
+        Ok(self.submit(None).await?.0)
     }
 
     /// What the database knows of a value, as a query that begins after this call sees it.
-    pub async fn find(self: &Rc<Self>, digest: &ValueDigest) -> Answer {
-        self.answer(Some(*digest)).await
+    pub async fn find(self: &Rc<Self>, digest: &ValueDigest) -> LookupReply {
+        self.submit(Some(*digest)).await
     }
 
-    async fn answer(self: &Rc<Self>, digest: Option<ValueDigest>) -> Answer {
+    async fn submit(self: &Rc<Self>, digest: Option<ValueDigest>) -> LookupReply {
         let (tell, told) = oneshot::channel();
         self.waiting.borrow_mut().push((digest, tell));
-        if !self.is_under_way.replace(true) {
+        if !self.is_running.replace(true) {
             let lookups = Rc::clone(self);
-            actix_web::rt::spawn(async move { lookups.ask().await });
+            actix_web::rt::spawn(async move { lookups.run().await });
         }
-        told.await.unwrap_or_else(|_| Err(DbError::Failed("a lookup was given up".to_owned())))
+        told.await.unwrap_or_else(|_| Err(DbError::Query("a lookup was given up".to_owned())))
     }
 
     /// Asks for whoever waits, until nobody does.
-    async fn ask(&self) {
+    async fn run(&self) {
         // Behind everybody whose request is there by now.
         tokio::task::yield_now().await;
         loop {
-            let some = self.next();
+            let some = self.take_batch();
             if some.is_empty() {
                 break;
             }
             let digests: Vec<ValueDigest> = some.iter().filter_map(|(digest, _)| *digest).collect();
-            let found = self.db.look_up(move |conn| {
+            let found = self.db.read_untested(move |conn| {
                 // In this order: a commit between the two makes what is remembered older than it is, never younger.
-                let epoch = Epoch::now(conn)?;
+                let epoch = IdentityEpoch::read(conn)?;
                 Ok::<_, DbError>((epoch, store::find_by_digests(conn, &digests)?))
             });
             let found = found.await;
-            self.seen.set(found.as_ref().ok().map(|(epoch, _)| *epoch));
+            self.last_epoch.set(found.as_ref().ok().map(|(epoch, _)| *epoch));
             for (digest, asker) in some {
                 let answer = found.as_ref().map(|(epoch, found)| {
                     (*epoch, digest.and_then(|digest| found.get(digest.as_bytes().as_slice()).cloned()))
@@ -87,12 +87,12 @@ impl Lookups {
                 let _ = asker.send(answer.map_err(Clone::clone));
             }
         }
-        self.is_under_way.set(false);
+        self.is_running.set(false);
     }
 
-    fn next(&self) -> Vec<(Option<ValueDigest>, oneshot::Sender<Answer>)> {
+    fn take_batch(&self) -> Vec<(Option<ValueDigest>, oneshot::Sender<LookupReply>)> {
         let mut waiting = self.waiting.borrow_mut();
-        let some = waiting.len().min(MOST);
+        let some = waiting.len().min(MAX_BATCH);
         waiting.drain(..some).collect()
     }
 }

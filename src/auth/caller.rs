@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use crate::accounts::model::User;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::ids::{MembershipKey, ValueKey};
-use crate::tokens::model::{End, TokenName};
+use crate::base::id::PublicId;
+use crate::db::ids::{MembershipId, ValueId};
+use crate::tokens::model::{EndReason, TokenName};
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
 /// Somebody who holds a live value and may use the API.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(crate) value: ValueKey,
-    pub(crate) membership: MembershipKey,
+    pub(crate) value: ValueId,
+    pub(crate) membership: MembershipId,
     /// The token's uuid.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The token's name.
     pub name: TokenName,
     /// What the member may do now.
@@ -32,15 +32,15 @@ pub struct Caller {
 impl Caller {
     /// The value presented, as evidence of its use is kept under it.
     #[must_use]
-    pub fn value(&self) -> ValueKey {
+    pub fn value(&self) -> ValueId {
         self.value
     }
 }
 
 /// What the database knows of a value.
 #[derive(Clone)]
-pub(crate) struct Found {
+pub(crate) struct TokenRecord {
     pub caller: Caller,
-    pub end: Option<End>,
+    pub end: Option<EndReason>,
     pub is_member: bool,
 }

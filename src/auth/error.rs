@@ -6,129 +6,145 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::auth::credentials::Style;
-use crate::auth::rejection::{Reason, Refusal};
+use crate::auth::rejection::AuthScheme;
+use crate::auth::rejection::{Rejection, RejectionReason};
 use crate::db::{DbError, FromDb};
-use crate::tokens::model::End;
-use crate::web::headers::{BY_AUTHORIZATION, NO_STORE};
-use crate::web::json::{self, Problem};
+use crate::tokens::model::EndReason;
+use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
+use crate::web::json::{self, ErrorBody};
 
 /// Why a caller of the API is turned away.
 #[derive(Debug)]
-pub enum ApiError {
+pub enum AuthError {
     /// By our decision.
-    Refused(Refusal),
+    Rejected(Rejection),
     /// The database could not be asked.
     Db(DbError),
 }
 
-impl From<DbError> for ApiError {
+impl From<DbError> for AuthError {
     fn from(error: DbError) -> Self {
         Self::Db(error)
     }
 }
 
-impl FromDb for ApiError {
+impl FromDb for AuthError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
-            Self::Refused(_) => None,
+            Self::Rejected(_) => None,
         }
     }
 }
 
-impl fmt::Display for ApiError {
+impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refusal) => write!(f, "refused: {:?}", refusal.reason),
+            Self::Rejected(refusal) => write!(f, "refused: {:?}", refusal.reason),
             Self::Db(error) => fmt::Display::fmt(error, f),
         }
     }
 }
 
-pub(crate) const PERMISSION: &str = "You do not have permission to perform this action.";
+pub(crate) const PERMISSION_DENIED: &str = "You do not have permission to perform this action.";
 
-impl ResponseError for ApiError {
+impl ResponseError for AuthError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Refused(Refusal { style, reason }) => match (reason, style) {
-                (Reason::Twice, _) => StatusCode::BAD_REQUEST,
-                (Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64, Style::Bearer) => {
-                    StatusCode::BAD_REQUEST
+            Self::Rejected(Rejection { style, reason }) => match (reason, style) {
+                (RejectionReason::DuplicateHeader, _) => StatusCode::BAD_REQUEST,
+                (
+                    RejectionReason::EmptyCredentials
+                    | RejectionReason::ContainsSpaces
+                    | RejectionReason::InvalidUtf8
+                    | RejectionReason::InvalidBase64,
+                    AuthScheme::Bearer,
+                ) => StatusCode::BAD_REQUEST,
+                (
+                    RejectionReason::MissingCredentials
+                    | RejectionReason::UnknownToken
+                    | RejectionReason::Ended(..)
+                    | RejectionReason::EmailMismatch,
+                    AuthScheme::Bearer,
+                ) => StatusCode::UNAUTHORIZED,
+                (RejectionReason::RoleNotAllowed, _) | (_, AuthScheme::Token | AuthScheme::Basic) => {
+                    StatusCode::FORBIDDEN
                 }
-                (Reason::Missing | Reason::Unknown | Reason::Ended(..) | Reason::OtherEmail, Style::Bearer) => {
-                    StatusCode::UNAUTHORIZED
-                }
-                (Reason::Role, _) | (_, Style::Token | Style::Basic) => StatusCode::FORBIDDEN,
             },
             Self::Db(DbError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::Refused(Refusal { style, reason }) => {
-                let detail = detail(*style, reason);
+            Self::Rejected(Rejection { style, reason }) => {
+                let detail = error_message(*style, reason);
                 match style {
-                    Style::Token | Style::Basic => json::problem(self.status_code(), detail),
-                    Style::Bearer => challenge(self.status_code(), detail, reason),
+                    AuthScheme::Token | AuthScheme::Basic => json::error(self.status_code(), detail),
+                    AuthScheme::Bearer => bearer_challenge(self.status_code(), detail, reason),
                 }
             }
             Self::Db(DbError::Unavailable(_)) => json::unavailable(),
-            Self::Db(DbError::Taken(_) | DbError::Failed(_)) => HttpResponse::new(self.status_code()),
+            Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => HttpResponse::new(self.status_code()),
         }
     }
 }
 
 /// The words that RapidPro's clients know.
-pub(crate) fn detail(style: Style, reason: &Reason) -> &'static str {
+pub(crate) fn error_message(style: AuthScheme, reason: &RejectionReason) -> &'static str {
     match (reason, style) {
-        (Reason::Missing, _) => "Authentication credentials were not provided.",
-        (Reason::NoValue, Style::Basic) => "Invalid basic header. No credentials provided.",
-        (Reason::Spaces, Style::Basic) => "Invalid basic header. Credentials string should not contain spaces.",
-        (Reason::NotBase64 | Reason::NotText, Style::Basic) => {
+        (RejectionReason::MissingCredentials, _) => "Authentication credentials were not provided.",
+        (RejectionReason::EmptyCredentials, AuthScheme::Basic) => "Invalid basic header. No credentials provided.",
+        (RejectionReason::ContainsSpaces, AuthScheme::Basic) => {
+            "Invalid basic header. Credentials string should not contain spaces."
+        }
+        (RejectionReason::InvalidBase64 | RejectionReason::InvalidUtf8, AuthScheme::Basic) => {
             "Invalid basic header. Credentials not correctly base64 encoded."
         }
-        (Reason::NoValue, Style::Bearer | Style::Token) => "Invalid token header. No credentials provided.",
-        (Reason::Spaces, Style::Bearer | Style::Token) => {
+        (RejectionReason::EmptyCredentials, AuthScheme::Bearer | AuthScheme::Token) => {
+            "Invalid token header. No credentials provided."
+        }
+        (RejectionReason::ContainsSpaces, AuthScheme::Bearer | AuthScheme::Token) => {
             "Invalid token header. Token string should not contain spaces."
         }
-        (Reason::NotText | Reason::NotBase64, Style::Bearer | Style::Token) => {
+        (RejectionReason::InvalidUtf8 | RejectionReason::InvalidBase64, AuthScheme::Bearer | AuthScheme::Token) => {
             "Invalid token header. Token string should not contain invalid characters."
         }
-        (Reason::Twice, _) => "Send one Authorization header, not several.",
-        (Reason::Unknown | Reason::Ended(..), _) => "Invalid token",
-        (Reason::OtherEmail, _) => "Invalid token or email",
-        (Reason::Role, _) => PERMISSION,
+        (RejectionReason::DuplicateHeader, _) => "Send one Authorization header, not several.",
+        (RejectionReason::UnknownToken | RejectionReason::Ended(..), _) => "Invalid token",
+        (RejectionReason::EmailMismatch, _) => "Invalid token or email",
+        (RejectionReason::RoleNotAllowed, _) => PERMISSION_DENIED,
     }
 }
 
 /// An answer in the style of RFC 6750, section 3.
-pub(crate) fn challenge(status: StatusCode, detail: &str, reason: &Reason) -> HttpResponse {
+pub(crate) fn bearer_challenge(status: StatusCode, detail: &str, reason: &RejectionReason) -> HttpResponse {
     const REALM: &str = "Bearer realm=\"latchkey\"";
     let with = |error: &'static str, description: &str| {
         (Some(error), format!("{REALM}, error=\"{error}\", error_description=\"{description}\""))
     };
     let (error, header) = match reason {
-        Reason::Missing => (None, REALM.to_owned()),
-        Reason::NoValue | Reason::Spaces | Reason::NotText | Reason::NotBase64 | Reason::Twice => {
-            with("invalid_request", detail.trim_end_matches('.'))
-        }
-        Reason::Unknown | Reason::OtherEmail => with("invalid_token", detail),
-        Reason::Ended(end, at, _) => {
+        RejectionReason::MissingCredentials => (None, REALM.to_owned()),
+        RejectionReason::EmptyCredentials
+        | RejectionReason::ContainsSpaces
+        | RejectionReason::InvalidUtf8
+        | RejectionReason::InvalidBase64
+        | RejectionReason::DuplicateHeader => with("invalid_request", detail.trim_end_matches('.')),
+        RejectionReason::UnknownToken | RejectionReason::EmailMismatch => with("invalid_token", detail),
+        RejectionReason::Ended(end, at, _) => {
             let (what, how) = match end {
-                Some(End::Deleted) => ("token", "was deleted"),
-                Some(End::Retired | End::Exposed) => ("value", "was retired"),
+                Some(EndReason::Deleted) => ("token", "was deleted"),
+                Some(EndReason::Retired | EndReason::Exposed) => ("value", "was retired"),
                 None => ("token", "expired"),
             };
             with("invalid_token", &format!("The {what} {how} on {at}"))
         }
-        Reason::Role => with("insufficient_scope", detail.trim_end_matches('.')),
+        RejectionReason::RoleNotAllowed => with("insufficient_scope", detail.trim_end_matches('.')),
     };
     HttpResponse::build(status)
         .insert_header((WWW_AUTHENTICATE, header))
         .insert_header((CACHE_CONTROL, NO_STORE))
-        .insert_header((VARY, BY_AUTHORIZATION))
-        .json(Problem { detail, error })
+        .insert_header((VARY, VARY_AUTHORIZATION))
+        .json(ErrorBody { detail, error })
 }

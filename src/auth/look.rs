@@ -9,42 +9,42 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::db::{Conn, DbError, Epoch, Near};
+use crate::db::{DbConnection, DbError, IdentityEpoch, LocalConnection};
 
 /// A worker's looks, on its own connection.
-pub(crate) struct Looks {
-    near: RefCell<Near>,
+pub(crate) struct SnapshotReader {
+    connection: RefCell<LocalConnection>,
     /// How many looks there were.
     count: Cell<u64>,
     /// What the last one saw, unless it failed.
-    seen: Cell<Option<Epoch>>,
-    is_ordered: Cell<bool>,
+    last_epoch: Cell<Option<IdentityEpoch>>,
+    is_running: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
-impl Looks {
-    pub fn new(near: Near) -> Rc<Self> {
+impl SnapshotReader {
+    pub fn new(near: LocalConnection) -> Rc<Self> {
         Rc::new(Self {
-            near: RefCell::new(near),
+            connection: RefCell::new(near),
             count: Cell::new(0),
-            seen: Cell::new(None),
-            is_ordered: Cell::new(false),
+            last_epoch: Cell::new(None),
+            is_running: Cell::new(false),
             waiting: RefCell::default(),
         })
     }
 
     /// The epoch, as a look that begins after this call sees it.
-    pub async fn epoch(self: &Rc<Self>) -> Result<Epoch, DbError> {
+    pub async fn epoch(self: &Rc<Self>) -> Result<IdentityEpoch, DbError> {
         let arrived = self.count.get();
-        if !self.is_ordered.replace(true) {
+        if !self.is_running.replace(true) {
             let looks = Rc::clone(self);
             actix_web::rt::spawn(async move {
                 // A task of its own, that goes on behind everybody whose request is there by now.
                 tokio::task::yield_now().await;
-                looks.look();
+                looks.read_epoch();
                 // Whoever waited reads now; then the file is let go.
                 tokio::task::yield_now().await;
-                looks.near.borrow_mut().let_go();
+                looks.connection.borrow_mut().end_snapshot();
             });
         }
         poll_fn(|context| {
@@ -56,13 +56,13 @@ impl Looks {
         })
         .await;
         // A look that failed tells nobody why: each has one of their own.
-        self.seen.get().map_or_else(|| self.near.borrow_mut().epoch(), Ok)
+        self.last_epoch.get().map_or_else(|| self.connection.borrow_mut().epoch(), Ok)
     }
 
-    fn look(&self) {
-        self.seen.set(self.near.borrow_mut().hold().ok());
+    fn read_epoch(&self) {
+        self.last_epoch.set(self.connection.borrow_mut().begin_snapshot().ok());
         self.count.set(self.count.get() + 1);
-        self.is_ordered.set(false);
+        self.is_running.set(false);
         let mut waiting = self.waiting.take();
         waiting.drain(..).for_each(Waker::wake);
         // Nobody came since: its room serves those who come next.
@@ -70,7 +70,7 @@ impl Looks {
     }
 
     /// Runs a short read here and now.
-    pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, DbError>) -> Result<T, DbError> {
-        self.near.borrow_mut().read(work)
+    pub fn read<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DbError>) -> Result<T, DbError> {
+        self.connection.borrow_mut().read(work)
     }
 }

@@ -1,40 +1,50 @@
 //! Why a caller is rejected.
 
-use crate::auth::credentials::Style;
 use crate::base::clock::Timestamp;
-use crate::db::ids::ValueKey;
-use crate::tokens::model::End;
+use crate::db::ids::ValueId;
+use crate::tokens::model::EndReason;
+
+/// The style in which a caller asks, and wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// RFC 6750; also where nothing, or another scheme, was sent.
+    Bearer,
+    /// RapidPro's `Token`.
+    Token,
+    /// RapidPro's `Basic`, with an e-mail address and a value.
+    Basic,
+}
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub enum RejectionReason {
     /// No credentials, or a scheme of somebody else's.
-    Missing,
+    MissingCredentials,
     /// A scheme, and nothing after it.
-    NoValue,
+    EmptyCredentials,
     /// A value with spaces.
-    Spaces,
+    ContainsSpaces,
     /// Not UTF-8 text.
-    NotText,
+    InvalidUtf8,
     /// Basic, and not base64.
-    NotBase64,
+    InvalidBase64,
     /// More than one Authorization header.
-    Twice,
+    DuplicateHeader,
     /// No value of ours; or its user is deactivated.
-    Unknown,
+    UnknownToken,
     /// Basic, and the value is another address's.
-    OtherEmail,
+    EmailMismatch,
     /// A true value that stopped at this moment; `None` for its expiry.
-    Ended(Option<End>, Timestamp, ValueKey),
+    Ended(Option<EndReason>, Timestamp, ValueId),
     /// A role that may not use the API.
-    Role,
+    RoleNotAllowed,
 }
 
 /// Why somebody is not let in, and how to tell them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// How.
-    pub style: Style,
+    pub style: AuthScheme,
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectionReason,
 }

@@ -13,7 +13,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// Later than any other.
-    pub const NEVER: Self = Self(i64::MAX);
+    pub const MAX: Self = Self(i64::MAX);
 
     /// The moment `micros` microseconds after 1970-01-01T00:00:00Z.
     #[must_use]
@@ -41,14 +41,14 @@ impl Timestamp {
 
     /// For people: `23 Nov 2026, 18:21 UTC`.
     #[must_use]
-    pub fn for_people(self) -> String {
+    pub fn display(self) -> String {
         let t = self.calendar();
-        format!("{}, {:02}:{:02} UTC", self.day_for_people(), t.hour(), t.minute())
+        format!("{}, {:02}:{:02} UTC", self.display_date(), t.hour(), t.minute())
     }
 
     /// For people, the day alone: `23 Nov 2026`.
     #[must_use]
-    pub fn day_for_people(self) -> String {
+    pub fn display_date(self) -> String {
         let t = self.calendar();
         let month = t.month().to_string();
         format!("{} {} {}", t.day(), &month[..3], t.year())
@@ -157,7 +157,7 @@ mod tests {
     fn a_moment_is_written_as_rfc_3339_with_six_decimals() {
         let t = Timestamp::from_micros(1_795_458_064_123_456);
         assert_eq!(t.to_string(), "2026-11-23T18:21:04.123456Z");
-        assert_eq!(t.for_people(), "23 Nov 2026, 18:21 UTC");
+        assert_eq!(t.display(), "23 Nov 2026, 18:21 UTC");
         assert_eq!(Timestamp::from_micros(0).to_string(), "1970-01-01T00:00:00.000000Z");
     }
 

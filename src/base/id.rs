@@ -10,9 +10,9 @@ use crate::base::random::{self, CryptoRng};
 
 /// A public identifier. Holds its text, since that is what pages, answers and the database want.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Id([u8; Hyphenated::LENGTH]);
+pub struct PublicId([u8; Hyphenated::LENGTH]);
 
-impl Id {
+impl PublicId {
     /// A new identifier made at `now`.
     #[must_use]
     pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Self {
@@ -27,7 +27,7 @@ impl Id {
     }
 }
 
-impl From<uuid::Uuid> for Id {
+impl From<uuid::Uuid> for PublicId {
     fn from(uuid: uuid::Uuid) -> Self {
         let mut text = [0; Hyphenated::LENGTH];
         uuid.hyphenated().encode_lower(&mut text);
@@ -35,7 +35,7 @@ impl From<uuid::Uuid> for Id {
     }
 }
 
-impl serde::Serialize for Id {
+impl serde::Serialize for PublicId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -44,26 +44,26 @@ impl serde::Serialize for Id {
 /// The text is no UUID.
 #[derive(Debug, thiserror::Error)]
 #[error("not a UUID")]
-pub struct NotAnId;
+pub struct InvalidId;
 
-impl FromStr for Id {
-    type Err = NotAnId;
+impl FromStr for PublicId {
+    type Err = InvalidId;
     /// Takes the hyphenated form only, in any case.
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text.len() != Hyphenated::LENGTH {
-            return Err(NotAnId);
+            return Err(InvalidId);
         }
-        uuid::Uuid::try_parse(text).map(Self::from).map_err(|_| NotAnId)
+        uuid::Uuid::try_parse(text).map(Self::from).map_err(|_| InvalidId)
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl fmt::Debug for Id {
+impl fmt::Debug for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -86,7 +86,7 @@ mod tests {
         ) {
             let is_one = text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
                 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-            let id = text.parse::<Id>().ok();
+            let id = text.parse::<PublicId>().ok();
             prop_assert_eq!(id.is_some(), is_one);
             prop_assert!(id.is_none_or(|id| id.as_str() == text.to_ascii_lowercase()));
         }

@@ -38,12 +38,12 @@ impl PublicUrl {
 /// The text is no URL that a site can have.
 #[derive(Debug, thiserror::Error)]
 #[error("must look like https://tokens.example: http or https, a host, perhaps a port, and nothing after it")]
-pub struct NotAPublicUrl;
+pub struct InvalidPublicUrl;
 
 impl std::str::FromStr for PublicUrl {
-    type Err = NotAPublicUrl;
-    fn from_str(text: &str) -> Result<Self, NotAPublicUrl> {
-        let url = url::Url::parse(text.trim()).map_err(|_| NotAPublicUrl)?;
+    type Err = InvalidPublicUrl;
+    fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let url = url::Url::parse(text.trim()).map_err(|_| InvalidPublicUrl)?;
         let plain = matches!(url.scheme(), "http" | "https")
             && url.host().is_some()
             && url.path() == "/"
@@ -51,6 +51,6 @@ impl std::str::FromStr for PublicUrl {
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
-        if plain { Ok(Self(url)) } else { Err(NotAPublicUrl) }
+        if plain { Ok(Self(url)) } else { Err(InvalidPublicUrl) }
     }
 }

@@ -4,7 +4,7 @@ pub use rand::CryptoRng;
 
 /// The cryptographic generator of this thread (`ChaCha`, reseeded from the operating system).
 #[must_use]
-pub fn secure() -> impl CryptoRng {
+pub fn os_rng() -> impl CryptoRng {
     #[expect(clippy::disallowed_methods, reason = "the one door to randomness")]
     rand::rng()
 }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn every_base62_digit_is_as_likely_as_the_others() {
         let mut counts = [0u32; 128];
-        for byte in base62(&mut secure(), 62_000).bytes() {
+        for byte in base62(&mut os_rng(), 62_000).bytes() {
             counts[usize::from(byte)] += 1;
         }
         // 1000 expected each, standard deviation 31: 7 of them on both sides.

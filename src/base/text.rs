@@ -5,11 +5,11 @@ use std::str::FromStr;
 /// Why a piece of input was refused: a sentence for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(pub String);
+pub struct ValidationError(pub String);
 
-impl Refused {
+impl ValidationError {
     /// Refused, because of `why`.
-    pub fn because(why: impl Into<String>) -> Self {
+    pub fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
@@ -17,12 +17,12 @@ impl Refused {
 /// A name of something: 1 to 64 characters after trimming, without control characters and without the
 /// characters that change the direction of the text around them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label(String);
+pub struct DisplayName(String);
 
 /// The longest a label may be, in characters.
-pub const LABEL_MAX: usize = 64;
+pub const DISPLAY_NAME_MAX: usize = 64;
 
-impl Label {
+impl DisplayName {
     /// The text as it is shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -31,28 +31,28 @@ impl Label {
 
     /// The text as it is compared where letters' case must not count.
     #[must_use]
-    pub fn key(&self) -> String {
-        fold(&self.0)
+    pub fn case_folded(&self) -> String {
+        case_fold(&self.0)
     }
 }
 
-impl FromStr for Label {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+impl FromStr for DisplayName {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refused::because("Enter a name."));
+            return Err(ValidationError::new("Enter a name."));
         }
-        if text.chars().count() > LABEL_MAX {
-            return Err(Refused::because(format!("Use at most {LABEL_MAX} characters.")));
+        if text.chars().count() > DISPLAY_NAME_MAX {
+            return Err(ValidationError::new(format!("Use at most {DISPLAY_NAME_MAX} characters.")));
         }
-        if text.chars().any(is_unfit) {
-            return Err(Refused::because(
+        if text.chars().any(is_control_or_bidi) {
+            return Err(ValidationError::new(
                 "Remove the control or text-direction characters: they are invisible and can make one name look like another.",
             ));
         }
         if text.chars().all(is_invisible) {
-            return Err(Refused::because("Enter a name that can be seen."));
+            return Err(ValidationError::new("Enter a name that can be seen."));
         }
         Ok(Self(text.to_owned()))
     }
@@ -61,13 +61,13 @@ impl FromStr for Label {
 /// The key under which text is compared where letters' case must not count. Folded here, not in the database:
 /// `SQLite`'s NOCASE and `PostgreSQL`'s `lower()` disagree outside ASCII.
 #[must_use]
-pub fn fold(text: &str) -> String {
+pub fn case_fold(text: &str) -> String {
     text.to_lowercase()
 }
 
 /// Control characters (C0, C1), line and paragraph separators, and the bidirectional controls of
 /// Unicode Standard Annex #9, section 2.
-fn is_unfit(c: char) -> bool {
+fn is_control_or_bidi(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
@@ -80,12 +80,12 @@ fn is_invisible(c: char) -> bool {
 
 /// The first `max` characters of `text`, without control characters: for what others send us and we show or log.
 #[must_use]
-pub fn clipped(text: &str, max: usize) -> String {
+pub fn sanitize(text: &str, max: usize) -> String {
     // What most send: nothing to leave out.
     if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
-    text.chars().filter(|c| !is_unfit(*c)).take(max).collect()
+    text.chars().filter(|c| !is_control_or_bidi(*c)).take(max).collect()
 }
 
 #[cfg(test)]
@@ -95,34 +95,34 @@ mod tests {
 
     #[test]
     fn a_label_is_trimmed_and_keeps_what_people_write() {
-        assert_eq!("  Réporting 📊 é ".parse::<Label>().unwrap().as_str(), "Réporting 📊 é");
-        assert_eq!("ÄÖ".parse::<Label>().unwrap().key(), "äö");
-        assert!("é".repeat(64).parse::<Label>().is_ok());
+        assert_eq!("  Réporting 📊 é ".parse::<DisplayName>().unwrap().as_str(), "Réporting 📊 é");
+        assert_eq!("ÄÖ".parse::<DisplayName>().unwrap().case_folded(), "äö");
+        assert!("é".repeat(64).parse::<DisplayName>().is_ok());
     }
 
     #[test]
     fn a_label_that_is_empty_long_or_deceiving_is_refused() {
         for bad in ["", "   ", &"x".repeat(65), "a\0b", "a\nb", "a\u{202E}b", "\u{200B}", "a\u{2067}"] {
-            assert!(bad.parse::<Label>().is_err(), "{bad:?}");
+            assert!(bad.parse::<DisplayName>().is_err(), "{bad:?}");
         }
     }
 
     proptest! {
         #[test]
         fn a_label_is_what_it_shows(text in prop_oneof!["\\PC{0,70}", "[ a\u{202E}\u{200B}\u{AD}\n]{0,6}", any::<String>()]) {
-            let Ok(label) = text.parse::<Label>() else { return Ok(()) };
+            let Ok(label) = text.parse::<DisplayName>() else { return Ok(()) };
             prop_assert_eq!(label.as_str(), text.trim());
-            prop_assert_eq!(label.as_str().parse::<Label>().unwrap(), label.clone());
-            prop_assert!((1..=LABEL_MAX).contains(&label.as_str().chars().count()));
+            prop_assert_eq!(label.as_str().parse::<DisplayName>().unwrap(), label.clone());
+            prop_assert!((1..=DISPLAY_NAME_MAX).contains(&label.as_str().chars().count()));
             let turns_text = |c: char| c.is_control() || c == '\u{202E}';
             prop_assert!(!label.as_str().chars().any(turns_text));
         }
 
         #[test]
         fn what_others_send_is_cut_and_harmless(text in any::<String>(), max in 0..40usize) {
-            let kept = clipped(&text, max);
+            let kept = sanitize(&text, max);
             prop_assert!(kept.chars().count() <= max && !kept.chars().any(char::is_control));
-            prop_assert_eq!(clipped(&kept, max), kept);
+            prop_assert_eq!(sanitize(&kept, max), kept);
         }
     }
 }

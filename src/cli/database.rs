@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{Done, Failure, print};
-use crate::config::DataSettings;
+use crate::cli::{CliError, CliResult, print};
+use crate::config::DatabaseArgs;
 use crate::db::DatabaseUrl;
 use crate::db::backup::{BackupError, back_up};
 use crate::db::copy::{self, CopyError, Progress};
@@ -32,12 +32,12 @@ pub struct BackupArgs {
     file: PathBuf,
 }
 
-pub fn copy(data: &DataSettings, args: &CopyArgs) -> Done {
+pub fn copy(data: &DatabaseArgs, args: &CopyArgs) -> CliResult {
     for url in [&args.from, &args.to] {
-        data.allows(url).map_err(|error| Failure::usage(error.to_string()))?;
+        data.allows(url).map_err(|error| CliError::usage(error.to_string()))?;
     }
     copy::copy(&args.from, &args.to, &show).map_err(|error| match error {
-        CopyError::Same(_) => Failure::usage(error.to_string()),
+        CopyError::Same(_) => CliError::usage(error.to_string()),
         other => other.into(),
     })?;
     print(&format!(
@@ -53,10 +53,10 @@ fn show(progress: &Progress) {
     }
 }
 
-pub fn backup(data: &DataSettings, args: &BackupArgs) -> Done {
-    let url = data.database().map_err(|error| Failure::usage(error.to_string()))?;
+pub fn backup(data: &DatabaseArgs, args: &BackupArgs) -> CliResult {
+    let url = data.database().map_err(|error| CliError::usage(error.to_string()))?;
     let bytes = back_up(&url, &args.file).map_err(|error| match error {
-        BackupError::NotSqlite(_) => Failure::usage(error.to_string()),
+        BackupError::NotSqlite(_) => CliError::usage(error.to_string()),
         other => other.into(),
     })?;
     print(&format!("Backed {url} up to {} ({bytes} bytes).", args.file.display()))

@@ -7,10 +7,10 @@ use crate::accounts::store as accounts;
 use crate::base::clock::Clock;
 use crate::cli::users::no_user;
 use crate::cli::workspaces::find;
-use crate::cli::{Done, print};
+use crate::cli::{CliResult, print};
 use crate::db::Db;
 use crate::members::change_role::change_role;
-use crate::members::model::{Act, MemberError};
+use crate::members::model::{MemberActor, MemberError};
 use crate::members::remove::remove_member;
 use crate::workspaces::members::add_member;
 use crate::workspaces::model::Slug;
@@ -53,7 +53,7 @@ pub enum MemberCommand {
     },
 }
 
-pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
+pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> CliResult {
     let now = clock.now();
     match command {
         MemberCommand::Add { workspace, email, role } => {
@@ -65,14 +65,18 @@ pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> Done {
         }
         MemberCommand::Role { workspace, email, role } => {
             let workspace = find(db, &workspace)?;
-            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let (user, act) = (find_user(db, &email)?, MemberActor::command_line(now));
             let done = db.write_blocking(|conn| change_role(conn, &workspace, &user.uuid, role, &act))?;
-            let stopped = if done.stopped == 0 { String::new() } else { format!("; {} stopped", tokens(done.stopped)) };
+            let stopped = if done.stopped_tokens == 0 {
+                String::new()
+            } else {
+                format!("; {} stopped", tokens(done.stopped_tokens))
+            };
             print(&format!("{} is {role} of {} now{stopped}.", email.as_str(), workspace.slug))
         }
         MemberCommand::Remove { workspace, email } => {
             let workspace = find(db, &workspace)?;
-            let (user, act) = (find_user(db, &email)?, Act::of_command_line(now));
+            let (user, act) = (find_user(db, &email)?, MemberActor::command_line(now));
             let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &user.uuid, &act))?;
             let tokens = tokens(stopped);
             print(&format!("{} is no member of {} any more; {tokens} stopped.", email.as_str(), workspace.slug))

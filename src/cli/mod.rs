@@ -15,7 +15,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::base::clock::Clock;
-use crate::config::{ConfigError, DataSettings, ServerSettings};
+use crate::config::{ConfigError, DatabaseArgs, ServerArgs};
 use crate::db::Db;
 use crate::server::StartError;
 
@@ -26,9 +26,9 @@ use crate::server::StartError;
 #[command(name = "latchkey", version, args_conflicts_with_subcommands = false, after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
-    data: DataSettings,
+    data: DatabaseArgs,
     #[command(flatten)]
-    server: ServerSettings,
+    server: ServerArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -50,9 +50,9 @@ LATCHKEY_LOG=warn turns the access log off, LATCHKEY_LOG=debug says more.";
 #[derive(Subcommand)]
 enum Command {
     /// Serve pages and API (what happens without a command)
-    Serve(ServerSettings),
+    Serve(ServerArgs),
     /// Serve a throw-away database with sample people, workspaces and tokens
-    Demo(ServerSettings),
+    Demo(ServerArgs),
     /// Bring the database up to this program's schema, and stop
     Migrate,
     /// Copy a database into another that is empty, between SQLite and PostgreSQL in either direction
@@ -81,12 +81,12 @@ enum Command {
 }
 
 /// Why a command failed: a sentence, and the exit code that goes with it.
-struct Failure {
+struct CliError {
     sentence: String,
     code: u8,
 }
 
-impl Failure {
+impl CliError {
     /// It could not be done.
     fn new(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), code: 1 }
@@ -98,24 +98,24 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error> From<E> for CliError {
     fn from(error: E) -> Self {
         Self::new(error.to_string())
     }
 }
 
-type Done = Result<(), Failure>;
+type CliResult = Result<(), CliError>;
 
 /// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
 pub fn run() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| without_database_url(error).exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| redact_database_url(error).exit());
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info,actix_server=warn")).init();
     let clock = Clock::System;
     let is_misplaced =
         cli.command.is_some() && Cli::try_parse_from(["latchkey"]).is_ok_and(|it| it.server != cli.server);
     let done = match cli.command {
         // Not ignored: whoever says --listen means it.
-        Some(_) if is_misplaced => Err(Failure::usage(
+        Some(_) if is_misplaced => Err(CliError::usage(
             "say how the server is reached after the command that serves, like: latchkey serve --listen 127.0.0.1:8081",
         )),
         None => serve::serve(&cli.data, cli.server, clock),
@@ -136,7 +136,7 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { sentence, code }) => {
+        Err(CliError { sentence, code }) => {
             // libpq explains itself over several lines.
             eprintln!("latchkey: {}", sentence.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::from(code)
@@ -145,7 +145,7 @@ pub fn run() -> ExitCode {
 }
 
 /// The same complaint without the database URL that was typed: it may hold a password.
-fn without_database_url(mut error: clap::Error) -> clap::Error {
+fn redact_database_url(mut error: clap::Error) -> clap::Error {
     let is_about_it = error.get(ContextKind::InvalidArg).is_some_and(|arg| {
         let arg = arg.to_string();
         ["--database-url", "--from", "--to"].iter().any(|name| arg.split(' ').next() == Some(*name))
@@ -156,13 +156,13 @@ fn without_database_url(mut error: clap::Error) -> clap::Error {
     error
 }
 
-fn open(data: &DataSettings) -> Result<Db, Failure> {
-    let url = data.database().map_err(|error| Failure::usage(error.to_string()))?;
+fn open(data: &DatabaseArgs) -> Result<Db, CliError> {
+    let url = data.database().map_err(|error| CliError::usage(error.to_string()))?;
     Ok(Db::open_with(&url, &data.limits())?)
 }
 
 /// Prints text and a line break on standard output. A reader that has gone away is no failure of ours.
-fn print(text: &str) -> Done {
+fn print(text: &str) -> CliResult {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
@@ -170,18 +170,18 @@ fn print(text: &str) -> Done {
 }
 
 /// Says something to the person, beside what a script reads. Who does not listen misses nothing.
-fn note(text: &str) {
+fn eprint_note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn start_failure(error: StartError) -> Failure {
+fn start_failure(error: StartError) -> CliError {
     match error {
         StartError::Config(
             error @ (ConfigError::NoPublicUrl(_)
             | ConfigError::Insecure(_)
             | ConfigError::PlaintextDatabase(..)
             | ConfigError::Secret(..)),
-        ) => Failure::usage(error.to_string()),
-        other => Failure::new(other.to_string()),
+        ) => CliError::usage(error.to_string()),
+        other => CliError::new(other.to_string()),
     }
 }

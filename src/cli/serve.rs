@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::accounts::password::Passwords;
+use crate::accounts::password::PasswordHasher;
 use crate::base::clock::Clock;
-use crate::cli::{Done, open, print, start_failure};
-use crate::config::{DataSettings, ServerSettings};
+use crate::cli::{CliResult, open, print, start_failure};
+use crate::config::{DatabaseArgs, ServerArgs};
 use crate::db::Db;
-use crate::server::{Options, Server};
+use crate::server::{Server, ServerOptions};
 
 /// Serves until told to stop.
-pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Done {
+pub fn serve(data: &DatabaseArgs, settings: ServerArgs, clock: Clock) -> CliResult {
     make_private(data)?;
     let db = open(data)?;
     run(settings, data.data_dir.clone(), db, clock, |server| {
@@ -28,19 +28,19 @@ pub fn serve(data: &DataSettings, settings: ServerSettings, clock: Clock) -> Don
 
 /// Starts a server, says where it listens, lets `ready` say more, and serves until told to stop.
 pub fn run(
-    settings: ServerSettings,
+    settings: ServerArgs,
     data_dir: PathBuf,
     db: Db,
     clock: Clock,
-    ready: impl FnOnce(&Server) -> Done,
-) -> Done {
+    ready: impl FnOnce(&Server) -> CliResult,
+) -> CliResult {
     actix_web::rt::System::new().block_on(async {
-        let server = Server::start(Options {
+        let server = Server::start(ServerOptions {
             settings,
             data_dir,
             db,
             clock,
-            passwords: Passwords::strong(),
+            passwords: PasswordHasher::owasp(),
             stop_on_signals: true,
         })
         .map_err(start_failure)?;
@@ -51,9 +51,9 @@ pub fn run(
 }
 
 /// Makes the data folder with access for its owner alone, if it is missing.
-fn make_private(data: &DataSettings) -> Done {
+fn make_private(data: &DatabaseArgs) -> CliResult {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data.data_dir).map_err(|error| {
-        super::Failure::new(format!("can't make the data folder {}: {error}", data.data_dir.display()))
+        super::CliError::new(format!("can't make the data folder {}: {error}", data.data_dir.display()))
     })
 }

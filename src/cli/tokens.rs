@@ -5,17 +5,19 @@ use serde::Serialize;
 
 use crate::accounts::model::EmailAddress;
 use crate::base::clock::{Clock, Timestamp};
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random;
 use crate::cli::workspaces::find;
-use crate::cli::{Done, Failure, print};
+use crate::cli::{CliError, CliResult, print};
 use crate::db::Db;
 use crate::tokens::create::create;
-use crate::tokens::delete::{Deleted, delete};
-use crate::tokens::expiry::{Expiry, Grace};
-use crate::tokens::model::{Cause, Deletion, NewExpiry, NewToken, Owner, Rotation, TokenName, Via};
+use crate::tokens::delete::{DeleteOutcome, delete};
+use crate::tokens::expiry::{Expiry, GracePeriod};
+use crate::tokens::model::{
+    Deletion, DeletionSource, ExpiryChange, NewToken, Rotation, RotationReason, TokenName, TokenOwner,
+};
 use crate::tokens::rename::rename;
-use crate::tokens::rotate::{Retired, retire, rotate};
+use crate::tokens::rotate::{RetireOutcome, retire, rotate};
 use crate::tokens::secret::TokenValue;
 use crate::tokens::store;
 use crate::workspaces::model::Slug;
@@ -42,8 +44,8 @@ pub enum TokenCommand {
         /// The token's uuid
         uuid: String,
         /// How long the old value goes on working: none, 1h, 24h, 7d or 30d
-        #[arg(long, default_value_t = Grace::Day)]
-        grace: Grace,
+        #[arg(long, default_value_t = GracePeriod::Day)]
+        grace: GracePeriod,
         /// Somebody else may have the old value: stops it at once, and writes down why
         #[arg(long, conflicts_with = "grace")]
         exposed: bool,
@@ -81,8 +83,8 @@ pub enum TokenCommand {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
-    uuid: &'a Id,
+struct TokenListRow<'a> {
+    uuid: &'a PublicId,
     name: &'a str,
     email: &'a str,
     hint: &'a str,
@@ -93,28 +95,28 @@ struct Line<'a> {
     last_used_agent: Option<&'a str>,
 }
 
-pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
+pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
     let now = clock.now();
     match command {
         TokenCommand::Create { workspace, email, name, expires } => {
             let expiry = expiry(&expires, now)?;
             find(db, &workspace)?;
             let owner = db
-                .read_blocking(|conn| store::owner_by_email(conn, &workspace, &email))?
-                .ok_or_else(|| Failure::new(format!("{} is not a member of {workspace}", email.as_str())))?;
-            let value = TokenValue::generate(&mut random::secure());
-            let new = NewToken::new(name, &value, None, expiry, now, &mut random::secure());
+                .read_blocking(|conn| store::find_owner_by_email(conn, &workspace, &email))?
+                .ok_or_else(|| CliError::new(format!("{} is not a member of {workspace}", email.as_str())))?;
+            let value = TokenValue::generate(&mut random::os_rng());
+            let new = NewToken::new(name, &value, None, expiry, now, &mut random::os_rng());
             db.write_blocking(|conn| create(conn, &owner, &new, None))?;
             print(value.reveal())
         }
         TokenCommand::List { workspace, json } => {
             let workspace = find(db, &workspace)?;
-            let tokens = db.read_blocking(|conn| store::of_workspace(conn, workspace.key()))?;
-            let lines: Vec<Line<'_>> = tokens
+            let tokens = db.read_blocking(|conn| store::list_by_workspace(conn, workspace.key()))?;
+            let lines: Vec<TokenListRow<'_>> = tokens
                 .iter()
                 .map(|(token, owner)| {
                     let last = token.current.last_use.as_ref();
-                    Line {
+                    TokenListRow {
                         uuid: &token.uuid,
                         name: token.name.as_str(),
                         email: owner.email.as_str(),
@@ -130,7 +132,7 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
             if json {
                 return print(&serde_json::to_string_pretty(&lines)?);
             }
-            let text = |line: &Line<'_>| {
+            let text = |line: &TokenListRow<'_>| {
                 let last = line.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 format!("{}\t{}\t{}\trpat…{}\t{}\t{last}", line.uuid, line.name, line.email, line.hint, line.created_at)
             };
@@ -143,9 +145,10 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
         }
         TokenCommand::Rotate { uuid, grace, exposed, expires } => {
             let (id, owner) = owner_of(db, &uuid)?;
-            let value = TokenValue::generate(&mut random::secure());
-            let expiry = expires.map_or(Ok(NewExpiry::Same), |text| expiry(&text, now).map(NewExpiry::Other))?;
-            let (grace, cause) = if exposed { (Grace::None, Cause::Exposure) } else { (grace, Cause::Routine) };
+            let value = TokenValue::generate(&mut random::os_rng());
+            let expiry = expires.map_or(Ok(ExpiryChange::Keep), |text| expiry(&text, now).map(ExpiryChange::Set))?;
+            let (grace, cause) =
+                if exposed { (GracePeriod::None, RotationReason::Exposure) } else { (grace, RotationReason::Routine) };
             let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, None, now) };
             db.write_blocking(|conn| rotate(conn, &owner, &id, &rotation, None))?;
             print(value.reveal())
@@ -153,8 +156,12 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
         TokenCommand::Retire { uuid } => {
             let (id, owner) = owner_of(db, &uuid)?;
             match db.write_blocking(|conn| retire(conn, &owner, &id, None, now))? {
-                Retired::Now(name) => print(&format!("The old value of the token {} has stopped.", name.as_str())),
-                Retired::Before(name) => print(&format!("The token {} has no old value that works.", name.as_str())),
+                RetireOutcome::Stopped(name) => {
+                    print(&format!("The old value of the token {} has stopped.", name.as_str()))
+                }
+                RetireOutcome::AlreadyStopped(name) => {
+                    print(&format!("The token {} has no old value that works.", name.as_str()))
+                }
             }
         }
         TokenCommand::Rename { uuid, name } => {
@@ -164,34 +171,34 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> Done {
         }
         TokenCommand::Delete { uuid } => {
             let (id, owner) = owner_of(db, &uuid)?;
-            let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: now };
+            let deletion = Deletion { via: DeletionSource::CommandLine, by: None, client: None, at: now };
             match db.write_blocking(|conn| delete(conn, &owner, &id, &deletion))? {
-                Deleted::Now(name) => print(&format!(
+                DeleteOutcome::Deleted(name) => print(&format!(
                     "Deleted the token {} of {}. It is refused from the next request on.",
                     name.as_str(),
                     owner.email
                 )),
-                Deleted::Before(name) => {
+                DeleteOutcome::AlreadyDeleted(name) => {
                     print(&format!("The token {} of {} was deleted before.", name.as_str(), owner.email))
                 }
-                Deleted::Missing => Err(missing(&uuid)),
+                DeleteOutcome::NotFound => Err(missing(&uuid)),
             }
         }
     }
 }
 
-fn missing(uuid: &str) -> Failure {
-    Failure::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
+fn missing(uuid: &str) -> CliError {
+    CliError::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
 }
 
-fn owner_of(db: &Db, uuid: &str) -> Result<(Id, Owner), Failure> {
-    let id: Id = uuid.parse().map_err(|_| missing(uuid))?;
-    let owner = db.read_blocking(|conn| store::owner_of(conn, &id))?.ok_or_else(|| missing(uuid))?;
+fn owner_of(db: &Db, uuid: &str) -> Result<(PublicId, TokenOwner), CliError> {
+    let id: PublicId = uuid.parse().map_err(|_| missing(uuid))?;
+    let owner = db.read_blocking(|conn| store::find_owner(conn, &id))?.ok_or_else(|| missing(uuid))?;
     Ok((id, owner))
 }
 
 /// Reads days, a date or `never`.
-fn expiry(text: &str, now: Timestamp) -> Result<Expiry, Failure> {
-    let read = if text.contains('-') { Expiry::read("date", text, now) } else { Expiry::read(text, "", now) };
-    read.map_err(|refused| Failure::usage(format!("--expires {text}: {refused}")))
+fn expiry(text: &str, now: Timestamp) -> Result<Expiry, CliError> {
+    let read = if text.contains('-') { Expiry::parse("date", text, now) } else { Expiry::parse(text, "", now) };
+    read.map_err(|refused| CliError::usage(format!("--expires {text}: {refused}")))
 }

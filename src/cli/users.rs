@@ -8,14 +8,17 @@ use zeroize::Zeroizing;
 use crate::accounts::access::{set_active, set_password};
 use crate::accounts::create::add_user;
 use crate::accounts::model::{EmailAddress, NewUser};
-use crate::accounts::password::{NewPassword, PasswordHash, Passwords};
 use crate::accounts::password_reset::{self, ResetError};
+use crate::accounts::{
+    model::PasswordHash,
+    password::{NewPassword, PasswordHasher},
+};
 use crate::accounts::{site_settings, store as accounts};
 use crate::base::clock::Clock;
 use crate::base::public_url::PublicUrl;
 use crate::base::random;
-use crate::base::text::Label;
-use crate::cli::{Done, Failure, note, print};
+use crate::base::text::DisplayName;
+use crate::cli::{CliError, CliResult, eprint_note, print};
 use crate::db::Db;
 
 #[derive(Subcommand)]
@@ -27,7 +30,7 @@ pub enum UserCommand {
         email: EmailAddress,
         /// What they are called
         #[arg(long)]
-        name: Label,
+        name: DisplayName,
         /// Read the password from the first line of standard input instead of asking
         #[arg(long)]
         password_stdin: bool,
@@ -69,12 +72,12 @@ pub enum UserCommand {
     },
 }
 
-pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
+pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> CliResult {
     let now = clock.now();
     match command {
         UserCommand::Add { email, name, password_stdin } => {
             let new =
-                NewUser::new(email.clone(), name, new_password(&email, password_stdin)?, now, &mut random::secure());
+                NewUser::new(email.clone(), name, new_password(&email, password_stdin)?, now, &mut random::os_rng());
             db.write_blocking(|conn| add_user(conn, &new, None, "command line"))?;
             print(&format!("Added {}. Make them a member of a workspace with: latchkey member add", email.as_str()))
         }
@@ -114,17 +117,17 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
         UserCommand::ResetPassword { email, public_url } => {
             let known = db.read_blocking(site_settings::public_url)?;
             let url = public_url.or(known).ok_or_else(|| {
-                Failure::usage(
+                CliError::usage(
                     "no server was started on this database yet; say --public-url, like https://tokens.example",
                 )
             })?;
             let code =
-                password_reset::new_link(db, &email, now, &mut random::secure()).map_err(|error| match error {
+                password_reset::new_link(db, &email, now, &mut random::os_rng()).map_err(|error| match error {
                     ResetError::Nobody => no_user(&email),
-                    other => Failure::new(format!("{}: {other}", email.as_str())),
+                    other => CliError::new(format!("{}: {other}", email.as_str())),
                 })?;
             print(&url.join(&format!("/reset/{}", code.reveal())))?;
-            note(&format!("The link lets {} set a new password, once, for 24 hours.", email.as_str()));
+            eprint_note(&format!("The link lets {} set a new password, once, for 24 hours.", email.as_str()));
             Ok(())
         }
         UserCommand::Deactivate { email } => {
@@ -138,28 +141,28 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> Done {
     }
 }
 
-pub(crate) fn no_user(email: &EmailAddress) -> Failure {
-    Failure::new(format!("there is no user with the e-mail address {}", email.as_str()))
+pub(crate) fn no_user(email: &EmailAddress) -> CliError {
+    CliError::new(format!("there is no user with the e-mail address {}", email.as_str()))
 }
 
 /// Asks for a password, twice where a person types it, and hashes it.
-fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, Failure> {
+fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, CliError> {
     let typed = if from_stdin {
         let mut line = Zeroizing::new(String::new());
         std::io::stdin().lock().read_line(&mut line)?;
         Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
     } else {
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage("there is nobody to ask for a password; pipe it in and say --password-stdin"));
+            return Err(CliError::usage("there is nobody to ask for a password; pipe it in and say --password-stdin"));
         }
         let first = Zeroizing::new(rpassword::prompt_password("New password: ")?);
         let second = Zeroizing::new(rpassword::prompt_password("Again: ")?);
         if first != second {
-            return Err(Failure::new("the two passwords differ; nothing was changed"));
+            return Err(CliError::new("the two passwords differ; nothing was changed"));
         }
         first
     };
-    let password = NewPassword::choose(&typed, Some(email))
-        .map_err(|refused| Failure::new(format!("{refused} Nothing was changed.")))?;
-    Ok(Passwords::strong().hash_blocking(&password, &mut random::secure())?)
+    let password = NewPassword::parse(&typed, Some(email))
+        .map_err(|refused| CliError::new(format!("{refused} Nothing was changed.")))?;
+    Ok(PasswordHasher::owasp().hash_blocking(&password, &mut random::os_rng())?)
 }

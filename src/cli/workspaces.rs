@@ -4,12 +4,12 @@ use clap::Subcommand;
 
 use crate::base::clock::Clock;
 use crate::base::random;
-use crate::base::text::Label;
-use crate::cli::{Done, Failure, print};
+use crate::base::text::DisplayName;
+use crate::cli::{CliError, CliResult, print};
 use crate::db::Db;
 use crate::workspaces::create::add_workspace;
 use crate::workspaces::model::{NewWorkspace, Slug, Workspace};
-use crate::workspaces::profile::Kind;
+use crate::workspaces::profile::WorkspaceKind;
 use crate::workspaces::store as workspaces;
 
 #[derive(Subcommand)]
@@ -21,19 +21,19 @@ pub enum WorkspaceCommand {
         slug: Slug,
         /// The name people see
         #[arg(long)]
-        name: Label,
+        name: DisplayName,
         /// demo or production
         #[arg(long)]
-        kind: Kind,
+        kind: WorkspaceKind,
     },
     /// List every workspace
     List,
 }
 
-pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> Done {
+pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> CliResult {
     match command {
         WorkspaceCommand::Add { slug, name, kind } => {
-            let new = NewWorkspace::new(Some(slug), name, kind, clock.now(), &mut random::secure());
+            let new = NewWorkspace::new(Some(slug), name, kind, clock.now(), &mut random::os_rng());
             let workspace = db.write_blocking(|conn| add_workspace(conn, &new, None))?;
             print(&format!(
                 "Added the workspace {} ({}). Add an administrator with: latchkey member add --workspace {} --role administrator --email …",
@@ -64,7 +64,7 @@ pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> Done {
 }
 
 /// The workspace with this slug, or a failure that says so.
-pub fn find(db: &Db, slug: &Slug) -> Result<Workspace, Failure> {
+pub fn find(db: &Db, slug: &Slug) -> Result<Workspace, CliError> {
     db.read_blocking(|conn| workspaces::workspace_by_slug(conn, slug))?
-        .ok_or_else(|| Failure::new(format!("there is no workspace with the slug {slug}")))
+        .ok_or_else(|| CliError::new(format!("there is no workspace with the slug {slug}")))
 }

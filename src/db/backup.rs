@@ -72,17 +72,17 @@ pub fn back_up(url: &DatabaseUrl, file: &Path) -> Result<u64, BackupError> {
 }
 
 #[derive(QueryableByName)]
-struct Finding {
+struct IntegrityRow {
     #[diesel(sql_type = diesel::sql_types::Text, column_name = "integrity_check")]
     text: String,
 }
 
 fn check(path: &str) -> Result<(), BackupError> {
     let mut conn = connection::open_existing(&DatabaseUrl::Sqlite(path.into()))?;
-    let findings: Vec<Finding> =
+    let findings: Vec<IntegrityRow> =
         diesel::sql_query("PRAGMA integrity_check(1)").load(&mut conn).map_err(DbError::from)?;
     match &findings[..] {
-        [Finding { text }] if text == "ok" => Ok(()),
+        [IntegrityRow { text }] if text == "ok" => Ok(()),
         findings => {
             Err(BackupError::Damaged(findings.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("; ")))
         }

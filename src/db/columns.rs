@@ -1,8 +1,8 @@
 //! How columns are named, and how values of ours are read from them. They are written by `.as_str()` and `.micros()`.
 
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::base::text::Label;
+use crate::base::id::PublicId;
+use crate::base::text::DisplayName;
 
 /// Names columns that are read together, once for the query and once for its type.
 #[macro_export]
@@ -22,8 +22,8 @@ macro_rules! columns {
 macro_rules! on_its_own {
     ($either:expr, $conn:ident => $query:expr) => {
         match $either {
-            $crate::db::Conn::Postgres($conn) => $query,
-            $crate::db::Conn::Sqlite($conn) => $query,
+            $crate::db::DbConnection::Postgres($conn) => $query,
+            $crate::db::DbConnection::Sqlite($conn) => $query,
         }
     };
 }
@@ -56,7 +56,7 @@ macro_rules! text_column {
     )+};
 }
 
-text_column!(Id, Label);
+text_column!(PublicId, DisplayName);
 
 impl<DB> diesel::deserialize::FromSql<diesel::sql_types::BigInt, DB> for Timestamp
 where

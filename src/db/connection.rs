@@ -14,7 +14,7 @@ use crate::db::url::DatabaseUrl;
 
 /// A connection to `SQLite` or `PostgreSQL`. Queries are written once, against this.
 #[derive(diesel::MultiConnection)]
-pub enum Conn {
+pub enum DbConnection {
     /// `PostgreSQL`.
     Postgres(diesel::PgConnection),
     /// `SQLite`.
@@ -23,7 +23,7 @@ pub enum Conn {
 
 /// How long one waits for a database, and how much of it one takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct DbOptions {
     /// The most connections to a `PostgreSQL` server. `SQLite` always has four that read and one that writes.
     pub connections: u32,
     /// How long opening a connection may take; whole seconds, at least 2 (libpq's own least).
@@ -36,7 +36,7 @@ pub struct Limits {
     pub wait_at_start: Duration,
 }
 
-impl Default for Limits {
+impl Default for DbOptions {
     fn default() -> Self {
         Self {
             connections: 8,
@@ -55,16 +55,16 @@ pub(crate) fn first_line(text: &str) -> String {
 
 /// Opens connections. On `SQLite` they wait at most `busy_timeout` for another's lock.
 #[derive(Debug, Clone)]
-pub(crate) struct Manager {
+pub(crate) struct ConnectionManager {
     pub url: DatabaseUrl,
-    pub limits: Limits,
+    pub limits: DbOptions,
     pub busy_timeout: Duration,
 }
 
-impl Manager {
-    pub fn open(&self) -> Result<Conn, diesel::r2d2::Error> {
+impl ConnectionManager {
+    pub fn open(&self) -> Result<DbConnection, diesel::r2d2::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
-        let Limits { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
+        let DbOptions { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
         match &self.url {
             DatabaseUrl::Postgres(url) => {
                 // What the URL says itself counts. A network that swallows packets is noticed in 10 s.
@@ -89,8 +89,8 @@ impl Manager {
                 ))
                 .map_err(QueryError)?;
                 let language = diesel::select(sql::<Text>("current_setting('lc_messages')"));
-                error::hear(&language.get_result::<String>(&mut conn).map_err(QueryError)?);
-                Ok(Conn::Postgres(conn))
+                error::note_server_language(&language.get_result::<String>(&mut conn).map_err(QueryError)?);
+                Ok(DbConnection::Postgres(conn))
             }
             DatabaseUrl::Sqlite(path) => {
                 let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).map_err(ConnectionError)?;
@@ -101,14 +101,14 @@ impl Manager {
                     self.busy_timeout.as_millis()
                 ))
                 .map_err(QueryError)?;
-                Ok(Conn::Sqlite(conn))
+                Ok(DbConnection::Sqlite(conn))
             }
         }
     }
 }
 
 /// Opens a database that is there already and leaves it as it is: nothing is made, migrated or set.
-pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
+pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<DbConnection, OpenError> {
     let failed = |why: String| OpenError::Connect(url.clone(), first_line(&why));
     match url {
         DatabaseUrl::Sqlite(path) if !path.is_file() => Err(OpenError::Missing(url.clone())),
@@ -117,53 +117,54 @@ pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<Conn, OpenError> {
             let mut conn = conn.map_err(|error| failed(error.to_string()))?;
             let set = conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF");
             set.map_err(|error| failed(error.to_string()))?;
-            Ok(Conn::Sqlite(conn))
+            Ok(DbConnection::Sqlite(conn))
         }
         DatabaseUrl::Postgres(_) => {
-            let manager = Manager { url: url.clone(), limits: Limits::default(), busy_timeout: Duration::ZERO };
+            let manager =
+                ConnectionManager { url: url.clone(), limits: DbOptions::default(), busy_timeout: Duration::ZERO };
             manager.open().map_err(|error| failed(error.to_string()))
         }
     }
 }
 
 /// A connection that a pool keeps until it is lost.
-pub(crate) struct Kept {
-    conn: Conn,
+pub(crate) struct PooledConn {
+    conn: DbConnection,
     is_lost: bool,
 }
 
-impl Kept {
+impl PooledConn {
     /// Asks the other side whether it is still there. If not, the pool throws the connection away.
-    pub fn is_lost(&mut self) -> bool {
+    pub fn is_broken(&mut self) -> bool {
         self.is_lost = self.conn.ping().is_err();
         self.is_lost
     }
 }
 
-impl std::ops::Deref for Kept {
-    type Target = Conn;
-    fn deref(&self) -> &Conn {
+impl std::ops::Deref for PooledConn {
+    type Target = DbConnection;
+    fn deref(&self) -> &DbConnection {
         &self.conn
     }
 }
 
-impl std::ops::DerefMut for Kept {
-    fn deref_mut(&mut self) -> &mut Conn {
+impl std::ops::DerefMut for PooledConn {
+    fn deref_mut(&mut self) -> &mut DbConnection {
         &mut self.conn
     }
 }
 
-impl diesel::r2d2::ManageConnection for Manager {
-    type Connection = Kept;
+impl diesel::r2d2::ManageConnection for ConnectionManager {
+    type Connection = PooledConn;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Kept, Self::Error> {
-        Ok(Kept { conn: self.open()?, is_lost: false })
+    fn connect(&self) -> Result<PooledConn, Self::Error> {
+        Ok(PooledConn { conn: self.open()?, is_lost: false })
     }
-    fn is_valid(&self, conn: &mut Kept) -> Result<(), Self::Error> {
+    fn is_valid(&self, conn: &mut PooledConn) -> Result<(), Self::Error> {
         conn.ping().map_err(diesel::r2d2::Error::QueryError)
     }
-    fn has_broken(&self, kept: &mut Kept) -> bool {
+    fn has_broken(&self, kept: &mut PooledConn) -> bool {
         std::thread::panicking() || kept.is_lost || kept.conn.is_broken()
     }
 }

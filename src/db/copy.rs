@@ -6,9 +6,9 @@
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 
 use crate::db::Db;
-use crate::db::connection::{self, Conn};
+use crate::db::connection::{self, DbConnection};
 use crate::db::error::{DbError, FromDb, OpenError};
-use crate::db::migrations::{Standing, standing};
+use crate::db::migrations::{SchemaState, schema_state};
 use crate::db::transaction::{ConnTransactions, transaction_once};
 use crate::db::url::DatabaseUrl;
 
@@ -18,10 +18,10 @@ const BATCH: i64 = 1_000;
 
 /// The tables that stay behind: sessions hang on a browser's cookie, which would be worth as much in both places,
 /// and attempts to sign in count for minutes. An epoch counts what happened to its own database.
-pub const LEFT_OUT: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
+pub const EXCLUDED_TABLES: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
 
 /// Copied tables that a server fills by itself before anybody has set it up. What a target holds of them is replaced.
-const OF_A_FRESH_START: &[&str] = &["settings", "one_time_links"];
+const SEEDED_TABLES: &[&str] = &["settings", "one_time_links"];
 
 /// How far the copy of a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub enum CopyError {
     Table(&'static str, DbError),
     /// Not every row arrived.
     #[error("{arrived} of {total} rows of the table {table} arrived, nothing was kept", total = .of.total, table = .of.table)]
-    Lost {
+    RowCountMismatch {
         /// What was to be copied.
         of: Progress,
         /// Rows of the target.
@@ -92,20 +92,20 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
     }
     let mut source = connection::open_existing(from)?;
     begin_snapshot(&mut source)?;
-    match standing(&mut source)? {
-        Standing::Current => {}
-        Standing::Foreign => return Err(CopyError::Foreign(from.clone())),
-        Standing::Behind => return Err(CopyError::Behind(from.clone())),
-        Standing::Ahead => return Err(CopyError::Ahead(from.clone())),
+    match schema_state(&mut source)? {
+        SchemaState::Current => {}
+        SchemaState::Unknown => return Err(CopyError::Foreign(from.clone())),
+        SchemaState::Outdated => return Err(CopyError::Behind(from.clone())),
+        SchemaState::Newer => return Err(CopyError::Ahead(from.clone())),
     }
     if let DatabaseUrl::Postgres(_) = to {
         // A pool would ask a server that is not there for seconds, and tell the log each time.
         drop(connection::open_existing(to)?);
     }
     let target = Db::open(to)?;
-    let mut target = target.writes.take_blocking()?;
+    let mut target = target.writes.get()?;
     transaction_once(&mut target, |target| {
-        keep_others_out(target)?;
+        lock_tables(target)?;
         if let Some(table) = first_with_rows(target)? {
             return Err(CopyError::NotEmpty(to.clone(), table));
         }
@@ -118,10 +118,10 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
 }
 
 /// Everything that is read after this is of one moment.
-fn begin_snapshot(conn: &mut Conn) -> Result<(), DbError> {
+fn begin_snapshot(conn: &mut DbConnection) -> Result<(), DbError> {
     match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
-        Conn::Postgres(conn) => {
+        DbConnection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        DbConnection::Postgres(conn) => {
             AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
         }
@@ -130,17 +130,17 @@ fn begin_snapshot(conn: &mut Conn) -> Result<(), DbError> {
 }
 
 /// Nobody may fill a table after it was seen empty. On `SQLite` the transaction itself sees to that.
-fn keep_others_out(conn: &mut Conn) -> Result<(), DbError> {
-    if let Conn::Postgres(conn) = conn {
-        let tables = COPIED.join(", ");
+fn lock_tables(conn: &mut DbConnection) -> Result<(), DbError> {
+    if let DbConnection::Postgres(conn) = conn {
+        let tables = COPIED_TABLES.join(", ");
         conn.batch_execute(&format!("SET LOCAL statement_timeout = 0; LOCK TABLE {tables} IN EXCLUSIVE MODE"))?;
     }
     Ok(())
 }
 
 /// The next row of a table must not get a key that a copied row has. `SQLite` looks for itself.
-fn move_sequence_on(conn: &mut Conn, table: &str) -> Result<(), DbError> {
-    if let Conn::Postgres(conn) = conn {
+fn advance_sequence(conn: &mut DbConnection, table: &str) -> Result<(), DbError> {
+    if let DbConnection::Postgres(conn) = conn {
         conn.batch_execute(&format!(
             "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} HAVING max(id) IS NOT NULL"
         ))?;
@@ -153,23 +153,23 @@ fn move_sequence_on(conn: &mut Conn, table: &str) -> Result<(), DbError> {
 macro_rules! tables {
     ($($table:ident by $key:ident: $kind:ty $(as $sequence:ident)? { $($column:ident: $type:ty),+ $(,)? })+) => {
         /// The tables that are copied.
-        pub const COPIED: &[&str] = &[$(stringify!($table)),+];
+        pub const COPIED_TABLES: &[&str] = &[$(stringify!($table)),+];
 
-        fn first_with_rows(conn: &mut Conn) -> Result<Option<&'static str>, DbError> {
+        fn first_with_rows(conn: &mut DbConnection) -> Result<Option<&'static str>, DbError> {
             $({
                 let table = stringify!($table);
-                if !OF_A_FRESH_START.contains(&table) && $table::count(conn)? > 0 {
+                if !SEEDED_TABLES.contains(&table) && $table::count(conn)? > 0 {
                     return Ok(Some(table));
                 }
             })+
             Ok(None)
         }
 
-        fn copy_tables(from: &mut Conn, to: &mut Conn, show: &dyn Fn(&Progress)) -> Result<(), CopyError> {
+        fn copy_tables(from: &mut DbConnection, to: &mut DbConnection, show: &dyn Fn(&Progress)) -> Result<(), CopyError> {
             $(
                 let table = stringify!($table);
                 let failed = |error| CopyError::Table(table, error);
-                if OF_A_FRESH_START.contains(&table) {
+                if SEEDED_TABLES.contains(&table) {
                     $table::clear(to).map_err(failed)?;
                 }
                 let mut progress = Progress { table, done: 0, total: $table::count(from).map_err(failed)? };
@@ -183,11 +183,11 @@ macro_rules! tables {
                 }
                 let arrived = $table::count(to).map_err(failed)?;
                 if arrived != progress.total {
-                    return Err(CopyError::Lost { of: progress, arrived });
+                    return Err(CopyError::RowCountMismatch { of: progress, arrived });
                 }
                 $(
                     let $sequence = table;
-                    move_sequence_on(to, $sequence).map_err(failed)?;
+                    advance_sequence(to, $sequence).map_err(failed)?;
                 )?
             )+
             Ok(())
@@ -195,7 +195,7 @@ macro_rules! tables {
 
         $(mod $table {
             use super::BATCH;
-            use crate::db::{Conn, DbError};
+            use crate::db::{DbConnection, DbError};
             use crate::db::schema::$table;
             use crate::db::schema::$table::table;
             use diesel::prelude::*;
@@ -206,15 +206,15 @@ macro_rules! tables {
                 $($column: $type),+
             }
 
-            pub(crate) fn count(conn: &mut Conn) -> Result<i64, DbError> {
+            pub(crate) fn count(conn: &mut DbConnection) -> Result<i64, DbError> {
                 Ok(crate::on_its_own!(conn, conn => table.count().get_result(conn))?)
             }
 
-            pub(crate) fn clear(conn: &mut Conn) -> Result<usize, DbError> {
+            pub(crate) fn clear(conn: &mut DbConnection) -> Result<usize, DbError> {
                 Ok(crate::on_its_own!(conn, conn => diesel::delete(table).execute(conn))?)
             }
 
-            pub(crate) fn copy(from: &mut Conn, to: &mut Conn, mut wrote: impl FnMut(i64)) -> Result<(), DbError> {
+            pub(crate) fn copy(from: &mut DbConnection, to: &mut DbConnection, mut wrote: impl FnMut(i64)) -> Result<(), DbError> {
                 let mut last: Option<$kind> = None;
                 loop {
                     let rows: Vec<Row> = match &last {

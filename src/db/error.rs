@@ -15,17 +15,17 @@ pub enum DbError {
     Unavailable(String),
     /// A unique index refused the row: somebody else was first.
     #[error("a row like it is there already: {0}")]
-    Taken(String),
+    UniqueViolation(String),
     /// A statement that this program should not have sent, or a row that it cannot read.
     #[error("the database refused a query: {0}")]
-    Failed(String),
+    Query(String),
 }
 
 impl From<QueryError> for DbError {
     fn from(error: QueryError) -> Self {
         match &error {
             QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
-                Self::Taken(info.message().to_owned())
+                Self::UniqueViolation(info.message().to_owned())
             }
             // Read-only: a server that was the first and is now another's copy, or will be the first in a moment.
             QueryError::DatabaseError(
@@ -35,24 +35,24 @@ impl From<QueryError> for DbError {
                 info,
             ) => Self::Unavailable(info.message().to_owned()),
             QueryError::DatabaseError(DatabaseErrorKind::Unknown | DatabaseErrorKind::UnableToSendCommand, info)
-                if may_pass(info.as_ref(), SPEAKS_OTHERWISE.load(Ordering::Relaxed)) =>
+                if is_transient(info.as_ref(), NON_ENGLISH_SERVER.load(Ordering::Relaxed)) =>
             {
                 Self::Unavailable(info.message().to_owned())
             }
             QueryError::BrokenTransactionManager | QueryError::RollbackErrorOnCommit { .. } => {
                 Self::Unavailable(error.to_string())
             }
-            _ => Self::Failed(error.to_string()),
+            _ => Self::Query(error.to_string()),
         }
     }
 }
 
 /// Has this process met a server whose messages are not in English?
-static SPEAKS_OTHERWISE: AtomicBool = AtomicBool::new(false);
+static NON_ENGLISH_SERVER: AtomicBool = AtomicBool::new(false);
 
 /// Notes in which language a server answers (`lc_messages`).
-pub(crate) fn hear(language: &str) {
-    if !is_english(language) && !SPEAKS_OTHERWISE.swap(true, Ordering::Relaxed) {
+pub(crate) fn note_server_language(language: &str) {
+    if !is_english(language) && !NON_ENGLISH_SERVER.swap(true, Ordering::Relaxed) {
         log::warn!(
             "the database speaks another language than English (lc_messages is {language:?}): what passes by itself \
              is told less exactly from a mistake; see docs/operations.md, PostgreSQL"
@@ -71,12 +71,13 @@ fn is_english(language: &str) -> bool {
 /// diesel hands neither `SQLite`'s code nor `PostgreSQL`'s SQLSTATE through, so the texts must do: `SQLite`'s are in
 /// this program, and `PostgreSQL`'s are known in English. Of a server that speaks otherwise everything counts that does
 /// not point at a place in the statement, as mistakes in statements do.
-fn may_pass(info: &dyn DatabaseErrorInformation, speaks_otherwise: bool) -> bool {
-    SIGNS.iter().any(|sign| info.message().contains(sign)) || (speaks_otherwise && info.statement_position().is_none())
+fn is_transient(info: &dyn DatabaseErrorInformation, speaks_otherwise: bool) -> bool {
+    TRANSIENT_MESSAGES.iter().any(|sign| info.message().contains(sign))
+        || (speaks_otherwise && info.statement_position().is_none())
 }
 
 /// Of locks, full or broken disks, timeouts, and servers and connections that end.
-const SIGNS: [&str; 15] = [
+const TRANSIENT_MESSAGES: [&str; 15] = [
     "database is locked",
     "database table is locked",
     "database schema is locked",
@@ -121,7 +122,7 @@ pub enum OpenError {
     Connect(DatabaseUrl, String),
     /// It did not answer for as long as one should wait.
     #[error("the database {0} did not answer for {1:?}: {2}")]
-    GaveUp(DatabaseUrl, Duration, String),
+    Timeout(DatabaseUrl, Duration, String),
     /// A migration failed; nothing of it was kept.
     #[error("can't migrate the database {0}: {1}")]
     Migrate(DatabaseUrl, String),
@@ -168,8 +169,8 @@ mod tests {
             (mistake, Some(8), false, false),
             (fehler, Some(8), false, false),
         ] {
-            assert_eq!(may_pass(&Said(said, place), false), in_english, "{said}");
-            assert_eq!(may_pass(&Said(said, place), true), otherwise, "{said}");
+            assert_eq!(is_transient(&Said(said, place), false), in_english, "{said}");
+            assert_eq!(is_transient(&Said(said, place), true), otherwise, "{said}");
         }
     }
 

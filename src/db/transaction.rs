@@ -3,17 +3,20 @@
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 
-use crate::db::connection::Conn;
+use crate::db::connection::DbConnection;
 use crate::db::error::{DbError, FromDb};
 
 /// How often a transaction that lost against another is tried before it counts as failed.
-pub(crate) const ATTEMPTS: u32 = 5;
+pub(crate) const MAX_TRANSACTION_ATTEMPTS: u32 = 5;
 
-pub(crate) fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+pub(crate) fn transaction<T, E: FromDb>(
+    conn: &mut DbConnection,
+    work: &impl Fn(&mut DbConnection) -> Result<T, E>,
+) -> Result<T, E> {
     let mut attempt = 1;
     loop {
         match transaction_once(conn, work) {
-            Err((error, true)) if attempt < ATTEMPTS => {
+            Err((error, true)) if attempt < MAX_TRANSACTION_ATTEMPTS => {
                 log::debug!("a transaction lost against another (attempt {attempt}): {:?}", error.as_db());
                 attempt += 1;
             }
@@ -25,9 +28,9 @@ pub(crate) fn transaction<T, E: FromDb>(conn: &mut Conn, work: &impl Fn(&mut Con
 
 /// Lets one transaction at a time past here until it ends, of those that name the same `turn`: for what is counted
 /// first and written then. On `SQLite` writers take turns as it is.
-pub fn take_turns(conn: &mut Conn, turn: i64) -> Result<(), DbError> {
+pub fn advisory_lock(conn: &mut DbConnection, turn: i64) -> Result<(), DbError> {
     use diesel::RunQueryDsl as _;
-    if let Conn::Postgres(conn) = conn {
+    if let DbConnection::Postgres(conn) = conn {
         diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
             .bind::<diesel::sql_types::BigInt, _>(turn)
             .execute(conn)?;
@@ -35,23 +38,23 @@ pub fn take_turns(conn: &mut Conn, turn: i64) -> Result<(), DbError> {
     Ok(())
 }
 
-pub(crate) type ConnTransactions = <Conn as diesel::Connection>::TransactionManager;
+pub(crate) type ConnTransactions = <DbConnection as diesel::Connection>::TransactionManager;
 
 /// The flag says whether the transaction failed only because it met another, so that it may be tried again.
 pub(crate) fn transaction_once<T, E: FromDb>(
-    conn: &mut Conn,
-    work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    conn: &mut DbConnection,
+    work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
 ) -> Result<T, (E, bool)> {
     let begun = match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
-        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
+        DbConnection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        DbConnection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
     };
     begun.map_err(|error| (DbError::from(error).into(), false))?;
     match work(conn) {
         Ok(done) => match ConnTransactions::commit_transaction(conn) {
             Ok(()) => Ok(done),
             Err(error) => {
-                let again = met_another(&error);
+                let again = is_serialization_failure(&error);
                 Err((DbError::from(error).into(), again))
             }
         },
@@ -68,6 +71,6 @@ pub(crate) fn transaction_once<T, E: FromDb>(
     }
 }
 
-pub(crate) fn met_another(error: &QueryError) -> bool {
+pub(crate) fn is_serialization_failure(error: &QueryError) -> bool {
     matches!(error, QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }

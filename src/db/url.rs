@@ -14,7 +14,7 @@ pub enum DatabaseUrl {
 
 /// A database URL that can't be used. Says nothing of what was typed but the scheme: the rest may be a password.
 #[derive(Debug, thiserror::Error)]
-pub enum BadUrl {
+pub enum DatabaseUrlError {
     /// It names no database we know.
     #[error("the database URL must be a path, sqlite://PATH or postgres://…; its scheme {0:?} is none of these")]
     Scheme(String),
@@ -26,13 +26,13 @@ pub enum BadUrl {
 }
 
 impl std::str::FromStr for DatabaseUrl {
-    type Err = BadUrl;
-    fn from_str(url: &str) -> Result<Self, BadUrl> {
+    type Err = DatabaseUrlError;
+    fn from_str(url: &str) -> Result<Self, DatabaseUrlError> {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", rest)) if is_well_formed(rest) => Ok(Self::Postgres(url.to_owned())),
-            Some(("postgres" | "postgresql", _)) => Err(BadUrl::Malformed),
+            Some(("postgres" | "postgresql", _)) => Err(DatabaseUrlError::Malformed),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some((scheme, _)) => Err(BadUrl::Scheme(scheme.to_owned())),
+            Some((scheme, _)) => Err(DatabaseUrlError::Scheme(scheme.to_owned())),
             None => Ok(Self::Sqlite(url.strip_prefix("sqlite:").unwrap_or(url).into())),
         }
     }
@@ -78,7 +78,7 @@ impl DatabaseUrl {
     /// libpq takes several hosts, in the URL and as parameters, and paths of sockets (its documentation, section
     /// "Connection URIs"); one that is not this machine is enough.
     #[must_use]
-    pub fn may_talk_in_clear(&self) -> bool {
+    pub fn allows_plaintext(&self) -> bool {
         let Self::Postgres(url) = self else { return false };
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
@@ -149,7 +149,7 @@ mod tests {
             "postgres:///latchkey?host=/var/run/postgresql",
             "data/latchkey.db",
         ] {
-            assert!(!here.parse::<DatabaseUrl>().unwrap().may_talk_in_clear(), "{here}");
+            assert!(!here.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{here}");
         }
         for elsewhere in [
             "postgres://ada@db.example/latchkey",
@@ -160,10 +160,10 @@ mod tests {
             "postgres://localhost@db.example/latchkey?sslmode=prefer",
             "postgres://ada@[2001:db8::1]/latchkey",
         ] {
-            assert!(elsewhere.parse::<DatabaseUrl>().unwrap().may_talk_in_clear(), "{elsewhere}");
+            assert!(elsewhere.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{elsewhere}");
         }
         let strict: DatabaseUrl = "postgres://ada@db.example/latchkey?sslmode=verify-full".parse().unwrap();
-        assert_eq!(strict.may_talk_in_clear(), !cfg!(feature = "postgres-tls"));
+        assert_eq!(strict.allows_plaintext(), !cfg!(feature = "postgres-tls"));
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
             let Ok(url) = text.parse::<DatabaseUrl>() else { return Ok(()) };
             if let DatabaseUrl::Sqlite(_) = &url {
                 prop_assert!(url.to_string().parse::<DatabaseUrl>().unwrap() == url, "{}", text);
-                prop_assert!(!url.may_talk_in_clear());
+                prop_assert!(!url.allows_plaintext());
             }
         }
     }

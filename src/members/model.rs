@@ -2,19 +2,19 @@
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::ids::MembershipKey;
+use crate::base::id::PublicId;
+use crate::db::ids::MembershipId;
 use crate::db::{DbError, FromDb};
-use crate::tokens::model::{Deletion, Via};
+use crate::tokens::model::{Deletion, DeletionSource};
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
 /// A present member of a workspace.
 #[derive(Debug, Clone)]
-pub struct TeamMember {
-    pub(crate) membership: MembershipKey,
+pub struct Member {
+    pub(crate) membership: MembershipId,
     /// Who.
     pub user: User,
     /// What they may do.
@@ -27,30 +27,30 @@ pub struct TeamMember {
 
 /// Who changes something about a member, from where and when.
 #[derive(Debug, Clone)]
-pub struct Act {
-    pub(crate) by: Option<(Id, String, Client)>,
+pub struct MemberActor {
+    pub(crate) by: Option<(PublicId, String, ClientInfo)>,
     pub(crate) at: Timestamp,
 }
 
-impl Act {
+impl MemberActor {
     /// By an administrator, in a browser.
     #[must_use]
-    pub fn of(administrator: &User, client: Client, at: Timestamp) -> Self {
+    pub fn new(administrator: &User, client: ClientInfo, at: Timestamp) -> Self {
         Self { by: Some((administrator.uuid, administrator.email.as_str().to_owned(), client)), at }
     }
 
     /// By the command line, which names nobody and may everything.
     #[must_use]
-    pub fn of_command_line(at: Timestamp) -> Self {
+    pub fn command_line(at: Timestamp) -> Self {
         Self { by: None, at }
     }
 
-    pub(crate) fn deletion(&self, via: Via) -> Deletion {
+    pub(crate) fn deletion(&self, via: DeletionSource) -> Deletion {
         let by = self.by.as_ref().map(|(uuid, email, _)| (*uuid, email.clone()));
         Deletion { via, by, client: self.by.as_ref().map(|(.., client)| client.clone()), at: self.at }
     }
 
-    pub(crate) fn event<'a>(&'a self, workspace: &'a Workspace, member: &'a TeamMember, kind: EventKind) -> Event<'a> {
+    pub(crate) fn event<'a>(&'a self, workspace: &'a Workspace, member: &'a Member, kind: EventKind) -> Event<'a> {
         Event {
             actor: self.by.as_ref().map(|(uuid, ..)| uuid.as_str()),
             subject: Some(member.user.uuid.as_str()),

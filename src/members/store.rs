@@ -7,11 +7,11 @@ use diesel::prelude::*;
 
 use crate::accounts::store::{USER, UserRow};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::ids::MembershipKey;
+use crate::base::id::PublicId;
+use crate::db::ids::MembershipId;
 use crate::db::schema::{memberships, sessions, users};
-use crate::db::{Conn, DbError};
-use crate::members::model::TeamMember;
+use crate::db::{DbConnection, DbError};
+use crate::members::model::Member;
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
@@ -22,12 +22,12 @@ crate::columns! {
 
 type MemberRow = ((i64, Role, Timestamp), UserRow);
 
-fn member(((key, role, since), user): MemberRow, last_seen: Option<Timestamp>) -> TeamMember {
-    TeamMember { membership: MembershipKey(key), user: user.into(), role, since, last_seen }
+fn member(((key, role, since), user): MemberRow, last_seen: Option<Timestamp>) -> Member {
+    Member { membership: MembershipId(key), user: user.into(), role, since, last_seen }
 }
 
 /// The present members of a workspace, those added first before the others.
-pub fn members(conn: &mut Conn, workspace: &Workspace) -> Result<Vec<TeamMember>, DbError> {
+pub fn members(conn: &mut DbConnection, workspace: &Workspace) -> Result<Vec<Member>, DbError> {
     let present = || {
         memberships::table
             .filter(memberships::workspace_id.eq(workspace.key.0))
@@ -51,7 +51,7 @@ pub fn members(conn: &mut Conn, workspace: &Workspace) -> Result<Vec<TeamMember>
 }
 
 /// The present member of a workspace who is the user with this identifier.
-pub fn find(conn: &mut Conn, workspace: &Workspace, user: &Id) -> Result<Option<TeamMember>, DbError> {
+pub fn find(conn: &mut DbConnection, workspace: &Workspace, user: &PublicId) -> Result<Option<Member>, DbError> {
     let row = memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.key.0))
@@ -68,7 +68,7 @@ pub fn find(conn: &mut Conn, workspace: &Workspace, user: &Id) -> Result<Option<
     Ok(Some(member(row, last_seen)))
 }
 
-pub(crate) fn set_role(conn: &mut Conn, membership: MembershipKey, role: Role) -> Result<(), DbError> {
+pub(crate) fn set_role(conn: &mut DbConnection, membership: MembershipId, role: Role) -> Result<(), DbError> {
     diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
         .set(memberships::role.eq(role.as_str()))
         .execute(conn)?;

@@ -1,10 +1,10 @@
 //! Create a token.
 
 use crate::audit::event::EventKind;
-use crate::base::client_info::Client;
-use crate::base::id::Id;
-use crate::db::{Conn, DbError, FromDb};
-use crate::tokens::model::{LIMIT, NewToken, Owner, TokenName, event};
+use crate::base::client_info::ClientInfo;
+use crate::base::id::PublicId;
+use crate::db::{DbConnection, DbError, FromDb};
+use crate::tokens::model::{MAX_TOKENS, NewToken, TokenName, TokenOwner, audit_event};
 use crate::tokens::store;
 use crate::workspaces::store::lock_membership;
 
@@ -22,7 +22,7 @@ pub enum CreateError {
     NameTaken,
     /// This form made a token before: its identifier and name.
     #[error("this form was sent before, and made the token {}", .1.as_str())]
-    AlreadyCreated(Id, TokenName),
+    AlreadyCreated(PublicId, TokenName),
     /// The form's key was used elsewhere.
     #[error("this form is not good any more")]
     StaleForm,
@@ -43,12 +43,17 @@ impl FromDb for CreateError {
 }
 
 /// Makes a token inside the caller's transaction, in the lowest free slot.
-pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Client>) -> Result<(), CreateError> {
-    if !lock_membership(conn, owner.membership)?.is_some_and(crate::workspaces::profile::Role::has_tokens) {
+pub fn create(
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    new: &NewToken,
+    client: Option<&ClientInfo>,
+) -> Result<(), CreateError> {
+    if !lock_membership(conn, owner.membership)?.is_some_and(crate::workspaces::profile::Role::can_have_tokens) {
         return Err(CreateError::NotAllowed);
     }
     if let Some(form_key) = &new.form_key {
-        match store::made_by_form(conn, form_key)? {
+        match store::find_by_idempotency_key(conn, form_key)? {
             Some((membership, uuid, name)) if membership == owner.membership => {
                 return Err(CreateError::AlreadyCreated(uuid, name));
             }
@@ -57,14 +62,14 @@ pub fn create(conn: &mut Conn, owner: &Owner, new: &NewToken, client: Option<&Cl
         }
     }
     let live = store::slots_and_names(conn, owner.membership)?;
-    if live.len() >= LIMIT {
+    if live.len() >= MAX_TOKENS {
         return Err(CreateError::LimitReached);
     }
-    let key = new.name.key();
+    let key = new.name.case_folded();
     if live.iter().any(|(_, taken)| *taken == key) {
         return Err(CreateError::NameTaken);
     }
     let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
     store::insert_token(conn, owner.membership, slot, new)?;
-    Ok(event(owner, &new.uuid, &new.name, client, new.at, EventKind::TokenCreated).record(conn)?)
+    Ok(audit_event(owner, &new.uuid, &new.name, client, new.at, EventKind::TokenCreated).record(conn)?)
 }

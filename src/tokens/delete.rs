@@ -4,51 +4,57 @@ use std::time::Duration;
 
 use crate::audit::event::{Event, EventKind};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::{Conn, DbError};
-use crate::tokens::model::{Deletion, Owner, TokenName, Via, event};
+use crate::base::id::PublicId;
+use crate::db::{DbConnection, DbError};
+use crate::tokens::model::{Deletion, DeletionSource, TokenName, TokenOwner, audit_event};
 use crate::tokens::store;
 use crate::workspaces::store::lock_membership;
 
 /// How long a deleted token, or a value that made way, is remembered.
-pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
+pub const TOMBSTONE_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 /// What became of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deleted {
+pub enum DeleteOutcome {
     /// The token stopped now.
-    Now(TokenName),
+    Deleted(TokenName),
     /// It had been deleted before.
-    Before(TokenName),
+    AlreadyDeleted(TokenName),
     /// The owner has no such token.
-    Missing,
+    NotFound,
 }
 
 /// Deletes a token inside the caller's transaction. Its values stop at once; its row stays, so that who still tries
 /// can be told.
-pub fn delete(conn: &mut Conn, owner: &Owner, uuid: &Id, deletion: &Deletion) -> Result<Deleted, DbError> {
+pub fn delete(
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    uuid: &PublicId,
+    deletion: &Deletion,
+) -> Result<DeleteOutcome, DbError> {
     lock_membership(conn, owner.membership)?;
     let Some((token, name, deleted_at)) = store::find_with_deleted(conn, owner.membership, uuid)? else {
-        return Ok(Deleted::Missing);
+        return Ok(DeleteOutcome::NotFound);
     };
     if deleted_at.is_some() {
-        return Ok(Deleted::Before(name));
+        return Ok(DeleteOutcome::AlreadyDeleted(name));
     }
     store::delete_token(conn, token, deletion)?;
-    let kind = if deletion.via == Via::Administrator { EventKind::TokenRevoked } else { EventKind::TokenDeleted };
+    let kind =
+        if deletion.via == DeletionSource::Administrator { EventKind::TokenRevoked } else { EventKind::TokenDeleted };
     Event {
         actor: deletion.by.as_ref().map(|(uuid, _)| uuid.as_str()),
         detail: Some(deletion.via.as_str()),
-        ..event(owner, uuid, &name, deletion.client.as_ref(), deletion.at, kind)
+        ..audit_event(owner, uuid, &name, deletion.client.as_ref(), deletion.at, kind)
     }
     .record(conn)?;
-    Ok(Deleted::Now(name))
+    Ok(DeleteOutcome::Deleted(name))
 }
 
 /// Deletes every token of a membership inside the caller's transaction, and says how many.
-pub fn delete_all(conn: &mut Conn, owner: &Owner, deletion: &Deletion) -> Result<usize, DbError> {
+pub fn delete_all(conn: &mut DbConnection, owner: &TokenOwner, deletion: &Deletion) -> Result<usize, DbError> {
     lock_membership(conn, owner.membership)?;
-    let tokens = store::live(conn, owner.membership)?;
+    let tokens = store::list_active(conn, owner.membership)?;
     for token in &tokens {
         delete(conn, owner, &token.uuid, deletion)?;
     }
@@ -56,6 +62,6 @@ pub fn delete_all(conn: &mut Conn, owner: &Owner, deletion: &Deletion) -> Result
 }
 
 /// Forgets what was deleted, or made way for another value, before `before`. Returns how many tokens were forgotten.
-pub fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+pub fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
     store::purge(conn, before)
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use time::{Date, Month, Time};
 
 use crate::base::clock::Timestamp;
-use crate::base::text::Refused;
+use crate::base::text::ValidationError;
 
 /// From how long before its expiry on a token is said to expire soon.
-pub const SOON: Duration = Duration::from_hours(14 * 24);
+pub const EXPIRING_SOON: Duration = Duration::from_hours(14 * 24);
 
 /// When a new value stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +27,22 @@ impl Expiry {
     pub const PERIODS: [u16; 4] = [30, 60, 90, 365];
 
     /// Reads what a form says: `never`, one of [`Expiry::PERIODS`], or `date` with a date like `2027-03-31`.
-    pub fn read(choice: &str, date: &str, now: Timestamp) -> Result<Self, Refused> {
+    pub fn parse(choice: &str, date: &str, now: Timestamp) -> Result<Self, ValidationError> {
         match choice {
             "" | "never" => Ok(Self::Never),
             "date" => {
-                let day = parse_date(date.trim()).ok_or_else(|| Refused::because("Enter a date like 2027-03-31."))?;
+                let day =
+                    parse_date(date.trim()).ok_or_else(|| ValidationError::new("Enter a date like 2027-03-31."))?;
                 let expiry = Self::On(day);
                 if expiry.ends_at(now).is_some_and(|at| at > now) {
                     Ok(expiry)
                 } else {
-                    Err(Refused::because("Choose a day that is not over yet."))
+                    Err(ValidationError::new("Choose a day that is not over yet."))
                 }
             }
             days => match days.parse() {
                 Ok(days) if Self::PERIODS.contains(&days) => Ok(Self::Days(days)),
-                _ => Err(Refused::because("Choose one of the periods, or a date.")),
+                _ => Err(ValidationError::new("Choose one of the periods, or a date.")),
             },
         }
     }
@@ -74,7 +75,7 @@ fn parse_date(text: &str) -> Option<Date> {
 
 /// How long the old value of a rotated token goes on working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grace {
+pub enum GracePeriod {
     /// Not at all: every earlier value stops now.
     None,
     /// An hour.
@@ -87,7 +88,7 @@ pub enum Grace {
     Month,
 }
 
-impl Grace {
+impl GracePeriod {
     /// Each of them, as a form offers them.
     pub const ALL: [Self; 5] = [Self::None, Self::Hour, Self::Day, Self::Week, Self::Month];
 
@@ -128,17 +129,17 @@ impl Grace {
     }
 }
 
-impl std::str::FromStr for Grace {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+impl std::str::FromStr for GracePeriod {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         Self::ALL
             .into_iter()
             .find(|grace| grace.as_str() == text)
-            .ok_or_else(|| Refused::because("Choose none, 1h, 24h, 7d or 30d."))
+            .ok_or_else(|| ValidationError::new("Choose none, 1h, 24h, 7d or 30d."))
     }
 }
 
-impl fmt::Display for Grace {
+impl fmt::Display for GracePeriod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -151,7 +152,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_micros(1_795_435_200_000_000); // 2026-11-23T12:00Z
 
     fn ends(choice: &str, date: &str) -> Option<String> {
-        Expiry::read(choice, date, NOON).unwrap().ends_at(NOON).map(|at| at.to_string())
+        Expiry::parse(choice, date, NOON).unwrap().ends_at(NOON).map(|at| at.to_string())
     }
 
     #[test]
@@ -177,8 +178,8 @@ mod tests {
             ("date", "2027-02-03-04"),
             ("date", "99999-01-01"),
         ] {
-            assert!(Expiry::read(choice, date, NOON).is_err(), "{choice} {date}");
+            assert!(Expiry::parse(choice, date, NOON).is_err(), "{choice} {date}");
         }
-        assert!(Expiry::read("date", "9999-12-31", NOON).is_err(), "the day after can't be written");
+        assert!(Expiry::parse("date", "9999-12-31", NOON).is_err(), "the day after can't be written");
     }
 }

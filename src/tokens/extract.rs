@@ -7,27 +7,27 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::web::error::PageError;
-use crate::web::html::Notice;
-use crate::workspaces::extract::Member;
+use crate::web::html::Message;
+use crate::workspaces::extract::CurrentMember;
 
 /// A signed-in member with a role that has tokens.
-pub struct Holder(pub Member);
+pub struct TokenHolder(pub CurrentMember);
 
-impl FromRequest for Holder {
+impl FromRequest for TokenHolder {
     type Error = PageError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let member = Member::from_request(request, payload);
+        let member = CurrentMember::from_request(request, payload);
         Box::pin(async move {
             let member = member.await?;
-            if member.role.has_tokens() {
+            if member.role.can_have_tokens() {
                 return Ok(Self(member));
             }
             let workspace = member.workspace.profile.name.as_str();
             Err(PageError::Forbidden(
-                Notice::new("Agents have no API tokens", format!("Your role in {workspace} is Agent, and tokens are for administrators and editors. If you need one, ask an administrator of {workspace} to change your role."))
-                    .with_way_on(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
+                Message::new("Agents have no API tokens", format!("Your role in {workspace} is Agent, and tokens are for administrators and editors. If you need one, ask an administrator of {workspace} to change your role."))
+                    .with_link(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
             ))
         })
     }

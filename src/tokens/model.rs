@@ -4,37 +4,37 @@ use std::str::FromStr;
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random::{self, CryptoRng};
-use crate::base::text::{Label, Refused};
-use crate::db::ids::{MembershipKey, TokenKey, ValueKey};
+use crate::base::text::{DisplayName, ValidationError};
+use crate::db::ids::{MembershipId, TokenId, ValueId};
 use crate::db::{DbError, FromDb};
-use crate::tokens::expiry::{Expiry, Grace};
+use crate::tokens::expiry::{Expiry, GracePeriod};
 use crate::tokens::secret::{TokenValue, ValueDigest};
-use crate::workspaces::extract::Member;
+use crate::workspaces::extract::CurrentMember;
 
 /// The most tokens that a member can have in a workspace. The database holds it too: slots are 1 to 3.
-pub const LIMIT: usize = 3;
+pub const MAX_TOKENS: usize = 3;
 
 /// A token's name, unique among the member's without regard to letters' case.
-pub type TokenName = Label;
+pub type TokenName = DisplayName;
 
 /// A named key of one membership.
 #[derive(Debug, Clone)]
 pub struct Token {
-    pub(crate) key: TokenKey,
+    pub(crate) key: TokenId,
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// What its owner calls it.
     pub name: TokenName,
     /// When it was made.
     pub created_at: Timestamp,
     /// The value to use.
-    pub current: Value,
+    pub current: StoredValue,
     /// The values before it that are remembered, the latest first.
-    pub earlier: Vec<Value>,
+    pub previous: Vec<StoredValue>,
     /// How and when it was deleted, if it was.
     pub deleted: Option<Tombstone>,
 }
@@ -42,20 +42,20 @@ pub struct Token {
 impl Token {
     /// The value before the current one, while it still works.
     #[must_use]
-    pub fn retiring(&self, now: Timestamp) -> Option<&Value> {
-        self.earlier.iter().find(|value| value.lives(now))
+    pub fn retiring(&self, now: Timestamp) -> Option<&StoredValue> {
+        self.previous.iter().find(|value| value.is_active_at(now))
     }
 
     /// Every value that is remembered, the current one first.
-    pub fn values(&self) -> impl Iterator<Item = &Value> {
-        std::iter::once(&self.current).chain(&self.earlier)
+    pub fn values(&self) -> impl Iterator<Item = &StoredValue> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
 /// What may be known about the secret string of a token.
 #[derive(Debug, Clone)]
-pub struct Value {
-    pub(crate) key: ValueKey,
+pub struct StoredValue {
+    pub(crate) key: ValueId,
     /// Its last four characters.
     pub hint: String,
     /// When it was made.
@@ -67,15 +67,15 @@ pub struct Value {
     /// The last time it opened the API.
     pub last_use: Option<LastUse>,
     /// How often it was tried after it had stopped.
-    pub tries: i64,
+    pub rejected_uses: i64,
     /// The last time it was.
-    pub last_try: Option<LastUse>,
+    pub last_rejected_use: Option<LastUse>,
 }
 
-impl Value {
+impl StoredValue {
     /// Does it open the API at `now`?
     #[must_use]
-    pub fn lives(&self, now: Timestamp) -> bool {
+    pub fn is_active_at(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|at| at > now)
     }
 }
@@ -93,41 +93,41 @@ pub struct LastUse {
 
 /// Whose tokens: a member, reduced to what a transaction needs.
 #[derive(Debug, Clone)]
-pub struct Owner {
-    pub(crate) membership: MembershipKey,
+pub struct TokenOwner {
+    pub(crate) membership: MembershipId,
     /// The member's uuid.
-    pub user: Id,
+    pub user: PublicId,
     /// The member's address.
     pub email: String,
     /// The workspace's uuid.
-    pub workspace: Id,
+    pub workspace: PublicId,
 }
 
-impl Owner {
+impl TokenOwner {
     /// The owner of what `user` makes in a workspace.
     #[must_use]
-    pub fn new(membership: MembershipKey, user: &User, workspace: &Id) -> Self {
+    pub fn new(membership: MembershipId, user: &User, workspace: &PublicId) -> Self {
         Self { membership, user: user.uuid, email: user.email.as_str().to_owned(), workspace: *workspace }
     }
 }
 
-impl From<&Member> for Owner {
-    fn from(member: &Member) -> Self {
+impl From<&CurrentMember> for TokenOwner {
+    fn from(member: &CurrentMember) -> Self {
         Self::new(member.membership, &member.user, &member.workspace.uuid)
     }
 }
 
 /// The single-use key of a form that makes a value: the same form sent again makes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormKey(String);
+pub struct IdempotencyKey(String);
 
-pub(crate) const FORM_KEY_LENGTH: usize = 22;
+pub(crate) const IDEMPOTENCY_KEY_LEN: usize = 22;
 
-impl FormKey {
+impl IdempotencyKey {
     /// A new key: 22 base62 characters, 130 bits.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(random::base62(rng, FORM_KEY_LENGTH))
+        Self(random::base62(rng, IDEMPOTENCY_KEY_LEN))
     }
 
     /// The key's text.
@@ -137,13 +137,13 @@ impl FormKey {
     }
 }
 
-impl FromStr for FormKey {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        if text.len() == FORM_KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+impl FromStr for IdempotencyKey {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
+        if text.len() == IDEMPOTENCY_KEY_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refused::because("This form was not complete. Check the name and send it again."))
+            Err(ValidationError::new("This form was not complete. Check the name and send it again."))
         }
     }
 }
@@ -153,11 +153,11 @@ impl FromStr for FormKey {
 #[derive(Debug, Clone)]
 pub struct NewToken {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// What its owner calls it.
     pub name: TokenName,
     /// The key of the form that makes it; the command line has none.
-    pub form_key: Option<FormKey>,
+    pub form_key: Option<IdempotencyKey>,
     /// What the database holds of the value.
     pub digest: ValueDigest,
     /// The value's last four characters.
@@ -174,22 +174,22 @@ impl NewToken {
     pub fn new(
         name: TokenName,
         value: &TokenValue,
-        form_key: Option<FormKey>,
+        form_key: Option<IdempotencyKey>,
         expiry: Expiry,
         at: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        let uuid = Id::new(at, rng);
+        let uuid = PublicId::new(at, rng);
         Self { uuid, name, form_key, digest: value.digest(), hint: value.hint().to_owned(), expiry, at }
     }
 }
 
 /// What the owner did to a token; without a client somebody did it for them, on the command line.
-pub(crate) fn event<'a>(
-    owner: &'a Owner,
-    token: &'a Id,
+pub(crate) fn audit_event<'a>(
+    owner: &'a TokenOwner,
+    token: &'a PublicId,
     name: &'a TokenName,
-    client: Option<&'a Client>,
+    client: Option<&'a ClientInfo>,
     at: Timestamp,
     kind: EventKind,
 ) -> Event<'a> {
@@ -212,12 +212,12 @@ pub struct Tombstone {
     /// The address of who did it, if a person did.
     pub by: Option<String>,
     /// By what.
-    pub via: Via,
+    pub via: DeletionSource,
 }
 
 /// By what a token was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
+pub enum DeletionSource {
     /// The page.
     Page,
     /// The command line.
@@ -232,7 +232,7 @@ pub enum Via {
     Administrator,
 }
 
-impl Via {
+impl DeletionSource {
     const ALL: [Self; 6] =
         [Self::Page, Self::CommandLine, Self::Api, Self::Removal, Self::Demotion, Self::Administrator];
 
@@ -250,10 +250,13 @@ impl Via {
     }
 }
 
-impl FromStr for Via {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        Self::ALL.into_iter().find(|via| via.as_str() == text).ok_or_else(|| Refused::because("not a way to delete"))
+impl FromStr for DeletionSource {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
+        Self::ALL
+            .into_iter()
+            .find(|via| via.as_str() == text)
+            .ok_or_else(|| ValidationError::new("not a way to delete"))
     }
 }
 
@@ -261,18 +264,18 @@ impl FromStr for Via {
 #[derive(Debug, Clone)]
 pub struct Deletion {
     /// By what.
-    pub via: Via,
+    pub via: DeletionSource,
     /// Who, as a uuid and an address; nobody for the command line.
-    pub by: Option<(Id, String)>,
+    pub by: Option<(PublicId, String)>,
     /// From where.
-    pub client: Option<Client>,
+    pub client: Option<ClientInfo>,
     /// When.
     pub at: Timestamp,
 }
 
 /// Why a token's value is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum RotationReason {
     /// As one does from time to time.
     Routine,
     /// Somebody else may have it.
@@ -281,24 +284,24 @@ pub enum Cause {
 
 /// What the expiry of the new value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewExpiry {
+pub enum ExpiryChange {
     /// That of the value before it; none, if that is past.
-    Same,
+    Keep,
     /// Another.
-    Other(Expiry),
+    Set(Expiry),
 }
 
 /// A rotation about to be made. Holds everything that is random, but not the value itself.
 #[derive(Debug, Clone)]
 pub struct Rotation {
     /// How long the old value goes on working.
-    pub grace: Grace,
+    pub grace: GracePeriod,
     /// When the new value stops by itself.
-    pub expiry: NewExpiry,
+    pub expiry: ExpiryChange,
     /// Why.
-    pub cause: Cause,
+    pub cause: RotationReason,
     /// The key of the form that asks for it; the command line has none.
-    pub form_key: Option<FormKey>,
+    pub form_key: Option<IdempotencyKey>,
     /// What the database holds of the new value.
     pub digest: ValueDigest,
     /// The new value's last four characters.
@@ -310,11 +313,11 @@ pub struct Rotation {
 impl Rotation {
     /// A routine rotation to `value`, with the same expiry.
     #[must_use]
-    pub fn to(value: &TokenValue, grace: Grace, form_key: Option<FormKey>, at: Timestamp) -> Self {
+    pub fn to(value: &TokenValue, grace: GracePeriod, form_key: Option<IdempotencyKey>, at: Timestamp) -> Self {
         Self {
             grace,
-            expiry: NewExpiry::Same,
-            cause: Cause::Routine,
+            expiry: ExpiryChange::Keep,
+            cause: RotationReason::Routine,
             form_key,
             digest: value.digest(),
             hint: value.hint().to_owned(),
@@ -325,13 +328,13 @@ impl Rotation {
 
 /// Why a token was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
+pub enum TokenChangeError {
     /// The owner has no such token, or not any more.
     #[error("there is no such token")]
-    Missing,
+    NotFound,
     /// Two values work already; the older one until this moment.
     #[error("this token is being rotated already; its old value works until {0}")]
-    UnderWay(Timestamp),
+    RotationInProgress(Timestamp),
     /// This form made a value before.
     #[error("this form was sent before, and made a new value of the token {}", .0.as_str())]
     AlreadyRotated(TokenName),
@@ -343,18 +346,18 @@ pub enum ChangeError {
     Db(#[from] DbError),
 }
 
-impl FromDb for ChangeError {
+impl FromDb for TokenChangeError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
-            Self::Missing | Self::UnderWay(_) | Self::AlreadyRotated(_) | Self::NameTaken => None,
+            Self::NotFound | Self::RotationInProgress(_) | Self::AlreadyRotated(_) | Self::NameTaken => None,
         }
     }
 }
 
 /// Why a value ended, where that is not its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum EndReason {
     /// Its token was deleted.
     Deleted,
     /// A new value took its place.
@@ -363,7 +366,7 @@ pub enum End {
     Exposed,
 }
 
-impl End {
+impl EndReason {
     /// The word in the database and in the API's answer.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -375,12 +378,12 @@ impl End {
     }
 }
 
-impl std::str::FromStr for End {
-    type Err = crate::base::text::Refused;
+impl std::str::FromStr for EndReason {
+    type Err = crate::base::text::ValidationError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [Self::Deleted, Self::Retired, Self::Exposed]
             .into_iter()
             .find(|end| end.as_str() == text)
-            .ok_or_else(|| Self::Err::because("not an end"))
+            .ok_or_else(|| Self::Err::new("not an end"))
     }
 }

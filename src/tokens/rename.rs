@@ -1,34 +1,37 @@
 //! Rename a token.
 
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::Conn;
-use crate::tokens::model::{ChangeError, Owner, Token, TokenName, event};
+use crate::base::id::PublicId;
+use crate::db::DbConnection;
+use crate::tokens::model::{Token, TokenChangeError, TokenName, TokenOwner, audit_event};
 use crate::tokens::rotate::lock_and_find;
 use crate::tokens::store;
 
 /// Gives a token another name inside the caller's transaction.
 pub fn rename(
-    conn: &mut Conn,
-    owner: &Owner,
-    uuid: &Id,
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    uuid: &PublicId,
     name: &TokenName,
-    client: Option<&Client>,
+    client: Option<&ClientInfo>,
     now: Timestamp,
-) -> Result<(), ChangeError> {
+) -> Result<(), TokenChangeError> {
     let token = lock_and_find(conn, owner, uuid)?;
     if token.name == *name {
         return Ok(());
     }
-    let key = name.key();
-    let is_anothers = |other: &Token| other.key != token.key && other.name.key() == key;
-    if store::live(conn, owner.membership)?.iter().any(is_anothers) {
-        return Err(ChangeError::NameTaken);
+    let key = name.case_folded();
+    let is_anothers = |other: &Token| other.key != token.key && other.name.case_folded() == key;
+    if store::list_active(conn, owner.membership)?.iter().any(is_anothers) {
+        return Err(TokenChangeError::NameTaken);
     }
     store::rename_token(conn, token.key, name)?;
-    Event { detail: Some(name.as_str()), ..event(owner, uuid, &token.name, client, now, EventKind::TokenRenamed) }
-        .record(conn)?;
+    Event {
+        detail: Some(name.as_str()),
+        ..audit_event(owner, uuid, &token.name, client, now, EventKind::TokenRenamed)
+    }
+    .record(conn)?;
     Ok(())
 }

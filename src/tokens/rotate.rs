@@ -1,12 +1,14 @@
 //! What happens to a token between its creation and its deletion: rotated, its old value stopped, renamed.
 
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::Conn;
-use crate::tokens::expiry::Grace;
-use crate::tokens::model::{Cause, ChangeError, End, NewExpiry, Owner, Rotation, Token, TokenName, event};
+use crate::base::id::PublicId;
+use crate::db::DbConnection;
+use crate::tokens::expiry::GracePeriod;
+use crate::tokens::model::{
+    EndReason, ExpiryChange, Rotation, RotationReason, Token, TokenChangeError, TokenName, TokenOwner, audit_event,
+};
 use crate::tokens::store;
 use crate::workspaces::profile::Role;
 use crate::workspaces::store::lock_membership;
@@ -16,77 +18,81 @@ use crate::workspaces::store::lock_membership;
 ///
 /// At most two values of a token live: a second rotation with a grace has to wait for the first, or do without.
 pub fn rotate(
-    conn: &mut Conn,
-    owner: &Owner,
-    uuid: &Id,
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    uuid: &PublicId,
     rotation: &Rotation,
-    client: Option<&Client>,
-) -> Result<TokenName, ChangeError> {
+    client: Option<&ClientInfo>,
+) -> Result<TokenName, TokenChangeError> {
     let now = rotation.at;
     let token = lock_and_find(conn, owner, uuid)?;
     if let Some(form_key) = &rotation.form_key
-        && store::made_by_form(conn, form_key)?.is_some()
+        && store::find_by_idempotency_key(conn, form_key)?.is_some()
     {
-        return Err(ChangeError::AlreadyRotated(token.name));
+        return Err(TokenChangeError::AlreadyRotated(token.name));
     }
     let expiry = match rotation.expiry {
-        NewExpiry::Same => token.current.ends_at.filter(|at| *at > now),
-        NewExpiry::Other(expiry) => expiry.ends_at(now),
+        ExpiryChange::Keep => token.current.ends_at.filter(|at| *at > now),
+        ExpiryChange::Set(expiry) => expiry.ends_at(now),
     };
     let reason = match rotation.cause {
-        Cause::Routine => End::Retired,
-        Cause::Exposure => End::Exposed,
+        RotationReason::Routine => EndReason::Retired,
+        RotationReason::Exposure => EndReason::Exposed,
     };
     let until = now + rotation.grace.duration();
-    if rotation.grace == Grace::None {
-        for value in token.values().filter(|value| value.lives(now)) {
-            store::end_value(conn, value.key, now, reason)?;
+    if rotation.grace == GracePeriod::None {
+        for value in token.values().filter(|value| value.is_active_at(now)) {
+            store::set_value_end(conn, value.key, now, reason)?;
         }
     } else {
         if let Some(retiring) = token.retiring(now) {
-            return Err(ChangeError::UnderWay(retiring.ends_at.unwrap_or(now)));
+            return Err(TokenChangeError::RotationInProgress(retiring.ends_at.unwrap_or(now)));
         }
         // A value that expires sooner keeps its expiry, and one that has expired gets no grace.
         if token.current.ends_at.is_none_or(|at| at > until) {
-            store::end_value(conn, token.current.key, until, reason)?;
+            store::set_value_end(conn, token.current.key, until, reason)?;
         }
     }
     store::insert_next_value(conn, &token, rotation, expiry)?;
-    let why = if rotation.cause == Cause::Exposure { ", exposed" } else { "" };
+    let why = if rotation.cause == RotationReason::Exposure { ", exposed" } else { "" };
     let detail = format!("grace {}{why}", rotation.grace);
-    Event { detail: Some(&detail), ..event(owner, uuid, &token.name, client, now, EventKind::TokenRotated) }
+    Event { detail: Some(&detail), ..audit_event(owner, uuid, &token.name, client, now, EventKind::TokenRotated) }
         .record(conn)?;
     Ok(token.name)
 }
 
 /// What became of stopping an old value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Retired {
+pub enum RetireOutcome {
     /// It stopped now.
-    Now(TokenName),
+    Stopped(TokenName),
     /// There was none that worked.
-    Before(TokenName),
+    AlreadyStopped(TokenName),
 }
 
 /// Stops the old value of a token that is being rotated, inside the caller's transaction.
 pub fn retire(
-    conn: &mut Conn,
-    owner: &Owner,
-    uuid: &Id,
-    client: Option<&Client>,
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    uuid: &PublicId,
+    client: Option<&ClientInfo>,
     now: Timestamp,
-) -> Result<Retired, ChangeError> {
+) -> Result<RetireOutcome, TokenChangeError> {
     let token = lock_and_find(conn, owner, uuid)?;
-    let Some(retiring) = token.retiring(now) else { return Ok(Retired::Before(token.name)) };
-    store::end_value(conn, retiring.key, now, End::Retired)?;
-    event(owner, uuid, &token.name, client, now, EventKind::TokenRetired).record(conn)?;
-    Ok(Retired::Now(token.name))
+    let Some(retiring) = token.retiring(now) else { return Ok(RetireOutcome::AlreadyStopped(token.name)) };
+    store::set_value_end(conn, retiring.key, now, EndReason::Retired)?;
+    audit_event(owner, uuid, &token.name, client, now, EventKind::TokenRetired).record(conn)?;
+    Ok(RetireOutcome::Stopped(token.name))
 }
 
 /// The token, with the membership's row locked: what is read here stays so until the end of the transaction.
-pub(crate) fn lock_and_find(conn: &mut Conn, owner: &Owner, uuid: &Id) -> Result<Token, ChangeError> {
-    if !lock_membership(conn, owner.membership)?.is_some_and(Role::has_tokens) {
-        return Err(ChangeError::Missing);
+pub(crate) fn lock_and_find(
+    conn: &mut DbConnection,
+    owner: &TokenOwner,
+    uuid: &PublicId,
+) -> Result<Token, TokenChangeError> {
+    if !lock_membership(conn, owner.membership)?.is_some_and(Role::can_have_tokens) {
+        return Err(TokenChangeError::NotFound);
     }
-    store::find(conn, owner.membership, uuid)?.ok_or(ChangeError::Missing)
+    store::find(conn, owner.membership, uuid)?.ok_or(TokenChangeError::NotFound)
 }

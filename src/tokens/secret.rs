@@ -14,17 +14,17 @@ use crate::base::random::{self, CryptoRng};
 /// What every value begins with.
 pub const PREFIX: &str = "rpat";
 
-const RANDOM: usize = 36;
+const RANDOM_LEN: usize = 36;
 
-const CHECKED: usize = PREFIX.len() + RANDOM;
+const CHECKSUMMED_LEN: usize = PREFIX.len() + RANDOM_LEN;
 
 /// How long a value is, in characters.
-pub const LENGTH: usize = CHECKED + CHECKSUM;
+pub const LENGTH: usize = CHECKSUMMED_LEN + CHECKSUM_LEN;
 
-const CHECKSUM: usize = 6;
+const CHECKSUM_LEN: usize = 6;
 
 /// How many characters at a value's end a list shows.
-const HINT: usize = 4;
+const HINT_LEN: usize = 4;
 
 /// A value, when it is made. Prints nothing and is wiped when dropped.
 pub struct TokenValue([u8; LENGTH]);
@@ -35,9 +35,9 @@ impl TokenValue {
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut value = [0u8; LENGTH];
         value[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
-        random::fill_base62(rng, &mut value[PREFIX.len()..CHECKED]);
-        let sum = checksum(&value[..CHECKED]);
-        value[CHECKED..].copy_from_slice(&sum);
+        random::fill_base62(rng, &mut value[PREFIX.len()..CHECKSUMMED_LEN]);
+        let sum = checksum(&value[..CHECKSUMMED_LEN]);
+        value[CHECKSUMMED_LEN..].copy_from_slice(&sum);
         Self(value)
     }
 
@@ -57,7 +57,7 @@ impl TokenValue {
     /// Its last characters, by which people tell values apart.
     #[must_use]
     pub fn hint(&self) -> &str {
-        &self.reveal()[LENGTH - HINT..]
+        &self.reveal()[LENGTH - HINT_LEN..]
     }
 }
 
@@ -81,12 +81,12 @@ impl ValueDigest {
     /// The digest of `text`, if it has a value's prefix, length, characters and checksum. Whatever has not is
     /// refused without asking the database.
     #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let well_formed = bytes.len() == LENGTH
             && bytes.starts_with(PREFIX.as_bytes())
             && bytes.iter().all(u8::is_ascii_alphanumeric)
-            && bytes[CHECKED..] == checksum(&bytes[..CHECKED]);
+            && bytes[CHECKSUMMED_LEN..] == checksum(&bytes[..CHECKSUMMED_LEN]);
         well_formed.then(|| Self(Sha256::digest(bytes).into()))
     }
 
@@ -103,9 +103,9 @@ impl fmt::Debug for ValueDigest {
     }
 }
 
-fn checksum(checked: &[u8]) -> [u8; CHECKSUM] {
+fn checksum(checked: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut rest = crc32fast::hash(checked);
-    let mut digits = [b'0'; CHECKSUM];
+    let mut digits = [b'0'; CHECKSUM_LEN];
     for digit in digits.iter_mut().rev() {
         let low = (rest % 62) as u8;
         *digit = random::base62_digit(low);
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn a_value_has_the_form_that_scanners_look_for() {
-        let value = TokenValue::generate(&mut random::secure());
+        let value = TokenValue::generate(&mut random::os_rng());
         let text = value.reveal();
         assert_eq!(text.len(), 46);
         assert!(text.starts_with("rpat") && text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         assert_eq!(value.hint(), &text[42..]);
-        assert_eq!(ValueDigest::of(text), Some(value.digest()));
+        assert_eq!(ValueDigest::parse(text), Some(value.digest()));
         assert_eq!(format!("{value:?} {:?}", value.digest()), "TokenValue(…) ValueDigest(…)");
     }
 
@@ -135,21 +135,21 @@ mod tests {
         // Computed apart: Python's zlib.crc32 of the first 40 characters, in base 62, digits before capitals.
         let known = "rpat000000000000000000000000000000000000";
         assert_eq!(crc32fast::hash(known.as_bytes()), KNOWN_CRC);
-        assert!(ValueDigest::of(&format!("{known}{KNOWN_SUM}")).is_some());
+        assert!(ValueDigest::parse(&format!("{known}{KNOWN_SUM}")).is_some());
     }
     const KNOWN_CRC: u32 = 114_478_481;
     const KNOWN_SUM: &str = "07kL57";
 
     #[test]
     fn one_wrong_character_anywhere_is_noticed() {
-        let value = TokenValue::generate(&mut random::secure());
+        let value = TokenValue::generate(&mut random::os_rng());
         for at in 0..LENGTH {
             let mut bytes = value.reveal().as_bytes().to_vec();
             bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
-            assert_eq!(ValueDigest::of(std::str::from_utf8(&bytes).unwrap()), None, "at {at}");
+            assert_eq!(ValueDigest::parse(std::str::from_utf8(&bytes).unwrap()), None, "at {at}");
         }
         for bad in ["", "rpat", &value.reveal()[..45], &format!("{}0", value.reveal()), &"é".repeat(23)] {
-            assert_eq!(ValueDigest::of(bad), None);
+            assert_eq!(ValueDigest::parse(bad), None);
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
     proptest! {
         #[test]
         fn exactly_the_texts_of_the_form_are_values(text in almost_a_value()) {
-            let digest = ValueDigest::of(&text);
+            let digest = ValueDigest::parse(&text);
             prop_assert_eq!(digest.is_some(), is_value(&text));
             prop_assert!(digest.is_none_or(|digest| digest.as_bytes()[..] == Sha256::digest(&text)[..]));
         }

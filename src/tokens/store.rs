@@ -4,18 +4,18 @@ use diesel::prelude::*;
 
 use crate::accounts::model::{EmailAddress, User};
 use crate::accounts::store::{USER, UserRow};
-use crate::auth::caller::Caller;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::ids::{MembershipKey, TokenKey, ValueKey, WorkspaceKey};
+use crate::base::id::PublicId;
+use crate::db::ids::{MembershipId, TokenId, ValueId, WorkspaceId};
 use crate::db::schema::{memberships, token_values, tokens, users, value_uses, workspaces};
-use crate::db::{Conn, DbError};
+use crate::db::{DbConnection, DbError};
 use crate::tokens::model::{
-    Deletion, End, FormKey, LastUse, NewToken, Owner, Rotation, Token, TokenName, Tombstone, Value, Via,
+    Deletion, DeletionSource, EndReason, IdempotencyKey, LastUse, NewToken, Rotation, StoredValue, Token, TokenName,
+    TokenOwner, Tombstone,
 };
 use crate::workspaces::model::{Slug, Workspace};
 
-crate::text_column!(End, Via);
+crate::text_column!(EndReason, DeletionSource);
 
 crate::columns! {
     /// The columns of a token and one of its values, in the order of [`TokenRow`].
@@ -30,8 +30,8 @@ crate::columns! {
 
 /// A token and one of its values.
 type TokenRow = (
-    (i64, Id, TokenName, Timestamp),
-    (Option<Timestamp>, Option<String>, Option<Via>),
+    (i64, PublicId, TokenName, Timestamp),
+    (Option<Timestamp>, Option<String>, Option<DeletionSource>),
     (i64, String, Timestamp, Option<Timestamp>),
     (Option<Timestamp>, Option<Timestamp>, Option<String>, Option<String>),
     (i64, Option<Timestamp>, Option<String>, Option<String>),
@@ -44,28 +44,28 @@ impl From<TokenRow> for Token {
         let (value_key, hint, value_created_at, ends_at) = value;
         let (first_used_at, used_at, used_ip, used_agent) = used;
         let (count, tried_at, tried_ip, tried_agent) = tried;
-        let current = Value {
-            key: ValueKey(value_key),
+        let current = StoredValue {
+            key: ValueId(value_key),
             hint,
             created_at: value_created_at,
             ends_at,
             first_used_at,
             last_use: used_at.map(|at| LastUse { at, ip: used_ip, agent: used_agent }),
-            tries: count,
-            last_try: tried_at.map(|at| LastUse { at, ip: tried_ip, agent: tried_agent }),
+            rejected_uses: count,
+            last_rejected_use: tried_at.map(|at| LastUse { at, ip: tried_ip, agent: tried_agent }),
         };
-        let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(Via::Page) });
-        Self { key: TokenKey(key), uuid, name, created_at, current, earlier: Vec::new(), deleted }
+        let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(DeletionSource::Page) });
+        Self { key: TokenId(key), uuid, name, created_at, current, previous: Vec::new(), deleted }
     }
 }
 
 /// Puts the values of a token together. Rows come token by token, the highest generation, which is the current one,
 /// first.
-fn gather(rows: Vec<TokenRow>) -> Vec<Token> {
+fn group_values(rows: Vec<TokenRow>) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for next in rows.into_iter().map(Token::from) {
         match tokens.last_mut() {
-            Some(token) if token.key == next.key => token.earlier.push(next.current),
+            Some(token) if token.key == next.key => token.previous.push(next.current),
             _ => tokens.push(next),
         }
     }
@@ -73,7 +73,7 @@ fn gather(rows: Vec<TokenRow>) -> Vec<Token> {
 }
 
 /// The tokens of a membership that are not deleted, in the order they were made.
-pub fn live(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<Token>, DbError> {
+pub fn list_active(conn: &mut DbConnection, membership: MembershipId) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
@@ -81,11 +81,11 @@ pub fn live(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<Token>, Db
         .order((tokens::created_at, tokens::id, token_values::generation.desc()))
         .select(TOKEN)
         .load::<TokenRow>(conn)?;
-    Ok(gather(rows))
+    Ok(group_values(rows))
 }
 
 /// A token of the membership that is not deleted.
-pub fn find(conn: &mut Conn, membership: MembershipKey, uuid: &Id) -> Result<Option<Token>, DbError> {
+pub fn find(conn: &mut DbConnection, membership: MembershipId, uuid: &PublicId) -> Result<Option<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
@@ -94,16 +94,11 @@ pub fn find(conn: &mut Conn, membership: MembershipKey, uuid: &Id) -> Result<Opt
         .order(token_values::generation.desc())
         .select(TOKEN)
         .load::<TokenRow>(conn)?;
-    Ok(gather(rows).pop())
-}
-
-/// The token that a caller of the API presented, if it is not deleted since.
-pub fn of_caller(conn: &mut Conn, caller: &Caller) -> Result<Option<Token>, DbError> {
-    find(conn, caller.membership, &caller.uuid)
+    Ok(group_values(rows).pop())
 }
 
 /// When a value was made. It must be there: a living one is never purged.
-pub fn made_at(conn: &mut Conn, value: ValueKey) -> Result<Timestamp, DbError> {
+pub fn value_created_at(conn: &mut DbConnection, value: ValueId) -> Result<Timestamp, DbError> {
     let made = token_values::table.filter(token_values::id.eq(value.0)).select(token_values::created_at);
     Ok(made.get_result(conn)?)
 }
@@ -112,7 +107,11 @@ pub fn made_at(conn: &mut Conn, value: ValueKey) -> Result<Timestamp, DbError> {
 const TOMBSTONES_MAX: i64 = 100;
 
 /// The tokens of a membership that were deleted after `since`, the latest first.
-pub fn deleted(conn: &mut Conn, membership: MembershipKey, since: Timestamp) -> Result<Vec<Token>, DbError> {
+pub fn list_deleted(
+    conn: &mut DbConnection,
+    membership: MembershipId,
+    since: Timestamp,
+) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
@@ -121,13 +120,13 @@ pub fn deleted(conn: &mut Conn, membership: MembershipKey, since: Timestamp) -> 
         .limit(TOMBSTONES_MAX)
         .select(TOKEN)
         .load::<TokenRow>(conn)?;
-    Ok(gather(rows))
+    Ok(group_values(rows))
 }
 
 /// Forgets tokens deleted before `before`, and values that made way for another before then.
-pub(crate) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError> {
+pub(crate) fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
     let gone = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
-    let replaced = token_values::end_reason.eq_any([End::Retired.as_str(), End::Exposed.as_str()]);
+    let replaced = token_values::end_reason.eq_any([EndReason::Retired.as_str(), EndReason::Exposed.as_str()]);
     let old = token_values::table.filter(token_values::ends_at.lt(before.micros())).filter(replaced);
     diesel::delete(old).execute(conn)?;
     diesel::delete(token_values::table.filter(token_values::token_id.eq_any(gone().select(tokens::id))))
@@ -136,7 +135,10 @@ pub(crate) fn purge(conn: &mut Conn, before: Timestamp) -> Result<usize, DbError
 }
 
 /// The slots in use and the name keys that go with them.
-pub(crate) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Result<Vec<(i16, String)>, DbError> {
+pub(crate) fn slots_and_names(
+    conn: &mut DbConnection,
+    membership: MembershipId,
+) -> Result<Vec<(i16, String)>, DbError> {
     Ok(tokens::table
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::deleted_at.is_null())
@@ -145,22 +147,22 @@ pub(crate) fn slots_and_names(conn: &mut Conn, membership: MembershipKey) -> Res
 }
 
 /// Whose token a form made, or gave a new value.
-pub(crate) fn made_by_form(
-    conn: &mut Conn,
-    form_key: &FormKey,
-) -> Result<Option<(MembershipKey, Id, TokenName)>, DbError> {
+pub(crate) fn find_by_idempotency_key(
+    conn: &mut DbConnection,
+    form_key: &IdempotencyKey,
+) -> Result<Option<(MembershipId, PublicId, TokenName)>, DbError> {
     let row = token_values::table
         .inner_join(tokens::table)
         .filter(token_values::form_key.eq(form_key.as_str()))
         .select((tokens::membership_id, tokens::uuid, tokens::name))
-        .get_result::<(i64, Id, TokenName)>(conn)
+        .get_result::<(i64, PublicId, TokenName)>(conn)
         .optional()?;
-    Ok(row.map(|(membership, uuid, name)| (MembershipKey(membership), uuid, name)))
+    Ok(row.map(|(membership, uuid, name)| (MembershipId(membership), uuid, name)))
 }
 
 pub(crate) fn insert_token(
-    conn: &mut Conn,
-    membership: MembershipKey,
+    conn: &mut DbConnection,
+    membership: MembershipId,
     slot: i16,
     new: &NewToken,
 ) -> Result<(), DbError> {
@@ -170,7 +172,7 @@ pub(crate) fn insert_token(
             tokens::membership_id.eq(membership.0),
             tokens::slot.eq(slot),
             tokens::name.eq(new.name.as_str()),
-            tokens::name_key.eq(new.name.key()),
+            tokens::name_key.eq(new.name.case_folded()),
             tokens::created_at.eq(new.at.micros()),
         ))
         .returning(tokens::id)
@@ -180,19 +182,19 @@ pub(crate) fn insert_token(
             token_values::token_id.eq(token),
             token_values::generation.eq(1),
             token_values::digest.eq(new.digest.as_bytes().as_slice()),
-            token_values::form_key.eq(new.form_key.as_ref().map(FormKey::as_str)),
+            token_values::form_key.eq(new.form_key.as_ref().map(IdempotencyKey::as_str)),
             token_values::hint.eq(&new.hint),
             token_values::created_at.eq(new.at.micros()),
             token_values::ends_at.eq(new.expiry.ends_at(new.at).map(Timestamp::micros)),
         ))
         .returning(token_values::id)
         .get_result::<i64>(conn)?;
-    insert_evidence(conn, value)
+    insert_usage_row(conn, value)
 }
 
 /// Adds the value that becomes the current one of a token.
 pub(crate) fn insert_next_value(
-    conn: &mut Conn,
+    conn: &mut DbConnection,
     token: &Token,
     rotation: &Rotation,
     expiry: Option<Timestamp>,
@@ -206,53 +208,58 @@ pub(crate) fn insert_next_value(
             token_values::token_id.eq(token.key.0),
             token_values::generation.eq(generation + 1),
             token_values::digest.eq(rotation.digest.as_bytes().as_slice()),
-            token_values::form_key.eq(rotation.form_key.as_ref().map(FormKey::as_str)),
+            token_values::form_key.eq(rotation.form_key.as_ref().map(IdempotencyKey::as_str)),
             token_values::hint.eq(&rotation.hint),
             token_values::created_at.eq(rotation.at.micros()),
             token_values::ends_at.eq(expiry.map(Timestamp::micros)),
         ))
         .returning(token_values::id)
         .get_result::<i64>(conn)?;
-    insert_evidence(conn, value)
+    insert_usage_row(conn, value)
 }
 
 /// The place for the evidence of a new value's use, which is only ever updated.
-fn insert_evidence(conn: &mut Conn, value: i64) -> Result<(), DbError> {
+fn insert_usage_row(conn: &mut DbConnection, value: i64) -> Result<(), DbError> {
     diesel::insert_into(value_uses::table).values(value_uses::value_id.eq(value)).execute(conn)?;
     Ok(())
 }
 
 /// Lets a value stop at `at`.
-pub(crate) fn end_value(conn: &mut Conn, value: ValueKey, at: Timestamp, reason: End) -> Result<(), DbError> {
+pub(crate) fn set_value_end(
+    conn: &mut DbConnection,
+    value: ValueId,
+    at: Timestamp,
+    reason: EndReason,
+) -> Result<(), DbError> {
     diesel::update(token_values::table.filter(token_values::id.eq(value.0)))
         .set((token_values::ends_at.eq(at.micros()), token_values::end_reason.eq(reason.as_str())))
         .execute(conn)?;
     Ok(())
 }
 
-pub(crate) fn rename_token(conn: &mut Conn, token: TokenKey, name: &TokenName) -> Result<(), DbError> {
+pub(crate) fn rename_token(conn: &mut DbConnection, token: TokenId, name: &TokenName) -> Result<(), DbError> {
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
-        .set((tokens::name.eq(name.as_str()), tokens::name_key.eq(name.key())))
+        .set((tokens::name.eq(name.as_str()), tokens::name_key.eq(name.case_folded())))
         .execute(conn)?;
     Ok(())
 }
 
 /// A token of the membership, deleted ones too: its key, its name, and when it was deleted.
 pub(crate) fn find_with_deleted(
-    conn: &mut Conn,
-    membership: MembershipKey,
-    uuid: &Id,
-) -> Result<Option<(TokenKey, TokenName, Option<Timestamp>)>, DbError> {
+    conn: &mut DbConnection,
+    membership: MembershipId,
+    uuid: &PublicId,
+) -> Result<Option<(TokenId, TokenName, Option<Timestamp>)>, DbError> {
     let row = tokens::table
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::uuid.eq(uuid.as_str()))
         .select((tokens::id, tokens::name, tokens::deleted_at))
         .get_result::<(i64, TokenName, Option<Timestamp>)>(conn)
         .optional()?;
-    Ok(row.map(|(key, name, deleted_at)| (TokenKey(key), name, deleted_at)))
+    Ok(row.map(|(key, name, deleted_at)| (TokenId(key), name, deleted_at)))
 }
 
-pub(crate) fn delete_token(conn: &mut Conn, token: TokenKey, deletion: &Deletion) -> Result<(), DbError> {
+pub(crate) fn delete_token(conn: &mut DbConnection, token: TokenId, deletion: &Deletion) -> Result<(), DbError> {
     let at = deletion.at.micros();
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
         .set((
@@ -265,24 +272,29 @@ pub(crate) fn delete_token(conn: &mut Conn, token: TokenKey, deletion: &Deletion
         .filter(token_values::token_id.eq(token.0))
         .filter(token_values::ends_at.is_null().or(token_values::ends_at.gt(at)));
     diesel::update(living)
-        .set((token_values::ends_at.eq(at), token_values::end_reason.eq(End::Deleted.as_str())))
+        .set((token_values::ends_at.eq(at), token_values::end_reason.eq(EndReason::Deleted.as_str())))
         .execute(conn)?;
     Ok(())
 }
 
 /// The owner of a token, whoever it is: for the command line.
-pub fn owner_of(conn: &mut Conn, uuid: &Id) -> Result<Option<Owner>, DbError> {
+pub fn find_owner(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<TokenOwner>, DbError> {
     let row = tokens::table
         .inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table))
         .filter(tokens::uuid.eq(uuid.as_str()))
         .select((tokens::membership_id, USER, workspaces::uuid))
-        .get_result::<(i64, UserRow, Id)>(conn)
+        .get_result::<(i64, UserRow, PublicId)>(conn)
         .optional()?;
-    Ok(row.map(|(membership, user, workspace)| Owner::new(MembershipKey(membership), &User::from(user), &workspace)))
+    Ok(row
+        .map(|(membership, user, workspace)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace)))
 }
 
 /// The owner of a token of a workspace, deleted ones too.
-pub fn owner_in(conn: &mut Conn, workspace: &Workspace, uuid: &Id) -> Result<Option<Owner>, DbError> {
+pub fn find_owner_in_workspace(
+    conn: &mut DbConnection,
+    workspace: &Workspace,
+    uuid: &PublicId,
+) -> Result<Option<TokenOwner>, DbError> {
     let row = tokens::table
         .inner_join(memberships::table.inner_join(users::table))
         .filter(memberships::workspace_id.eq(workspace.key.0))
@@ -290,11 +302,11 @@ pub fn owner_in(conn: &mut Conn, workspace: &Workspace, uuid: &Id) -> Result<Opt
         .select((tokens::membership_id, USER))
         .get_result::<(i64, UserRow)>(conn)
         .optional()?;
-    Ok(row.map(|(membership, user)| Owner::new(MembershipKey(membership), &User::from(user), &workspace.uuid)))
+    Ok(row.map(|(membership, user)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace.uuid)))
 }
 
 /// Every token of a workspace that is not deleted, and whose it is, by the owners' addresses.
-pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Token, User)>, DbError> {
+pub fn list_by_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<Vec<(Token, User)>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .inner_join(memberships::table.inner_join(users::table))
@@ -307,7 +319,11 @@ pub fn of_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<Vec<(Tok
 }
 
 /// A token of a workspace that is not deleted, and whose it is.
-pub fn find_in(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id) -> Result<Option<(Token, User)>, DbError> {
+pub fn find_in_workspace(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    uuid: &PublicId,
+) -> Result<Option<(Token, User)>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .inner_join(memberships::table.inner_join(users::table))
@@ -327,11 +343,15 @@ fn gather_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
         .map(|(key, token, user)| (token, (key, user)))
         .unzip();
     owners.dedup_by_key(|(token, _)| *token);
-    gather(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
+    group_values(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
 }
 
 /// The owner of what a user makes in the workspace with this slug: for the command line.
-pub fn owner_by_email(conn: &mut Conn, slug: &Slug, email: &EmailAddress) -> Result<Option<Owner>, DbError> {
+pub fn find_owner_by_email(
+    conn: &mut DbConnection,
+    slug: &Slug,
+    email: &EmailAddress,
+) -> Result<Option<TokenOwner>, DbError> {
     let row = memberships::table
         .inner_join(users::table)
         .inner_join(workspaces::table)
@@ -339,7 +359,8 @@ pub fn owner_by_email(conn: &mut Conn, slug: &Slug, email: &EmailAddress) -> Res
         .filter(workspaces::slug.eq(slug.as_str()))
         .filter(users::email_key.eq(email.key()))
         .select((memberships::id, USER, workspaces::uuid))
-        .get_result::<(i64, UserRow, Id)>(conn)
+        .get_result::<(i64, UserRow, PublicId)>(conn)
         .optional()?;
-    Ok(row.map(|(membership, user, workspace)| Owner::new(MembershipKey(membership), &User::from(user), &workspace)))
+    Ok(row
+        .map(|(membership, user, workspace)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace)))
 }

@@ -10,42 +10,47 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
-use crate::base::client_info::Client;
-use crate::db::ids::ValueKey;
-use crate::db::{Conn, DbError};
-use crate::usage::buffer::{ClientNumber, Taken, Tries, Use};
+use crate::base::client_info::ClientInfo;
+use crate::db::ids::ValueId;
+use crate::db::{DbConnection, DbError};
+use crate::usage::buffer::{ClientIndex, RejectedUses, UsageBatch, UsageEntry};
 
 /// Writes down what happened to these of the values, counted in each list.
-pub(crate) fn write(conn: &mut Conn, taken: &Taken, these: Range<usize>) -> Result<(), DbError> {
-    let origins: Vec<Origin> = taken.clients.iter().map(|client| Origin::of(client)).collect();
-    mark_used(conn, part_of(&taken.used, &these), &origins)?;
-    for (value, tried) in part_of(&taken.tried, &these) {
-        mark_tried(conn, *value, tried, &origins)?;
+pub(crate) fn write(conn: &mut DbConnection, taken: &UsageBatch, these: Range<usize>) -> Result<(), DbError> {
+    let origins: Vec<ClientColumns> = taken.clients.iter().map(|client| ClientColumns::of(client)).collect();
+    mark_used(conn, slice_of(&taken.used, &these), &origins)?;
+    for (value, tried) in slice_of(&taken.tried, &these) {
+        mark_rejected(conn, *value, tried, &origins)?;
     }
     Ok(())
 }
 
-fn part_of<'a, T>(list: &'a [T], these: &Range<usize>) -> &'a [T] {
+fn slice_of<'a, T>(list: &'a [T], these: &Range<usize>) -> &'a [T] {
     &list[these.start.min(list.len())..these.end.min(list.len())]
 }
 
 /// Writes down that values were used: one write a value, however often. A later use that another process wrote stays.
 /// A server is told of many at once, because each word with it takes longer than the writing.
-fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)], origins: &[Origin]) -> Result<(), DbError> {
+fn mark_used(
+    conn: &mut DbConnection,
+    used: &[(ValueId, UsageEntry)],
+    origins: &[ClientColumns],
+) -> Result<(), DbError> {
     match conn {
-        Conn::Sqlite(conn) => {
+        DbConnection::Sqlite(conn) => {
             for (nth, (value, used)) in used.iter().enumerate() {
-                if nth > 0 && nth.is_multiple_of(IN_ONE_GO) {
+                if nth > 0 && nth.is_multiple_of(ROWS_BEFORE_PAUSE) {
                     #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
-                    std::thread::sleep(BREATH);
+                    std::thread::sleep(PAUSE);
                 }
                 let (first, last) = (used.first.micros(), used.last().micros());
-                MarkUsed { value: value.0, first, last, origin: origin_of(used.client, origins) }.execute(conn)?;
+                MarkUsed { value: value.0, first, last, origin: client_columns(used.client, origins) }.execute(conn)?;
             }
         }
-        Conn::Postgres(conn) => {
-            for used in used.chunks(AT_ONCE) {
-                let origins: Vec<&Origin> = used.iter().map(|(_, used)| origin_of(used.client, origins)).collect();
+        DbConnection::Postgres(conn) => {
+            for used in used.chunks(ROWS_PER_STATEMENT) {
+                let origins: Vec<&ClientColumns> =
+                    used.iter().map(|(_, used)| client_columns(used.client, origins)).collect();
                 diesel::sql_query(MARK_ALL_USED)
                     .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
                     .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
@@ -61,12 +66,12 @@ fn mark_used(conn: &mut Conn, used: &[(ValueKey, Use)], origins: &[Origin]) -> R
 
 /// How many values are marked in one go on `SQLite`, which takes 0.1 ms, and how long a breath is drawn then. Where all cores
 /// are busy, requests wait for a thread that goes on for a millisecond; they pass one that rests as often as this.
-const IN_ONE_GO: usize = 128;
+const ROWS_BEFORE_PAUSE: usize = 128;
 
-const BREATH: Duration = Duration::from_micros(100);
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
-const AT_ONCE: usize = 1000;
+const ROWS_PER_STATEMENT: usize = 1000;
 
 /// One look into the index a row, in the order of the rows, which is also the order of their locks: two instances that
 /// write of the same values wait for each other in turn.
@@ -77,9 +82,14 @@ const MARK_ALL_USED: &str = "
     WHERE value_id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
 
 /// Writes down that a value was tried after it had stopped.
-fn mark_tried(conn: &mut Conn, value: ValueKey, tried: &Tries, origins: &[Origin]) -> Result<(), DbError> {
+fn mark_rejected(
+    conn: &mut DbConnection,
+    value: ValueId,
+    tried: &RejectedUses,
+    origins: &[ClientColumns],
+) -> Result<(), DbError> {
     let (count, last) = (tried.count, tried.last.micros());
-    let marked = MarkTried { value: value.0, count, last, origin: origin_of(tried.client, origins) };
+    let marked = MarkRejected { value: value.0, count, last, origin: client_columns(tried.client, origins) };
     crate::on_its_own!(conn, conn => marked.execute(conn))?;
     Ok(())
 }
@@ -88,33 +98,33 @@ struct MarkUsed<'a> {
     value: i64,
     first: i64,
     last: i64,
-    origin: &'a Origin,
+    origin: &'a ClientColumns,
 }
 
-struct MarkTried<'a> {
+struct MarkRejected<'a> {
     value: i64,
     count: i64,
     last: i64,
-    origin: &'a Origin,
+    origin: &'a ClientColumns,
 }
 
 /// A client, as it is written.
-struct Origin {
+struct ClientColumns {
     ip: Option<String>,
     agent: Option<String>,
 }
 
 /// Of a client that was not told apart from others.
-static UNKNOWN: Origin = Origin { ip: None, agent: None };
+static UNKNOWN: ClientColumns = ClientColumns { ip: None, agent: None };
 
-impl Origin {
-    fn of(client: &Client) -> Self {
+impl ClientColumns {
+    fn of(client: &ClientInfo) -> Self {
         Self { ip: Some(client.ip_text()), agent: client.agent.clone() }
     }
 }
 
-fn origin_of(client: ClientNumber, origins: &[Origin]) -> &Origin {
-    client.of(origins).unwrap_or(&UNKNOWN)
+fn client_columns(client: ClientIndex, origins: &[ClientColumns]) -> &ClientColumns {
+    client.get(origins).unwrap_or(&UNKNOWN)
 }
 
 impl<DB: Backend> QueryFragment<DB> for MarkUsed<'_>
@@ -140,7 +150,7 @@ where
     }
 }
 
-impl<DB: Backend> QueryFragment<DB> for MarkTried<'_>
+impl<DB: Backend> QueryFragment<DB> for MarkRejected<'_>
 where
     i64: ToSql<BigInt, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
@@ -165,14 +175,14 @@ impl QueryId for MarkUsed<'_> {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl QueryId for MarkTried<'_> {
-    type QueryId = MarkTried<'static>;
+impl QueryId for MarkRejected<'_> {
+    type QueryId = MarkRejected<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 impl<C> RunQueryDsl<C> for MarkUsed<'_> {}
 
-impl<C> RunQueryDsl<C> for MarkTried<'_> {}
+impl<C> RunQueryDsl<C> for MarkRejected<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -182,7 +192,7 @@ mod tests {
     use crate::base::clock::Timestamp;
     use crate::db::Db;
     use crate::db::schema::value_uses;
-    use crate::usage::Uses;
+    use crate::usage::UsageRecorder;
 
     /// A database with the places for the evidence of so many values.
     fn with_values(folder: &tempfile::TempDir, values: i64) -> Db {
@@ -198,12 +208,12 @@ mod tests {
     #[test]
     fn each_value_gets_its_own_client_and_of_too_many_clients_the_time_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        let (db, uses) = (with_values(&folder, 1000), Uses::default());
-        let client = |agent: String| Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent) };
+        let (db, uses) = (with_values(&folder, 1000), UsageRecorder::default());
+        let client = |agent: String| ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent) };
         // One value's callers take all the places for clients that there are, but for those of the first ten.
-        (1..=10).for_each(|value| uses.record(ValueKey(value), client(value.to_string()), Timestamp::from_micros(1)));
-        (0..5000).for_each(|one| uses.record(ValueKey(20), client(format!("tool {one}")), Timestamp::from_micros(2)));
-        uses.record(ValueKey(30), client("late".to_owned()), Timestamp::from_micros(3));
+        (1..=10).for_each(|value| uses.record(ValueId(value), client(value.to_string()), Timestamp::from_micros(1)));
+        (0..5000).for_each(|one| uses.record(ValueId(20), client(format!("tool {one}")), Timestamp::from_micros(2)));
+        uses.record(ValueId(30), client("late".to_owned()), Timestamp::from_micros(3));
         uses.flush_blocking(&db).unwrap();
         let query = value_uses::table.filter(value_uses::last_used_at.is_not_null()).order(value_uses::value_id);
         let columns = (value_uses::value_id, value_uses::last_used_at, value_uses::last_used_agent);
@@ -219,9 +229,9 @@ mod tests {
         const VALUES: i64 = 45_000;
         let folder = tempfile::tempdir().unwrap();
         let db = with_values(&folder, VALUES);
-        let uses = Uses::default();
-        let client = Client { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: None };
-        (1..=VALUES).for_each(|value| uses.record(ValueKey(value), client.clone(), Timestamp::from_micros(1)));
+        let uses = UsageRecorder::default();
+        let client = ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: None };
+        (1..=VALUES).for_each(|value| uses.record(ValueId(value), client.clone(), Timestamp::from_micros(1)));
         let (first, its_db) = (uses.clone(), db.clone());
         let written = actix_web::rt::System::new().block_on(async move {
             let first = actix_web::rt::spawn(async move { first.flush(&its_db).await });

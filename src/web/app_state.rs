@@ -11,25 +11,25 @@ use crate::web::error::PageError;
 
 /// The database, the clock and the site. Clones are handles to the same.
 #[derive(Clone)]
-pub struct App {
+pub struct AppState {
     /// The database.
     pub db: Db,
     /// What time it is.
     pub clock: Clock,
     /// How the outside sees this server.
-    pub site: Arc<Site>,
+    pub site: Arc<SiteConfig>,
 }
 
-impl App {
+impl AppState {
     /// What the server of this request was started with.
-    pub fn of(request: &HttpRequest) -> Result<web::Data<Self>, PageError> {
+    pub fn from_request(request: &HttpRequest) -> Result<web::Data<Self>, PageError> {
         request.app_data::<web::Data<Self>>().cloned().ok_or_else(|| PageError::Internal("no App".to_owned()))
     }
 }
 
 /// How the outside sees this server.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub struct SiteConfig {
     /// Where people and tools reach it.
     pub public_url: PublicUrl,
     /// The proxies whose word on a client's address counts.

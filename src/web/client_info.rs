@@ -1,10 +1,38 @@
 //! From where a request comes: the client's address, as far as proxies can be trusted, and what it calls itself.
 
-use std::net::IpAddr;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv6Addr};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{USER_AGENT, X_FORWARDED_FOR};
+use actix_web::{FromRequest, HttpRequest, web};
+
+use crate::base::client_info::{AGENT_MAX, ClientInfo};
+use crate::base::text;
+use crate::web::app_state::AppState;
+
+/// The address and user agent of the client that sent `request` through `trusted` proxies.
+pub(crate) fn client_info(request: &HttpRequest, trusted: &[ipnet::IpNet]) -> ClientInfo {
+    // Always there on a TCP socket, which is all that this server listens on.
+    let peer = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
+    let forwarded = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
+    let agent = request
+        .headers()
+        .get(USER_AGENT)
+        .map(|value| text::sanitize(&String::from_utf8_lossy(value.as_bytes()), AGENT_MAX));
+    ClientInfo {
+        ip: client_ip(peer.to_canonical(), forwarded, trusted),
+        agent: agent.filter(|agent| !agent.is_empty()),
+    }
+}
 
 /// Reads X-Forwarded-For from its end: each trusted proxy vouches for the entry before its own, and the first
 /// address that is no trusted proxy is the client. What stands before that, anybody may have written.
-pub(crate) fn behind<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a str>, trusted: &[ipnet::IpNet]) -> IpAddr {
+pub(crate) fn client_ip<'a>(
+    peer: IpAddr,
+    forwarded: impl Iterator<Item = &'a str>,
+    trusted: &[ipnet::IpNet],
+) -> IpAddr {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
     let mut client = peer;
     if trusted.is_empty() {
@@ -23,6 +51,16 @@ pub(crate) fn behind<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a str>,
     client
 }
 
+impl FromRequest for ClientInfo {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let trusted = request.app_data::<web::Data<AppState>>().map_or(&[][..], |app| &app.site.trusted_proxies);
+        ready(Ok(client_info(request, trusted)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,7 +68,7 @@ mod tests {
 
     fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let trusted: Vec<ipnet::IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        behind(peer.parse().unwrap(), forwarded.iter().copied(), &trusted).to_string()
+        client_ip(peer.parse().unwrap(), forwarded.iter().copied(), &trusted).to_string()
     }
 
     #[test]
@@ -50,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_counts_as_one() {
-        let of = |ip: &str| Client { ip: ip.parse().unwrap(), agent: None }.network();
+        let of = |ip: &str| ClientInfo { ip: ip.parse().unwrap(), agent: None }.rate_limit_key();
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
     }

@@ -10,9 +10,9 @@ use actix_web::http::header::{HeaderMap, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
 
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
-use crate::web::html::Notice;
+use crate::web::html::Message;
 
 /// Middleware for everything that reads a cookie.
 pub async fn same_origin(
@@ -21,19 +21,19 @@ pub async fn same_origin(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let passes = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         || request
-            .app_data::<web::Data<App>>()
-            .is_some_and(|app| is_ours(request.headers(), &app.site.public_url.origin()));
+            .app_data::<web::Data<AppState>>()
+            .is_some_and(|app| is_same_origin(request.headers(), &app.site.public_url.origin()));
     if passes {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let refused = PageError::Forbidden(Notice::new(
+    let refused = PageError::Forbidden(Message::new(
         "This form was not sent from Latchkey",
         "Nothing was changed. To keep others from acting in your name, a form counts only when it is sent from this site’s own pages. Open the page again and send it from there. If you run this server behind a proxy, check that --public-url is the address in your browser.",
     ));
     Ok(request.into_response(refused.error_response()))
 }
 
-fn is_ours(headers: &HeaderMap, public_origin: &str) -> bool {
+fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
     let one = |name: &str| {
         let mut values = headers.get_all(name);
         (values.next(), values.next())
@@ -58,7 +58,7 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        is_ours(&map, "https://tokens.example")
+        is_same_origin(&map, "https://tokens.example")
     }
 
     #[test]

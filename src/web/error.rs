@@ -5,7 +5,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::db::{DbError, FromDb};
-use crate::web::html::{self, Notice};
+use crate::web::html::{self, Message};
 
 /// Why a page could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +15,10 @@ pub enum PageError {
     NotFound,
     /// Not for this person; the notice says why and what to do.
     #[error("forbidden: {}", .0.heading)]
-    Forbidden(Notice),
+    Forbidden(Message),
     /// A request that no form of ours makes.
     #[error("bad request: {}", .1.heading)]
-    Bad(StatusCode, Notice),
+    Bad(StatusCode, Message),
     /// The path exists, but not for this method; holds what it takes.
     #[error("method not allowed")]
     Method(String),
@@ -37,7 +37,7 @@ impl PageError {
     /// Refuses with a heading and a sentence that says what to do next.
     #[must_use]
     pub fn bad(status: StatusCode, heading: &'static str, text: &str) -> Self {
-        Self::Bad(status, Notice::new(heading, text))
+        Self::Bad(status, Message::new(heading, text))
     }
 }
 
@@ -45,7 +45,7 @@ impl From<DbError> for PageError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(why) => Self::Unavailable(why),
-            DbError::Taken(why) | DbError::Failed(why) => Self::Internal(why),
+            DbError::UniqueViolation(why) | DbError::Query(why) => Self::Internal(why),
         }
     }
 }
@@ -72,18 +72,18 @@ impl ResponseError for PageError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         match self {
-            Self::NotFound => html::notice(
+            Self::NotFound => html::message(
                 status,
-                &Notice::new(
+                &Message::new(
                     "Page not found",
                     "There is nothing at this address, or it is not yours to see. Check the address, or start again from your workspace.",
                 ),
             ),
-            Self::Forbidden(notice) | Self::Bad(_, notice) => html::notice(status, notice),
+            Self::Forbidden(notice) | Self::Bad(_, notice) => html::message(status, notice),
             Self::Method(allow) => {
-                let mut answer = html::notice(
+                let mut answer = html::message(
                     status,
-                    &Notice::new(
+                    &Message::new(
                         "That does not work here",
                         "This address can’t be used in that way. Go back and use the page’s own buttons.",
                     ),
@@ -93,7 +93,7 @@ impl ResponseError for PageError {
                 }
                 answer
             }
-            Self::SeeOther(path) => html::see_other(path),
+            Self::SeeOther(path) => html::redirect(path),
             Self::Unavailable(_) => html::unavailable(None),
             // The page with the request id is made where the id is known: web::answers.
             Self::Internal(_) => HttpResponse::new(status),

@@ -12,17 +12,17 @@ use actix_web::web::{BytesMut, Payload as Body};
 use actix_web::{FromRequest, HttpRequest};
 use zeroize::Zeroizing;
 
-use crate::base::text::Refused;
+use crate::base::text::ValidationError;
 use crate::web::error::PageError;
 
 /// The longest form, in bytes.
-const BODY_MAX: usize = 16 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// How much more of a body that is too long is read and thrown away, so that the sender gets to read the answer.
-const DRAIN_MAX: usize = 32 * 1024 * 1024;
+const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fields of a form (`application/x-www-form-urlencoded`), each at most once. Wiped when dropped: a field may be
 /// a password.
@@ -37,7 +37,7 @@ impl Form {
 
     /// Is a checkbox ticked?
     #[must_use]
-    pub fn is_ticked(&self, name: &str) -> bool {
+    pub fn is_present(&self, name: &str) -> bool {
         self.0.iter().any(|(field, _)| field == name)
     }
 
@@ -48,7 +48,7 @@ impl Form {
             let name = decode(halves.next().unwrap_or_default())?;
             let text = decode(halves.next().unwrap_or_default())?;
             if fields.iter().any(|(field, _)| *field == name) {
-                return Err(refuse(
+                return Err(bad_request(
                     StatusCode::BAD_REQUEST,
                     "The form has a field twice, so it is not clear which one counts.",
                 ));
@@ -62,10 +62,10 @@ impl Form {
 fn decode(part: &[u8]) -> Result<String, PageError> {
     let spaced: Vec<u8> = part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
-    String::from_utf8(bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, "The form is not UTF-8 text."))
+    String::from_utf8(bytes).map_err(|_| bad_request(StatusCode::BAD_REQUEST, "The form is not UTF-8 text."))
 }
 
-fn refuse(status: StatusCode, why: &str) -> PageError {
+fn bad_request(status: StatusCode, why: &str) -> PageError {
     PageError::bad(
         status,
         "This form can’t be read",
@@ -84,13 +84,13 @@ impl FromRequest for Form {
         });
         let body = Body::from_request(request, payload);
         Box::pin(async move {
-            let body = body.await.map_err(|_| refuse(StatusCode::BAD_REQUEST, "Its body is missing."))?;
-            let bytes = match tokio::time::timeout(PATIENCE, read(body)).await {
+            let body = body.await.map_err(|_| bad_request(StatusCode::BAD_REQUEST, "Its body is missing."))?;
+            let bytes = match tokio::time::timeout(READ_TIMEOUT, read(body)).await {
                 Ok(bytes) => bytes?,
-                Err(_) => return Err(refuse(StatusCode::REQUEST_TIMEOUT, "It took too long to arrive.")),
+                Err(_) => return Err(bad_request(StatusCode::REQUEST_TIMEOUT, "It took too long to arrive.")),
             };
             if !is_form && !bytes.is_empty() {
-                return Err(refuse(
+                return Err(bad_request(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     "It was not sent as application/x-www-form-urlencoded.",
                 ));
@@ -104,10 +104,10 @@ async fn read(mut body: Body) -> Result<BytesMut, PageError> {
     let mut bytes = BytesMut::new();
     let mut thrown_away = 0;
     while let Some(chunk) = next(&mut body).await {
-        let chunk = chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "It broke off."))?;
-        if thrown_away > 0 || bytes.len() + chunk.len() > BODY_MAX {
+        let chunk = chunk.map_err(|_| bad_request(StatusCode::BAD_REQUEST, "It broke off."))?;
+        if thrown_away > 0 || bytes.len() + chunk.len() > MAX_BODY_BYTES {
             thrown_away += chunk.len();
-            if thrown_away > DRAIN_MAX {
+            if thrown_away > MAX_DRAINED_BYTES {
                 break;
             }
         } else {
@@ -115,7 +115,7 @@ async fn read(mut body: Body) -> Result<BytesMut, PageError> {
         }
     }
     if thrown_away > 0 {
-        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "It is longer than 16 KiB."));
+        return Err(bad_request(StatusCode::PAYLOAD_TOO_LARGE, "It is longer than 16 KiB."));
     }
     Ok(bytes)
 }
@@ -136,23 +136,26 @@ pub struct Field {
 
 impl Field {
     /// A field that shows `text` and nothing wrong with it.
-    pub fn of(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), error: None }
     }
 
     /// Reads the field `name` of `form` as a `T`; if that can't be, the field says why.
     #[must_use]
-    pub fn read<T: std::str::FromStr<Err = Refused>>(form: &Form, name: &str) -> (Self, Option<T>) {
+    pub fn read<T: std::str::FromStr<Err = ValidationError>>(form: &Form, name: &str) -> (Self, Option<T>) {
         let text = form.text(name);
         match text.parse() {
-            Ok(value) => (Self::of(text), Some(value)),
+            Ok(value) => (Self::new(text), Some(value)),
             Err(refused) => (Self { text: text.to_owned(), error: Some(refused.0) }, None),
         }
     }
 
     /// [`Field::read`] for a field that may be left empty: then the value is `None`.
     #[must_use]
-    pub fn read_if_any<T: std::str::FromStr<Err = Refused>>(form: &Form, name: &str) -> (Self, Option<Option<T>>) {
+    pub fn read_optional<T: std::str::FromStr<Err = ValidationError>>(
+        form: &Form,
+        name: &str,
+    ) -> (Self, Option<Option<T>>) {
         if form.text(name).trim().is_empty() {
             return (Self::default(), Some(None));
         }
@@ -162,7 +165,7 @@ impl Field {
 
     /// The same field, refused.
     #[must_use]
-    pub fn refused(self, why: impl Into<String>) -> Self {
+    pub fn with_error(self, why: impl Into<String>) -> Self {
         Self { error: Some(why.into()), ..self }
     }
 }
@@ -176,7 +179,7 @@ mod tests {
     fn fields_are_decoded_strictly_and_come_once() {
         let form = Form::parse(b"name=a+b%20%C3%A9&empty=&flag").unwrap();
         assert_eq!((form.text("name"), form.text("empty"), form.text("missing")), ("a b é", "", ""));
-        assert!(form.is_ticked("flag") && !form.is_ticked("missing"));
+        assert!(form.is_present("flag") && !form.is_present("missing"));
         assert!(Form::parse(b"name=%FF").is_err());
         assert!(Form::parse(b"name=a&name=b").is_err());
         assert!(Form::parse(b"n%61me=a&name=b").is_err());
@@ -212,7 +215,7 @@ mod tests {
             prop_assert_eq!(&fields(&Form::parse(&sent(&read)).unwrap()), &read);
             let names: std::collections::BTreeSet<_> = read.iter().map(|(name, _)| name).collect();
             prop_assert_eq!(names.len(), read.len(), "each field once");
-            prop_assert!(read.iter().all(|(name, text)| form.text(name) == text && form.is_ticked(name)));
+            prop_assert!(read.iter().all(|(name, text)| form.text(name) == text && form.is_present(name)));
         }
 
         #[test]

@@ -8,16 +8,16 @@ use actix_web::http::header::{
     HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
-use crate::web::html::{self, Notice};
+use crate::web::html::{self, Message};
 
 /// For `Cache-Control`: this answer is for one caller and one moment.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// For `Vary`: this answer hangs on who asks.
-pub const BY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
+pub const VARY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
 
 /// What every answer says to a browser. Constants, so that the compiler checks them letter by letter, not each answer.
-const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -35,25 +35,25 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-const WHOLE_TO_OURSELVES: HeaderValue = HeaderValue::from_static("same-origin");
+const REFERRER_SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// For a page whose own address holds a code: nobody is told more of it than the site. `no-referrer` would be stricter, but
 /// makes browsers send `Origin: null` with our own forms.
-const SITE_ALONE: HeaderValue = HeaderValue::from_static("strict-origin");
+const REFERRER_STRICT_ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
-const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// The longest head of a request, in bytes of its header names and values and its target.
-const HEAD_MAX: usize = 16 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// Adds what every answer says to a browser.
 pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: bool) {
-    for (name, value) in ALWAYS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, value);
     }
-    headers.insert(REFERRER_POLICY, if is_at_a_secret { SITE_ALONE } else { WHOLE_TO_OURSELVES });
+    headers.insert(REFERRER_POLICY, if is_at_a_secret { REFERRER_STRICT_ORIGIN } else { REFERRER_SAME_ORIGIN });
     if is_https {
-        headers.insert(STRICT_TRANSPORT_SECURITY, TWO_YEARS);
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
 }
 
@@ -62,16 +62,16 @@ pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: boo
 pub fn refuse_long_head(request: &ServiceRequest) -> Option<HttpResponse> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let head = request.headers().iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
-    if head <= HEAD_MAX {
+    if head <= MAX_HEAD_BYTES {
         return None;
     }
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Some(if crate::web::api_path::is_for_tools(request.path()) {
+    Some(if crate::web::api_path::is_api_path(request.path()) {
         HttpResponse::build(status).json(serde_json::json!({"detail": "Request header fields too large."}))
     } else {
-        html::notice(
+        html::message(
             status,
-            &Notice::new(
+            &Message::new(
                 "The request is too long",
                 "Your browser sent more than 16 KiB of headers. Delete this site’s cookies and try again.",
             ),

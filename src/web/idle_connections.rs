@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 /// What has happened on a connection: how many requests began and how many were answered, in one number that is odd
 /// while one is at work.
-struct Turns {
+struct RequestCounter {
     turns: Arc<AtomicU64>,
     /// Dropped with the connection.
     _here: oneshot::Sender<()>,
@@ -21,7 +21,7 @@ struct Turns {
 
 /// Watches each new connection: one on which no request began or ended for as long as `patience`, and none is at work, is
 /// cut off.
-pub fn watch(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone + Send + Sync + 'static {
+pub fn close_idle(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone + Send + Sync + 'static {
     move |stream, about| {
         let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
         // A second handle to the same socket, closed when the connection is.
@@ -32,7 +32,7 @@ pub fn watch(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone +
         let stream = std::net::TcpStream::from(handle);
         let (here, mut gone) = oneshot::channel::<()>();
         let turns = Arc::new(AtomicU64::new(0));
-        about.insert(Turns { turns: Arc::clone(&turns), _here: here });
+        about.insert(RequestCounter { turns: Arc::clone(&turns), _here: here });
         actix_web::rt::spawn(async move {
             let mut seen = 0;
             while tokio::time::timeout(patience, &mut gone).await.is_err() {
@@ -49,17 +49,17 @@ pub fn watch(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Clone +
 }
 
 /// A request at work, until it is dropped.
-pub struct Turn(Option<Arc<AtomicU64>>);
+pub struct RequestGuard(Option<Arc<AtomicU64>>);
 
 /// Tells [`watch`] that a request has begun.
 #[must_use]
-pub fn turn(request: &ServiceRequest) -> Turn {
-    let turn = Turn(request.conn_data::<Turns>().map(|it| Arc::clone(&it.turns)));
+pub fn request_guard(request: &ServiceRequest) -> RequestGuard {
+    let turn = RequestGuard(request.conn_data::<RequestCounter>().map(|it| Arc::clone(&it.turns)));
     turn.count();
     turn
 }
 
-impl Turn {
+impl RequestGuard {
     fn count(&self) {
         if let Some(turns) = &self.0 {
             turns.fetch_add(1, Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.count();
     }
@@ -110,7 +110,7 @@ mod tests {
             });
             let quick = web::get().to(async || "quick");
             let counted = async |request: ServiceRequest, next: middleware::Next<_>| {
-                let _turn = turn(&request);
+                let _turn = request_guard(&request);
                 next.call(request).await
             };
             App::new().route("/", quick).route("/slow", slow).wrap(middleware::from_fn(counted))
@@ -119,7 +119,7 @@ mod tests {
         // The server's own limits would hide what is looked at.
         .keep_alive(Duration::from_mins(10))
         .client_request_timeout(Duration::from_mins(10))
-        .on_connect(watch(PATIENCE))
+        .on_connect(close_idle(PATIENCE))
         .disable_signals()
         .bind("127.0.0.1:0")
         .unwrap();

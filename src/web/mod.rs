@@ -5,6 +5,7 @@ pub mod app_state;
 pub mod client_info;
 pub mod csrf;
 pub mod error;
+pub mod filter_link;
 pub mod form;
 pub mod headers;
 pub mod html;

@@ -4,20 +4,20 @@
 use std::borrow::Cow;
 
 /// Behind these, whatever follows is a code, or was meant to be one.
-const BEFORE_CODES: [&str; 2] = ["/invitations/", "/reset/"];
+const SECRET_PATHS: [&str; 2] = ["/invitations/", "/reset/"];
 
 /// As long as a code is; a token's value is longer. Identifiers have hyphens.
-const SECRET_MIN: usize = 32;
+const MIN_SECRET_LEN: usize = 32;
 
 /// The target without what may be a secret: what follows where codes stand, and each long run of letters and digits.
 #[must_use]
-pub fn without_secrets(target: &str) -> Cow<'_, str> {
-    for start in BEFORE_CODES {
+pub fn redact_url(target: &str) -> Cow<'_, str> {
+    for start in SECRET_PATHS {
         if target.strip_prefix(start).is_some_and(|code| !code.is_empty()) {
             return Cow::Owned(format!("{start}…"));
         }
     }
-    let is_run = |run: &str| run.len() >= SECRET_MIN;
+    let is_run = |run: &str| run.len() >= MIN_SECRET_LEN;
     let runs = || target.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     let run_of = |piece: &str| piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
     if !runs().any(|piece| is_run(&piece[..run_of(piece)])) {
@@ -34,8 +34,8 @@ pub fn without_secrets(target: &str) -> Cow<'_, str> {
 
 /// Is there something in the target that may be a secret?
 #[must_use]
-pub fn has_secrets(target: &str) -> bool {
-    matches!(without_secrets(target), Cow::Owned(_))
+pub fn contains_secret(target: &str) -> bool {
+    matches!(redact_url(target), Cow::Owned(_))
 }
 
 #[cfg(test)]
@@ -57,13 +57,13 @@ mod tests {
             (format!("/api/v2/rpat{code}0123456789"), "/api/v2/…".to_owned()),
             (format!("/é{code}é"), "/é…é".to_owned()),
         ] {
-            assert_eq!(without_secrets(&target), written);
-            assert!(has_secrets(&target));
+            assert_eq!(redact_url(&target), written);
+            assert!(contains_secret(&target));
         }
         for plain in ["/", "/reset/", "/w/acme/settings/tokens", &format!("/w/acme/settings/tokens/{uuid}/delete"), ""]
         {
-            assert_eq!(without_secrets(plain), plain);
-            assert!(!has_secrets(plain));
+            assert_eq!(redact_url(plain), plain);
+            assert!(!contains_secret(plain));
         }
     }
 
@@ -75,17 +75,17 @@ mod tests {
             after in "([/%=?&.é-][a-z0-9/.]{0,20})?",
         ) {
             let target = format!("/{before}{code}{after}");
-            let written = without_secrets(&target).into_owned();
+            let written = redact_url(&target).into_owned();
             prop_assert!(!written.contains(&code), "{}", written);
-            prop_assert!(has_secrets(&target));
+            prop_assert!(contains_secret(&target));
             let longest = written.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
-            prop_assert!(longest.is_none_or(|length| length < SECRET_MIN), "{}", written);
+            prop_assert!(longest.is_none_or(|length| length < MIN_SECRET_LEN), "{}", written);
         }
 
         #[test]
         fn whatever_is_asked_can_be_written_down(target in any::<String>()) {
-            let written = without_secrets(&target).into_owned();
-            prop_assert_eq!(&without_secrets(&written).replace('…', ""), &written.replace('…', ""), "twice is no more than once");
+            let written = redact_url(&target).into_owned();
+            prop_assert_eq!(&redact_url(&written).replace('…', ""), &written.replace('…', ""), "twice is no more than once");
         }
     }
 }

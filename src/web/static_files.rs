@@ -44,7 +44,7 @@ pub fn url(name: &str) -> String {
 
 /// Middleware that lets caches keep a file for good, but not the news that there is none: during an update, an older
 /// process may be asked for a newer file.
-pub async fn keep_for_good(
+pub async fn cache_immutable(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -57,7 +57,7 @@ pub async fn keep_for_good(
 
 /// Writes the files below `data_dir` and returns the folder to serve. A file appears whole or not at all, so
 /// several processes may do this at once.
-pub fn unpack(data_dir: &Path) -> std::io::Result<PathBuf> {
+pub fn write_to_disk(data_dir: &Path) -> std::io::Result<PathBuf> {
     let folder = data_dir.join("static").join(hash());
     std::fs::create_dir_all(&folder)?;
     for (name, content) in FILES {

@@ -3,23 +3,23 @@
 use crate::base::clock::Timestamp;
 
 /// A moment as a page shows it: for machines, for people.
-pub struct Moment {
+pub struct TimeView {
     /// RFC 3339.
     pub exact: String,
     /// As people write it.
     pub shown: String,
 }
 
-impl Moment {
+impl TimeView {
     /// To the minute.
     #[must_use]
-    pub fn of(at: Timestamp) -> Self {
-        Self { exact: at.to_string(), shown: at.for_people() }
+    pub fn new(at: Timestamp) -> Self {
+        Self { exact: at.to_string(), shown: at.display() }
     }
 
     /// The day alone.
     #[must_use]
     pub fn day(at: Timestamp) -> Self {
-        Self { exact: at.to_string(), shown: at.day_for_people() }
+        Self { exact: at.to_string(), shown: at.display_date() }
     }
 }

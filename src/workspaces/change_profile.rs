@@ -2,16 +2,16 @@
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::db::{Conn, DbError, FromDb};
+use crate::db::{DbConnection, DbError, FromDb};
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Profile;
 use crate::workspaces::store;
 
 /// Why nothing was changed about a workspace.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
+pub enum ChangeProfileError {
     /// Who wanted it is no administrator of it any more.
     #[error("not an administrator of this workspace")]
     NotAllowed,
@@ -20,7 +20,7 @@ pub enum ChangeError {
     Db(#[from] DbError),
 }
 
-impl FromDb for ChangeError {
+impl FromDb for ChangeProfileError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
@@ -31,20 +31,20 @@ impl FromDb for ChangeError {
 
 /// Changes what a workspace says of itself inside the caller's transaction. Saying the same again changes nothing.
 pub fn change_profile(
-    conn: &mut Conn,
+    conn: &mut DbConnection,
     workspace: &Workspace,
     profile: &Profile,
     administrator: &User,
-    client: &Client,
+    client: &ClientInfo,
     now: Timestamp,
-) -> Result<(), ChangeError> {
+) -> Result<(), ChangeProfileError> {
     store::lock_workspace(conn, workspace.key)?;
     // Both as they are now: somebody else may have changed the person's role, or the workspace, since the request began.
-    match store::present_membership(conn, workspace.key, administrator.key)? {
-        Some((_, role)) if role.administrates() => {}
-        Some(_) | None => return Err(ChangeError::NotAllowed),
+    match store::find_active_membership(conn, workspace.key, administrator.key)? {
+        Some((_, role)) if role.is_admin() => {}
+        Some(_) | None => return Err(ChangeProfileError::NotAllowed),
     }
-    let before = store::workspace_by_uuid(conn, &workspace.uuid)?.ok_or(ChangeError::NotAllowed)?.profile;
+    let before = store::workspace_by_uuid(conn, &workspace.uuid)?.ok_or(ChangeProfileError::NotAllowed)?.profile;
     if before == *profile {
         return Ok(());
     }
@@ -53,7 +53,7 @@ pub fn change_profile(
         actor: Some(administrator.uuid.as_str()),
         workspace: Some(workspace.uuid.as_str()),
         client: Some(client),
-        detail: Some(&profile.differences(&before)),
+        detail: Some(&profile.describe_changes(&before)),
         ..Event::new(now, EventKind::WorkspaceChanged)
     }
     .record(conn)?;

@@ -2,10 +2,10 @@
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
-use crate::db::{Conn, DbError, FromDb};
+use crate::base::client_info::ClientInfo;
+use crate::db::{DbConnection, DbError, FromDb};
 use crate::workspaces::members::{AddMemberError, add_member};
-use crate::workspaces::model::{By, Membership, NewWorkspace, Slug, Workspace};
+use crate::workspaces::model::{Membership, NewWorkspace, Slug, Workspace, WorkspaceActor};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
@@ -30,8 +30,13 @@ impl FromDb for AddWorkspaceError {
 }
 
 /// Adds a workspace inside the caller's transaction.
-pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, by: Option<By<'_>>) -> Result<Workspace, AddWorkspaceError> {
-    let taken = |conn: &mut Conn, slug: &Slug| store::workspace_by_slug(conn, slug).map(|found| found.is_some());
+pub fn add_workspace(
+    conn: &mut DbConnection,
+    new: &NewWorkspace,
+    by: Option<WorkspaceActor<'_>>,
+) -> Result<Workspace, AddWorkspaceError> {
+    let taken =
+        |conn: &mut DbConnection, slug: &Slug| store::workspace_by_slug(conn, slug).map(|found| found.is_some());
     let slug = match &new.slug {
         Some(slug) if taken(conn, slug)? => return Err(AddWorkspaceError::SlugTaken(slug.clone())),
         Some(slug) => slug.clone(),
@@ -48,7 +53,7 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, by: Option<By<'_>>) ->
     };
     let key = store::insert_workspace(conn, new, &slug).map_err(|error| match error {
         // Somebody else took it since: the index is the judge.
-        DbError::Taken(_) => AddWorkspaceError::SlugTaken(slug.clone()),
+        DbError::UniqueViolation(_) => AddWorkspaceError::SlugTaken(slug.clone()),
         other => other.into(),
     })?;
     Event {
@@ -64,13 +69,13 @@ pub fn add_workspace(conn: &mut Conn, new: &NewWorkspace, by: Option<By<'_>>) ->
 
 /// Who has the care of a workspace may make another.
 #[must_use]
-pub fn may_found(memberships: &[Membership]) -> bool {
-    memberships.iter().any(|membership| membership.role.administrates())
+pub fn can_create(memberships: &[Membership]) -> bool {
+    memberships.iter().any(|membership| membership.role.is_admin())
 }
 
 /// Why somebody made no workspace of their own.
 #[derive(Debug, thiserror::Error)]
-pub enum FoundError {
+pub enum CreateWorkspaceError {
     /// They administrate none.
     #[error("only administrators can make a workspace")]
     NotAllowed,
@@ -82,7 +87,7 @@ pub enum FoundError {
     Db(#[from] DbError),
 }
 
-impl FromDb for FoundError {
+impl FromDb for CreateWorkspaceError {
     fn as_db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
@@ -92,20 +97,25 @@ impl FromDb for FoundError {
 }
 
 /// Adds a workspace inside the caller's transaction, and makes `founder` its administrator.
-pub fn found(conn: &mut Conn, new: &NewWorkspace, founder: &User, client: &Client) -> Result<Workspace, FoundError> {
+pub fn create_as_admin(
+    conn: &mut DbConnection,
+    new: &NewWorkspace,
+    founder: &User,
+    client: &ClientInfo,
+) -> Result<Workspace, CreateWorkspaceError> {
     // As it is now: whoever was demoted since the request began founds nothing.
-    if !may_found(&store::memberships_of(conn, founder.key)?) {
-        return Err(FoundError::NotAllowed);
+    if !can_create(&store::list_memberships(conn, founder.key)?) {
+        return Err(CreateWorkspaceError::NotAllowed);
     }
-    let by = Some(By { user: &founder.uuid, client });
+    let by = Some(WorkspaceActor { user: &founder.uuid, client });
     let workspace = add_workspace(conn, new, by).map_err(|error| match error {
-        AddWorkspaceError::SlugTaken(slug) => FoundError::SlugTaken(slug),
+        AddWorkspaceError::SlugTaken(slug) => CreateWorkspaceError::SlugTaken(slug),
         AddWorkspaceError::Db(error) => error.into(),
     })?;
     let joined = add_member(conn, &workspace, founder, Role::Administrator, by, new.at);
     joined.map_err(|error| match error {
-        AddMemberError::Db(error) => FoundError::Db(error),
-        AddMemberError::IsMember(_) => DbError::Failed("a new workspace has a member".to_owned()).into(),
+        AddMemberError::Db(error) => CreateWorkspaceError::Db(error),
+        AddMemberError::IsMember(_) => DbError::Query("a new workspace has a member".to_owned()).into(),
     })?;
     Ok(workspace)
 }

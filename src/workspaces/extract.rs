@@ -9,28 +9,28 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::accounts::extract::SignedIn;
 use crate::accounts::model::User;
-use crate::db::ids::MembershipKey;
-use crate::web::app_state::App;
+use crate::db::ids::MembershipId;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
-use crate::web::html::Notice;
-use crate::workspaces::create::may_found;
+use crate::web::html::Message;
+use crate::workspaces::create::can_create;
 use crate::workspaces::model::{Membership, Workspace};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
 /// Somebody who is signed in, and the workspaces they belong to.
-pub struct Person {
+pub struct UserWithMemberships {
     /// Who.
     pub user: User,
     /// Every workspace that this person may switch to, by name.
     pub memberships: Vec<Membership>,
 }
 
-impl Person {
+impl UserWithMemberships {
     /// May this person make another workspace? Whoever has the care of one may.
     #[must_use]
-    pub fn may_found(&self) -> bool {
-        may_found(&self.memberships)
+    pub fn can_create(&self) -> bool {
+        can_create(&self.memberships)
     }
 
     /// The membership whose workspace this person was in last.
@@ -40,41 +40,41 @@ impl Person {
     }
 }
 
-impl FromRequest for Person {
+impl FromRequest for UserWithMemberships {
     type Error = PageError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let person = SignedIn::from_request(request, payload);
-        let app = App::of(request);
+        let app = AppState::from_request(request);
         Box::pin(async move {
             let SignedIn(user) = person.await?;
             let key = user.key;
-            let memberships = app?.db.read(move |conn| store::memberships_of(conn, key)).await?;
+            let memberships = app?.db.read(move |conn| store::list_memberships(conn, key)).await?;
             Ok(Self { user, memberships })
         })
     }
 }
 
 /// A person who may make another workspace.
-pub struct Founder(pub Person);
+pub struct WorkspaceCreator(pub UserWithMemberships);
 
-impl FromRequest for Founder {
+impl FromRequest for WorkspaceCreator {
     type Error = PageError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let person = Person::from_request(request, payload);
+        let person = UserWithMemberships::from_request(request, payload);
         Box::pin(async move {
             let person = person.await?;
-            if person.may_found() { Ok(Self(person)) } else { Err(PageError::Forbidden(no_founder())) }
+            if person.can_create() { Ok(Self(person)) } else { Err(PageError::Forbidden(creation_forbidden())) }
         })
     }
 }
 
 /// Why somebody may not make a workspace, and what to do.
-pub(crate) fn no_founder() -> Notice {
-    Notice::new(
+pub(crate) fn creation_forbidden() -> Message {
+    Message::new(
         "Only administrators can make a workspace",
         "You are not an administrator of any workspace. Ask one to make it and to invite you, or the person who runs this server.",
     )
@@ -82,28 +82,28 @@ pub(crate) fn no_founder() -> Notice {
 
 /// A signed-in member of the workspace in the URL, with the role they have now. To anybody else the workspace is
 /// not there.
-pub struct Member {
+pub struct CurrentMember {
     /// Who.
     pub user: User,
     /// What they may do.
     pub role: Role,
     /// Where.
     pub workspace: Workspace,
-    pub(crate) membership: MembershipKey,
+    pub(crate) membership: MembershipId,
     /// Every workspace that this person may switch to, this one among them.
     pub memberships: Vec<Membership>,
 }
 
-impl FromRequest for Member {
+impl FromRequest for CurrentMember {
     type Error = PageError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let person = Person::from_request(request, payload);
+        let person = UserWithMemberships::from_request(request, payload);
         let slug = request.match_info().get("slug").unwrap_or_default().to_owned();
-        let app = App::of(request);
+        let app = AppState::from_request(request);
         Box::pin(async move {
-            let Person { user, memberships } = person.await?;
+            let UserWithMemberships { user, memberships } = person.await?;
             let app = app?;
             let here = memberships
                 .iter()
@@ -113,7 +113,7 @@ impl FromRequest for Member {
             // Written only when somebody comes from another workspace, not at every page.
             if memberships.iter().any(|other| other.key != here.key && other.last_opened_at >= here.last_opened_at) {
                 let now = app.clock.now();
-                app.db.write(move |conn| store::mark_opened(conn, here.key, now)).await?;
+                app.db.write(move |conn| store::touch_last_opened(conn, here.key, now)).await?;
             }
             Ok(Self { user, role: here.role, workspace: here.workspace, membership: here.key, memberships })
         })
@@ -121,7 +121,7 @@ impl FromRequest for Member {
 }
 
 /// A signed-in member who may change the workspace.
-pub struct Administrator(pub Member);
+pub struct Administrator(pub CurrentMember);
 
 impl FromRequest for Administrator {
     type Error = PageError;
@@ -129,25 +129,25 @@ impl FromRequest for Administrator {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
-        let member = Member::from_request(request, payload);
+        let member = CurrentMember::from_request(request, payload);
         Box::pin(async move {
             let member = member.await?;
-            if member.role.administrates() {
+            if member.role.is_admin() {
                 return Ok(Self(member));
             }
-            Err(PageError::Forbidden(no_administrator(&member.workspace, only_looks)))
+            Err(PageError::Forbidden(admin_required(&member.workspace, only_looks)))
         })
     }
 }
 
 /// Why somebody may not see or change something of a workspace, and what to do.
-pub(crate) fn no_administrator(workspace: &Workspace, only_looks: bool) -> Notice {
+pub(crate) fn admin_required(workspace: &Workspace, only_looks: bool) -> Message {
     let name = workspace.profile.name.as_str();
     let notice = if only_looks {
-        Notice::new("Only administrators can see this", format!("Ask an administrator of {name}."))
+        Message::new("Only administrators can see this", format!("Ask an administrator of {name}."))
     } else {
         let text = format!("Nothing was changed. Ask an administrator of {name}.");
-        Notice::new("Only administrators can change this", text)
+        Message::new("Only administrators can change this", text)
     };
-    notice.with_way_on(format!("/w/{}", workspace.slug), "Back to the workspace")
+    notice.with_link(format!("/w/{}", workspace.slug), "Back to the workspace")
 }

@@ -3,8 +3,8 @@
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
 use crate::base::clock::Timestamp;
-use crate::db::{Conn, DbError, FromDb};
-use crate::workspaces::model::{By, Workspace};
+use crate::db::{DbConnection, DbError, FromDb};
+use crate::workspaces::model::{Workspace, WorkspaceActor};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
@@ -30,15 +30,15 @@ impl FromDb for AddMemberError {
 
 /// Makes a user a member inside the caller's transaction. Coming back opens a new membership: nothing revives.
 pub fn add_member(
-    conn: &mut Conn,
+    conn: &mut DbConnection,
     workspace: &Workspace,
     user: &User,
     role: Role,
-    by: Option<By<'_>>,
+    by: Option<WorkspaceActor<'_>>,
     now: Timestamp,
 ) -> Result<(), AddMemberError> {
     store::lock_workspace(conn, workspace.key)?;
-    if let Some((_, present)) = store::present_membership(conn, workspace.key, user.key)? {
+    if let Some((_, present)) = store::find_active_membership(conn, workspace.key, user.key)? {
         return Err(AddMemberError::IsMember(present));
     }
     store::insert_membership(conn, workspace.key, user.key, role, now)?;

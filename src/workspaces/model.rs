@@ -3,20 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use diesel::prelude::*;
-
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random::CryptoRng;
-use crate::base::text::{Label, Refused};
-use crate::db::ids::{MembershipKey, WorkspaceKey};
-use crate::workspaces::profile::{Kind, Profile, Role};
+use crate::base::text::{DisplayName, ValidationError};
+use crate::db::ids::{MembershipId, WorkspaceId};
+use crate::workspaces::profile::{Profile, Role, WorkspaceKind};
 
 /// One of the memberships of a user, and its workspace.
 #[derive(Debug, Clone)]
 pub struct Membership {
-    pub(crate) key: MembershipKey,
+    pub(crate) key: MembershipId,
     /// What the user may do there.
     pub role: Role,
     /// When the user last came to it from another.
@@ -28,9 +26,9 @@ pub struct Membership {
 /// What a token gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
-    pub(crate) key: WorkspaceKey,
+    pub(crate) key: WorkspaceId,
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The name in URLs; never changes.
     pub slug: Slug,
     /// What people may change about it.
@@ -40,7 +38,7 @@ pub struct Workspace {
 impl Workspace {
     /// The key under which the database knows it.
     #[must_use]
-    pub fn key(&self) -> WorkspaceKey {
+    pub fn key(&self) -> WorkspaceId {
         self.key
     }
 }
@@ -49,7 +47,7 @@ impl Workspace {
 #[derive(Debug, Clone)]
 pub struct NewWorkspace {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The slug, or `None` for one that follows from the name.
     pub slug: Option<Slug>,
     /// Name, kind and the rest.
@@ -61,18 +59,24 @@ pub struct NewWorkspace {
 impl NewWorkspace {
     /// A workspace with a fresh identifier.
     #[must_use]
-    pub fn new(slug: Option<Slug>, name: Label, kind: Kind, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
-        Self { uuid: Id::new(at, rng), slug, profile: Profile::new(name, kind), at }
+    pub fn new(
+        slug: Option<Slug>,
+        name: DisplayName,
+        kind: WorkspaceKind,
+        at: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        Self { uuid: PublicId::new(at, rng), slug, profile: Profile::new(name, kind), at }
     }
 }
 
 /// Who adds a workspace or a member on a page, and from where. The command line is nobody.
 #[derive(Debug, Clone, Copy)]
-pub struct By<'a> {
+pub struct WorkspaceActor<'a> {
     /// Who.
-    pub user: &'a Id,
+    pub user: &'a PublicId,
     /// From where.
-    pub client: &'a Client,
+    pub client: &'a ClientInfo,
 }
 
 /// A workspace's name in URLs: 1 to 40 of `a` to `z`, digits and hyphens, with a letter or digit at both ends.
@@ -90,7 +94,7 @@ impl Slug {
 
     /// The slug that a name suggests; with `nth` above 1, another than the ones before.
     #[must_use]
-    pub fn for_name(name: &Label, nth: u32) -> Self {
+    pub fn for_name(name: &DisplayName, nth: u32) -> Self {
         let mut slug = String::new();
         for c in name.as_str().chars() {
             match c.to_ascii_lowercase() {
@@ -106,8 +110,8 @@ impl Slug {
 }
 
 impl FromStr for Slug {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         let fits = (1..=SLUG_MAX).contains(&text.len())
             && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && !text.starts_with('-')
@@ -115,7 +119,9 @@ impl FromStr for Slug {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refused::because(format!("A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo.")))
+            Err(ValidationError::new(format!(
+                "A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo."
+            )))
         }
     }
 }
@@ -123,5 +129,21 @@ impl FromStr for Slug {
 impl fmt::Display for Slug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_follows_from_a_name() {
+        let slug = |name: &str, nth| Slug::for_name(&name.parse().unwrap(), nth).0;
+        assert_eq!(slug("Acme Production", 1), "acme-production");
+        assert_eq!(slug("  Acme & Söhne  GmbH! ", 2), "acme-s-hne-gmbh-2");
+        assert_eq!(slug("東京", 1), "workspace");
+        for name in ["Acme", "東京", &"x".repeat(64), "-a-"] {
+            assert!(slug(name, 12_345).parse::<Slug>().is_ok(), "{name}");
+        }
     }
 }

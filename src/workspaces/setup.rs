@@ -3,16 +3,16 @@
 
 use crate::accounts::create::{AddUserError, add_user};
 use crate::accounts::model::{NewUser, User};
-use crate::accounts::one_time_links::{self, About, Code, NewLink, Purpose};
+use crate::accounts::one_time_links::{self, LinkDetails, NewLink, OneTimeCode, Purpose};
 use crate::accounts::store as accounts;
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::random::CryptoRng;
 use crate::db::{Db, DbError, FromDb};
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::workspaces::create::{AddWorkspaceError, add_workspace};
 use crate::workspaces::members::{AddMemberError, add_member};
-use crate::workspaces::model::{By, NewWorkspace, Slug};
+use crate::workspaces::model::{NewWorkspace, Slug, WorkspaceActor};
 use crate::workspaces::profile::Role;
 
 /// The path of a new set-up link, while there is no user. To be shown once, to whoever started the program.
@@ -20,8 +20,8 @@ pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Opt
     if db.read_blocking(accounts::has_users)? {
         return Ok(None);
     }
-    let code = Code::generate(rng);
-    let link = NewLink::new(&code, Purpose::Setup, About::default(), now, rng);
+    let code = OneTimeCode::generate(rng);
+    let link = NewLink::new(&code, Purpose::Setup, LinkDetails::default(), now, rng);
     db.write_blocking(|conn| one_time_links::store::insert(conn, &link))?;
     Ok(Some(format!("/setup?code={}", code.reveal())))
 }
@@ -50,8 +50,8 @@ impl FromDb for SetupError {
 }
 
 /// May the holder of this code set the site up?
-pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
-    let (code, now) = (code.parse::<Code>().ok().map(|code| code.digest()), app.clock.now());
+pub async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
+    let (code, now) = (code.parse::<OneTimeCode>().ok().map(|code| code.digest()), app.clock.now());
     app.db
         .read(move |conn| {
             // In this order: whoever uses a link up makes a user in the same transaction, so that a link found used
@@ -71,13 +71,13 @@ pub async fn check(app: &App, code: &str) -> Result<(), SetupError> {
 /// Makes the first administrator and their workspaces; of two people at the same moment, one. Returns the
 /// administrator and the slug of the first workspace.
 pub async fn run(
-    app: &App,
+    app: &AppState,
     code: &str,
     user: NewUser,
     workspaces: Vec<NewWorkspace>,
-    client: Client,
+    client: ClientInfo,
 ) -> Result<(User, Slug), SetupError> {
-    let code = code.parse::<Code>().map_err(|_| SetupError::BadCode)?.digest();
+    let code = code.parse::<OneTimeCode>().map_err(|_| SetupError::BadCode)?.digest();
     let now = app.clock.now();
     app.db
         .write(move |conn| {
@@ -85,14 +85,14 @@ pub async fn run(
             if accounts::has_users(conn)? {
                 return Err(SetupError::Done);
             }
-            if !one_time_links::store::use_up(conn, Purpose::Setup, &code, now)? {
+            if !one_time_links::store::consume(conn, Purpose::Setup, &code, now)? {
                 return Err(SetupError::BadCode);
             }
             let administrator = add_user(conn, &user, Some(&client), "set-up").map_err(|error| match error {
                 AddUserError::Db(error) => SetupError::Db(error),
                 AddUserError::EmailTaken(_) => SetupError::Done,
             })?;
-            let by = Some(By { user: &administrator.uuid, client: &client });
+            let by = Some(WorkspaceActor { user: &administrator.uuid, client: &client });
             let mut first = None;
             for new in &workspaces {
                 let workspace = add_workspace(conn, new, by).map_err(|error| match error {
@@ -106,7 +106,7 @@ pub async fn run(
                 })?;
                 first.get_or_insert(workspace.slug);
             }
-            let first = first.ok_or_else(|| DbError::Failed("a set-up without a workspace".to_owned()))?;
+            let first = first.ok_or_else(|| DbError::Query("a set-up without a workspace".to_owned()))?;
             Ok((administrator, first))
         })
         .await

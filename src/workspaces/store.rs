@@ -5,15 +5,15 @@ use diesel::prelude::*;
 use crate::accounts::model::User;
 use crate::accounts::store::{USER, UserRow};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::base::text::Label;
-use crate::db::ids::{MembershipKey, UserKey, WorkspaceKey};
+use crate::base::id::PublicId;
+use crate::base::text::DisplayName;
+use crate::db::ids::{MembershipId, UserId, WorkspaceId};
 use crate::db::schema::{memberships, users, workspaces};
-use crate::db::{Conn, DbError};
+use crate::db::{DbConnection, DbError};
 use crate::workspaces::model::{Membership, NewWorkspace, Slug, Workspace};
-use crate::workspaces::profile::{Country, DateStyle, Kind, Languages, Profile, Role, Timezone};
+use crate::workspaces::profile::{Country, DateStyle, Languages, Profile, Role, Timezone, WorkspaceKind};
 
-crate::text_column!(Country, DateStyle, Kind, Languages, Role, Slug, Timezone);
+crate::text_column!(Country, DateStyle, WorkspaceKind, Languages, Role, Slug, Timezone);
 
 crate::columns! {
     /// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
@@ -31,12 +31,13 @@ crate::columns! {
 }
 
 /// A [`Workspace`] as it comes from the database.
-pub(crate) type WorkspaceRow = (i64, Id, Slug, Label, Kind, Country, Languages, Timezone, DateStyle);
+pub(crate) type WorkspaceRow =
+    (i64, PublicId, Slug, DisplayName, WorkspaceKind, Country, Languages, Timezone, DateStyle);
 
 impl From<WorkspaceRow> for Workspace {
     fn from((key, uuid, slug, name, kind, country, languages, timezone, date_style): WorkspaceRow) -> Self {
         Self {
-            key: WorkspaceKey(key),
+            key: WorkspaceId(key),
             uuid,
             slug,
             profile: Profile { name, kind, country, languages, timezone, date_style },
@@ -45,7 +46,7 @@ impl From<WorkspaceRow> for Workspace {
 }
 
 /// The present memberships of a user, by the workspaces' names.
-pub(crate) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membership>, DbError> {
+pub(crate) fn list_memberships(conn: &mut DbConnection, user: UserId) -> Result<Vec<Membership>, DbError> {
     let rows = memberships::table
         .inner_join(workspaces::table)
         .filter(memberships::user_id.eq(user.0))
@@ -56,7 +57,7 @@ pub(crate) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membe
     Ok(rows
         .into_iter()
         .map(|(key, role, last_opened_at, workspace)| Membership {
-            key: MembershipKey(key),
+            key: MembershipId(key),
             role,
             last_opened_at,
             workspace: workspace.into(),
@@ -64,7 +65,11 @@ pub(crate) fn memberships_of(conn: &mut Conn, user: UserKey) -> Result<Vec<Membe
         .collect())
 }
 
-pub(crate) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
+pub(crate) fn touch_last_opened(
+    conn: &mut DbConnection,
+    membership: MembershipId,
+    now: Timestamp,
+) -> Result<(), DbError> {
     diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
         .set(memberships::last_opened_at.eq(now.micros()))
         .execute(conn)?;
@@ -72,7 +77,7 @@ pub(crate) fn mark_opened(conn: &mut Conn, membership: MembershipKey, now: Times
 }
 
 /// The workspace with this slug.
-pub fn workspace_by_slug(conn: &mut Conn, slug: &Slug) -> Result<Option<Workspace>, DbError> {
+pub fn workspace_by_slug(conn: &mut DbConnection, slug: &Slug) -> Result<Option<Workspace>, DbError> {
     let row = workspaces::table
         .filter(workspaces::slug.eq(slug.as_str()))
         .select(WORKSPACE)
@@ -82,7 +87,7 @@ pub fn workspace_by_slug(conn: &mut Conn, slug: &Slug) -> Result<Option<Workspac
 }
 
 /// The workspace with this identifier.
-pub fn workspace_by_uuid(conn: &mut Conn, uuid: &Id) -> Result<Option<Workspace>, DbError> {
+pub fn workspace_by_uuid(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<Workspace>, DbError> {
     let row = workspaces::table
         .filter(workspaces::uuid.eq(uuid.as_str()))
         .select(WORKSPACE)
@@ -92,7 +97,7 @@ pub fn workspace_by_uuid(conn: &mut Conn, uuid: &Id) -> Result<Option<Workspace>
 }
 
 /// Every workspace, by slug, and how many members it has.
-pub fn workspaces(conn: &mut Conn) -> Result<Vec<(Workspace, i64)>, DbError> {
+pub fn workspaces(conn: &mut DbConnection) -> Result<Vec<(Workspace, i64)>, DbError> {
     let rows = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<WorkspaceRow>(conn)?;
     let counts = memberships::table
         .filter(memberships::removed_at.is_null())
@@ -103,7 +108,11 @@ pub fn workspaces(conn: &mut Conn) -> Result<Vec<(Workspace, i64)>, DbError> {
     Ok(rows.into_iter().map(|row| (row.0, row)).map(|(key, row)| (row.into(), count(key))).collect())
 }
 
-pub(crate) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug) -> Result<WorkspaceKey, DbError> {
+pub(crate) fn insert_workspace(
+    conn: &mut DbConnection,
+    new: &NewWorkspace,
+    slug: &Slug,
+) -> Result<WorkspaceId, DbError> {
     let Profile { name, kind, country, languages, timezone, date_style } = &new.profile;
     let key = diesel::insert_into(workspaces::table)
         .values((
@@ -119,10 +128,14 @@ pub(crate) fn insert_workspace(conn: &mut Conn, new: &NewWorkspace, slug: &Slug)
         ))
         .returning(workspaces::id)
         .get_result(conn)?;
-    Ok(WorkspaceKey(key))
+    Ok(WorkspaceId(key))
 }
 
-pub(crate) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: &Profile) -> Result<(), DbError> {
+pub(crate) fn update_profile(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    profile: &Profile,
+) -> Result<(), DbError> {
     let Profile { name, kind, country, languages, timezone, date_style } = profile;
     diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
         .set((
@@ -138,7 +151,7 @@ pub(crate) fn update_profile(conn: &mut Conn, workspace: WorkspaceKey, profile: 
 }
 
 /// Holds a workspace's row, which everything about its members locks, until the end of the transaction.
-pub fn lock_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<(), DbError> {
+pub fn lock_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<(), DbError> {
     diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
         .set(workspaces::slug.eq(workspaces::slug))
         .execute(conn)?;
@@ -146,11 +159,11 @@ pub fn lock_workspace(conn: &mut Conn, workspace: WorkspaceKey) -> Result<(), Db
 }
 
 /// The membership that a user has in a workspace now, and its role.
-pub fn present_membership(
-    conn: &mut Conn,
-    workspace: WorkspaceKey,
-    user: UserKey,
-) -> Result<Option<(MembershipKey, Role)>, DbError> {
+pub fn find_active_membership(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Option<(MembershipId, Role)>, DbError> {
     let row = memberships::table
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(memberships::user_id.eq(user.0))
@@ -158,12 +171,12 @@ pub fn present_membership(
         .select((memberships::id, memberships::role))
         .get_result::<(i64, Role)>(conn)
         .optional()?;
-    Ok(row.map(|(key, role)| (MembershipKey(key), role)))
+    Ok(row.map(|(key, role)| (MembershipId(key), role)))
 }
 
 /// Locks a membership's row, which everything about its tokens locks, and says what its role is now. `None` if it
 /// is over.
-pub fn lock_membership(conn: &mut Conn, membership: MembershipKey) -> Result<Option<Role>, DbError> {
+pub fn lock_membership(conn: &mut DbConnection, membership: MembershipId) -> Result<Option<Role>, DbError> {
     let present = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
     let role = diesel::update(present)
         .set(memberships::role.eq(memberships::role))
@@ -174,7 +187,7 @@ pub fn lock_membership(conn: &mut Conn, membership: MembershipKey) -> Result<Opt
 }
 
 /// The members of a workspace with a role, as users.
-pub fn members_with_role(conn: &mut Conn, workspace: WorkspaceKey, role: Role) -> Result<Vec<User>, DbError> {
+pub fn members_with_role(conn: &mut DbConnection, workspace: WorkspaceId, role: Role) -> Result<Vec<User>, DbError> {
     let rows = memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
@@ -188,7 +201,7 @@ pub fn members_with_role(conn: &mut Conn, workspace: WorkspaceKey, role: Role) -
 
 /// A present member of a workspace whose account is active, as a list shows them.
 #[derive(Debug, Clone)]
-pub struct MemberRecord {
+pub struct MemberRow {
     /// Who.
     pub user: User,
     /// What they may do.
@@ -199,14 +212,14 @@ pub struct MemberRecord {
 
 /// Which way a list of members goes on from a place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum PageDirection {
     /// To users added earlier.
     Older,
     /// To users added later.
     Newer,
 }
 
-impl Side {
+impl PageDirection {
     /// The way back.
     #[must_use]
     pub const fn other(self) -> Self {
@@ -219,12 +232,12 @@ impl Side {
 
 /// At most `limit` present members with an active account beside a place in the list of all, the nearest first; without a
 /// place, the newest.
-pub fn members_by_age(
-    conn: &mut Conn,
-    workspace: WorkspaceKey,
-    place: Option<(Side, Timestamp, &Id)>,
+pub fn list_members_page(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    place: Option<(PageDirection, Timestamp, &PublicId)>,
     limit: usize,
-) -> Result<Vec<MemberRecord>, DbError> {
+) -> Result<Vec<MemberRow>, DbError> {
     let present = memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
@@ -234,7 +247,7 @@ pub fn members_by_age(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows =
         match place {
-            Some((Side::Newer, at, uuid)) => {
+            Some((PageDirection::Newer, at, uuid)) => {
                 let same = users::created_at.eq(at.micros()).and(users::uuid.gt(uuid.as_str()));
                 present
                     .filter(users::created_at.gt(at.micros()).or(same))
@@ -243,7 +256,7 @@ pub fn members_by_age(
                     .select(columns)
                     .load::<(UserRow, Role, Timestamp)>(conn)?
             }
-            Some((Side::Older, at, uuid)) => {
+            Some((PageDirection::Older, at, uuid)) => {
                 let same = users::created_at.eq(at.micros()).and(users::uuid.lt(uuid.as_str()));
                 present
                     .filter(users::created_at.lt(at.micros()).or(same))
@@ -258,13 +271,13 @@ pub fn members_by_age(
                 .select(columns)
                 .load::<(UserRow, Role, Timestamp)>(conn)?,
         };
-    Ok(rows.into_iter().map(|(user, role, created_at)| MemberRecord { user: user.into(), role, created_at }).collect())
+    Ok(rows.into_iter().map(|(user, role, created_at)| MemberRow { user: user.into(), role, created_at }).collect())
 }
 
 pub(crate) fn insert_membership(
-    conn: &mut Conn,
-    workspace: WorkspaceKey,
-    user: UserKey,
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    user: UserId,
     role: Role,
     now: Timestamp,
 ) -> Result<(), DbError> {
@@ -281,7 +294,7 @@ pub(crate) fn insert_membership(
 }
 
 /// Ends a membership. Its tokens are the caller's to delete, in the same transaction.
-pub fn end_membership(conn: &mut Conn, membership: MembershipKey, now: Timestamp) -> Result<(), DbError> {
+pub fn end_membership(conn: &mut DbConnection, membership: MembershipId, now: Timestamp) -> Result<(), DbError> {
     diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
         .set(memberships::removed_at.eq(now.micros()))
         .execute(conn)?;

@@ -5,12 +5,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use diesel::RunQueryDsl as _;
-use latchkey::accounts::password::Passwords;
+use latchkey::accounts::password::PasswordHasher;
 use latchkey::base::clock::{Clock, ManualClock, Timestamp};
-use latchkey::config::ServerSettings;
-use latchkey::db::{Conn, Db, DbError};
-use latchkey::server::{Options, Server};
-use latchkey::usage::Uses;
+use latchkey::config::ServerArgs;
+use latchkey::db::{Db, DbConnection, DbError};
+use latchkey::server::{Server, ServerOptions};
+use latchkey::usage::UsageRecorder;
 
 use super::api_client::{Answer, Call};
 use super::browser_client::Browser;
@@ -29,12 +29,12 @@ pub struct TestServer {
     pub setup_url: Option<String>,
     pub folder: tempfile::TempDir,
     pub database: TestDatabase,
-    settings: ServerSettings,
+    settings: ServerArgs,
     running: Option<Running>,
 }
 
 struct Running {
-    uses: Uses,
+    uses: UsageRecorder,
     stop: tokio::sync::oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -55,8 +55,8 @@ pub const TABLES: [&str; 11] = [
 ];
 
 /// Where people reach the server of a test that says nothing else: the address it listens on.
-pub fn plain_settings() -> ServerSettings {
-    ServerSettings {
+pub fn plain_settings() -> ServerArgs {
+    ServerArgs {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
         trusted_proxies: Vec::new(),
@@ -68,13 +68,13 @@ pub fn plain_settings() -> ServerSettings {
 }
 
 /// Settings of a server behind a proxy with TLS.
-pub fn https_settings() -> ServerSettings {
-    ServerSettings { public_url: Some("https://tokens.example".parse().unwrap()), ..plain_settings() }
+pub fn https_settings() -> ServerArgs {
+    ServerArgs { public_url: Some("https://tokens.example".parse().unwrap()), ..plain_settings() }
 }
 
 /// Settings of a server that believes what this machine says of a client's address.
-pub fn proxy_settings() -> ServerSettings {
-    ServerSettings { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..plain_settings() }
+pub fn proxy_settings() -> ServerArgs {
+    ServerArgs { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..plain_settings() }
 }
 
 impl TestServer {
@@ -85,14 +85,14 @@ impl TestServer {
     }
 
     /// The same people on a server with these settings.
-    pub fn start_with(settings: ServerSettings) -> Self {
+    pub fn start_with(settings: ServerArgs) -> Self {
         let server = Self::empty(settings);
         server.add_people();
         server
     }
 
     /// A server without users.
-    pub fn empty(settings: ServerSettings) -> Self {
+    pub fn empty(settings: ServerArgs) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = TestDatabase::without_rows(&folder.path().join("latchkey.db"));
         let db = Db::open(&database.url()).unwrap();
@@ -112,12 +112,12 @@ impl TestServer {
     fn run(&mut self) {
         let (report, started) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let options = Options {
+        let options = ServerOptions {
             settings: self.settings.clone(),
             data_dir: self.folder.path().to_owned(),
             db: self.db.clone(),
             clock: Clock::Manual(self.clock.clone()),
-            passwords: Passwords::weak(),
+            passwords: PasswordHasher::insecure_for_tests(),
             stop_on_signals: false,
         };
         let thread = std::thread::spawn(move || {
@@ -190,7 +190,7 @@ impl TestServer {
 
     /// Every row of these tables as text, blobs in hexadecimal: to see that nothing changed, or what is stored.
     pub fn db_rows(&self, tables: &[&str]) -> String {
-        let all = |conn: &mut Conn| {
+        let all = |conn: &mut DbConnection| {
             let mut lines = Vec::new();
             for table in tables {
                 let query = database::row_query(conn, table);

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use diesel::{Connection as _, RunQueryDsl as _};
-use latchkey::db::{Conn, DatabaseUrl};
+use latchkey::db::{DatabaseUrl, DbConnection};
 
 use super::postgres::{run, server};
 
@@ -121,10 +121,10 @@ impl TestDatabase {
     }
 
     /// A connection beside those of the program.
-    pub fn connect(&self) -> Conn {
+    pub fn connect(&self) -> DbConnection {
         match self.url.strip_prefix("sqlite://") {
-            Some(file) => Conn::Sqlite(diesel::SqliteConnection::establish(file).unwrap()),
-            None => Conn::Postgres(diesel::PgConnection::establish(&self.url).unwrap()),
+            Some(file) => DbConnection::Sqlite(diesel::SqliteConnection::establish(file).unwrap()),
+            None => DbConnection::Postgres(diesel::PgConnection::establish(&self.url).unwrap()),
         }
     }
 
@@ -187,14 +187,14 @@ impl Drop for TestDatabase {
 }
 
 /// The rows of a query whose one column is called `text`.
-pub fn rows(conn: &mut Conn, sql: &str) -> Vec<String> {
+pub fn rows(conn: &mut DbConnection, sql: &str) -> Vec<String> {
     let rows: Vec<Text> = diesel::sql_query(sql).load(conn).unwrap_or_else(|error| panic!("{error}: {sql}"));
     rows.into_iter().map(|row| row.text).collect()
 }
 
 /// A query that makes one text of every row of this table, blobs in hexadecimal.
-pub fn row_query(conn: &mut Conn, table: &str) -> String {
-    let columns = if matches!(conn, Conn::Postgres(_)) {
+pub fn row_query(conn: &mut DbConnection, table: &str) -> String {
+    let columns = if matches!(conn, DbConnection::Postgres(_)) {
         format!(
             "SELECT string_agg(CASE data_type \
                WHEN 'bytea' THEN format('coalesce(upper(encode(%I, ''hex'')), ''NULL'')', column_name) \

@@ -2,12 +2,12 @@
 
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::{NewUser, User};
-use latchkey::accounts::password::{NewPassword, Passwords};
+use latchkey::accounts::password::{NewPassword, PasswordHasher};
 use latchkey::base::random;
 use latchkey::db::DbError;
 use latchkey::workspaces::create::add_workspace;
 use latchkey::workspaces::members::add_member;
-use latchkey::workspaces::profile::Kind;
+use latchkey::workspaces::profile::WorkspaceKind;
 use latchkey::workspaces::{
     model::{NewWorkspace, Workspace},
     profile::Role,
@@ -21,18 +21,18 @@ pub const PASSWORD: &str = "open the door please";
 
 impl TestServer {
     pub(super) fn add_people(&self) {
-        let password = NewPassword::choose(PASSWORD, None).unwrap();
-        let hash = Passwords::weak().hash_blocking(&password, &mut random::secure()).unwrap();
+        let password = NewPassword::parse(PASSWORD, None).unwrap();
+        let hash = PasswordHasher::insecure_for_tests().hash_blocking(&password, &mut random::os_rng()).unwrap();
         let person = |name: &str| {
             let email = format!("{}@example.org", name.to_lowercase());
             let new =
-                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut random::secure());
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut random::os_rng());
             self.db.write_blocking(|conn| add_user(conn, &new, None, "test")).unwrap()
         };
         let [alice, bob, charlie, dave] = ["Alice", "Bob", "Charlie", "Dave"].map(person);
-        let demo = self.add_workspace("acme-demo", "Acme Demo", Kind::Demo);
-        let acme = self.add_workspace("acme", "Acme", Kind::Production);
-        let other = self.add_workspace("other", "Other", Kind::Production);
+        let demo = self.add_workspace("acme-demo", "Acme Demo", WorkspaceKind::Demo);
+        let acme = self.add_workspace("acme", "Acme", WorkspaceKind::Production);
+        let other = self.add_workspace("other", "Other", WorkspaceKind::Production);
         for (user, workspace, role) in [
             (&alice, &demo, Role::Administrator),
             (&bob, &demo, Role::Editor),
@@ -46,9 +46,9 @@ impl TestServer {
     }
 
     /// Adds a workspace.
-    pub fn add_workspace(&self, slug: &str, name: &str, kind: Kind) -> Workspace {
+    pub fn add_workspace(&self, slug: &str, name: &str, kind: WorkspaceKind) -> Workspace {
         let new =
-            NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::secure());
+            NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::os_rng());
         self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
     }
 
@@ -107,7 +107,7 @@ impl TestServer {
     pub fn reset_link(&self, name: &str) -> String {
         let email = format!("{name}@example.org").parse().unwrap();
         let code =
-            latchkey::accounts::password_reset::new_link(&self.db, &email, self.now(), &mut random::secure()).unwrap();
+            latchkey::accounts::password_reset::new_link(&self.db, &email, self.now(), &mut random::os_rng()).unwrap();
         format!("/reset/{}", code.reveal())
     }
 

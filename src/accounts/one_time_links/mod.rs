@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random::{self, CryptoRng};
-use crate::base::text::Label;
+use crate::base::text::DisplayName;
 
 /// What a link is good for. A code of one purpose is none of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Purpose {
 
     /// How long such a link works.
     #[must_use]
-    pub const fn good_for(self) -> Duration {
+    pub const fn lifetime(self) -> Duration {
         match self {
             Self::Setup | Self::Reset => Duration::from_hours(24),
             Self::Invitation => Duration::from_hours(7 * 24),
@@ -48,15 +48,15 @@ impl Purpose {
 }
 
 /// The code of a link: 32 base62 characters, 190 bits. Wiped when dropped, never printed.
-pub struct Code(Zeroizing<String>);
+pub struct OneTimeCode(Zeroizing<String>);
 
-const CODE_LENGTH: usize = 32;
+const CODE_LEN: usize = 32;
 
-impl Code {
+impl OneTimeCode {
     /// A new code.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(Zeroizing::new(random::base62(rng, CODE_LENGTH)))
+        Self(Zeroizing::new(random::base62(rng, CODE_LEN)))
     }
 
     /// The code's text: for the one who is to use it.
@@ -72,7 +72,7 @@ impl Code {
     }
 }
 
-impl fmt::Debug for Code {
+impl fmt::Debug for OneTimeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Code(…)")
     }
@@ -80,15 +80,15 @@ impl fmt::Debug for Code {
 
 /// The text has not the form of a code.
 #[derive(Debug)]
-pub struct NotACode;
+pub struct InvalidCode;
 
-impl FromStr for Code {
-    type Err = NotACode;
-    fn from_str(text: &str) -> Result<Self, NotACode> {
-        if text.len() == CODE_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+impl FromStr for OneTimeCode {
+    type Err = InvalidCode;
+    fn from_str(text: &str) -> Result<Self, InvalidCode> {
+        if text.len() == CODE_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             Ok(Self(Zeroizing::new(text.to_owned())))
         } else {
-            Err(NotACode)
+            Err(InvalidCode)
         }
     }
 }
@@ -107,30 +107,30 @@ impl fmt::Debug for CodeDigest {
 #[derive(Debug, Clone)]
 pub struct NewLink {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// What the database holds of the code.
     pub digest: CodeDigest,
     /// What for.
     pub purpose: Purpose,
     /// What else there is to know about it.
-    pub about: About,
+    pub about: LinkDetails,
     /// When.
     pub at: Timestamp,
 }
 
 /// What a link says beside its purpose, each part where the purpose has one.
 #[derive(Debug, Clone, Default)]
-pub struct About {
+pub struct LinkDetails {
     /// The workspace it leads into.
-    pub workspace: Option<Id>,
+    pub workspace: Option<PublicId>,
     /// The role it gives there, in a word of whoever makes such links.
     pub role: Option<&'static str>,
     /// What its maker tells it apart by.
-    pub note: Option<Label>,
+    pub note: Option<DisplayName>,
     /// The user it is for.
-    pub user: Option<Id>,
+    pub user: Option<PublicId>,
     /// Who made it, if a person did.
-    pub created_by: Option<Id>,
+    pub created_by: Option<PublicId>,
     /// The single-use key of the form that made it.
     pub form_key: Option<String>,
 }
@@ -138,14 +138,20 @@ pub struct About {
 impl NewLink {
     /// A link that `code` will open.
     #[must_use]
-    pub fn new(code: &Code, purpose: Purpose, about: About, at: Timestamp, rng: &mut impl CryptoRng) -> Self {
-        Self { uuid: Id::new(at, rng), digest: code.digest(), purpose, about, at }
+    pub fn new(
+        code: &OneTimeCode,
+        purpose: Purpose,
+        about: LinkDetails,
+        at: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        Self { uuid: PublicId::new(at, rng), digest: code.digest(), purpose, about, at }
     }
 
     /// When it stops working.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.at + self.purpose.good_for()
+        self.at + self.purpose.lifetime()
     }
 }
 
@@ -153,17 +159,17 @@ impl NewLink {
 #[derive(Debug, Clone)]
 pub struct Link {
     /// The public identifier.
-    pub uuid: Id,
+    pub uuid: PublicId,
     /// The workspace it leads into.
-    pub workspace: Option<Id>,
+    pub workspace: Option<PublicId>,
     /// The role it gives there.
     pub role: Option<String>,
     /// What its maker tells it apart by.
-    pub note: Option<Label>,
+    pub note: Option<DisplayName>,
     /// The user it is for.
-    pub user: Option<Id>,
+    pub user: Option<PublicId>,
     /// Who made it.
-    pub created_by: Option<Id>,
+    pub created_by: Option<PublicId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stops working.
@@ -177,12 +183,12 @@ mod tests {
 
     #[test]
     fn a_code_has_one_form_and_prints_nothing() {
-        let code = Code::generate(&mut random::secure());
-        let again: Code = code.reveal().parse().unwrap();
+        let code = OneTimeCode::generate(&mut random::os_rng());
+        let again: OneTimeCode = code.reveal().parse().unwrap();
         assert!(again.digest() == code.digest());
         assert_eq!(format!("{code:?} {:?}", code.digest()), "Code(…) CodeDigest(…)");
         for bad in ["", "x", &"x".repeat(31), &"x".repeat(33), &"-".repeat(32), &"é".repeat(16)] {
-            assert!(bad.parse::<Code>().is_err(), "{bad}");
+            assert!(bad.parse::<OneTimeCode>().is_err(), "{bad}");
         }
     }
 
@@ -192,7 +198,7 @@ mod tests {
             text in prop_oneof!["[0-9A-Za-z]{32}", "[0-9A-Za-z]{31,33}", "\\PC{31,33}", any::<String>()],
         ) {
             let is_code = text.chars().count() == 32 && text.chars().all(|c| c.is_ascii_alphabetic() || c.is_ascii_digit());
-            let code = text.parse::<Code>().ok();
+            let code = text.parse::<OneTimeCode>().ok();
             prop_assert_eq!(code.is_some(), is_code);
             prop_assert!(code.as_ref().is_none_or(|code| code.reveal() == text));
             let shown = format!("{code:?}");

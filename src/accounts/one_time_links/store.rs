@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::accounts::one_time_links::{About, CodeDigest, Link, NewLink, Purpose};
+use crate::accounts::one_time_links::{CodeDigest, Link, LinkDetails, NewLink, Purpose};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::base::text::Label;
+use crate::base::id::PublicId;
+use crate::base::text::DisplayName;
 use crate::db::schema::one_time_links as links;
 use crate::db::schema::one_time_links::table;
-use crate::db::{Conn, DbError};
+use crate::db::{DbConnection, DbError};
 
 crate::columns! {
     /// The columns of a [`Link`], in the order of [`LinkRow`].
@@ -25,7 +25,16 @@ crate::columns! {
 }
 
 /// A [`Link`] as it comes from the database.
-pub(crate) type LinkRow = (Id, Option<Id>, Option<String>, Option<Label>, Option<Id>, Option<Id>, Timestamp, Timestamp);
+pub(crate) type LinkRow = (
+    PublicId,
+    Option<PublicId>,
+    Option<String>,
+    Option<DisplayName>,
+    Option<PublicId>,
+    Option<PublicId>,
+    Timestamp,
+    Timestamp,
+);
 
 impl From<LinkRow> for Link {
     fn from((uuid, workspace, role, note, user, created_by, created_at, expires_at): LinkRow) -> Self {
@@ -34,18 +43,18 @@ impl From<LinkRow> for Link {
 }
 
 /// Makes a link.
-pub fn insert(conn: &mut Conn, new: &NewLink) -> Result<(), DbError> {
-    let About { workspace, role, note, user, created_by, form_key } = &new.about;
+pub fn insert(conn: &mut DbConnection, new: &NewLink) -> Result<(), DbError> {
+    let LinkDetails { workspace, role, note, user, created_by, form_key } = &new.about;
     diesel::insert_into(table)
         .values((
             links::digest.eq(&new.digest.0[..]),
             links::uuid.eq(new.uuid.as_str()),
             links::purpose.eq(new.purpose.as_str()),
-            links::workspace.eq(workspace.as_ref().map(Id::as_str)),
+            links::workspace.eq(workspace.as_ref().map(PublicId::as_str)),
             links::role.eq(*role),
-            links::note.eq(note.as_ref().map(Label::as_str)),
-            links::user_uuid.eq(user.as_ref().map(Id::as_str)),
-            links::created_by.eq(created_by.as_ref().map(Id::as_str)),
+            links::note.eq(note.as_ref().map(DisplayName::as_str)),
+            links::user_uuid.eq(user.as_ref().map(PublicId::as_str)),
+            links::created_by.eq(created_by.as_ref().map(PublicId::as_str)),
             links::form_key.eq(form_key.as_deref()),
             links::created_at.eq(new.at.micros()),
             links::expires_at.eq(new.expires_at().micros()),
@@ -55,7 +64,12 @@ pub fn insert(conn: &mut Conn, new: &NewLink) -> Result<(), DbError> {
 }
 
 /// The link of this purpose with this code, if it works.
-pub fn find(conn: &mut Conn, purpose: Purpose, digest: &CodeDigest, now: Timestamp) -> Result<Option<Link>, DbError> {
+pub fn find(
+    conn: &mut DbConnection,
+    purpose: Purpose,
+    digest: &CodeDigest,
+    now: Timestamp,
+) -> Result<Option<Link>, DbError> {
     let row = table
         .filter(links::digest.eq(&digest.0[..]))
         .filter(links::purpose.eq(purpose.as_str()))
@@ -68,7 +82,12 @@ pub fn find(conn: &mut Conn, purpose: Purpose, digest: &CodeDigest, now: Timesta
 }
 
 /// Uses the link up; `false` if it does not work any more. One UPDATE: of two people at the same moment, one is first.
-pub fn use_up(conn: &mut Conn, purpose: Purpose, digest: &CodeDigest, now: Timestamp) -> Result<bool, DbError> {
+pub fn consume(
+    conn: &mut DbConnection,
+    purpose: Purpose,
+    digest: &CodeDigest,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     let works = table
         .filter(links::digest.eq(&digest.0[..]))
         .filter(links::purpose.eq(purpose.as_str()))
@@ -78,12 +97,12 @@ pub fn use_up(conn: &mut Conn, purpose: Purpose, digest: &CodeDigest, now: Times
 }
 
 /// Forgets links that have expired, used or not. Returns how many.
-pub fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, DbError> {
+pub fn purge(conn: &mut DbConnection, now: Timestamp) -> Result<usize, DbError> {
     Ok(diesel::delete(table.filter(links::expires_at.le(now.micros()))).execute(conn)?)
 }
 
 /// Forgets the links by which this user could still have set a new password.
-pub fn drop_resets(conn: &mut Conn, user: &Id) -> Result<(), DbError> {
+pub fn delete_reset_links(conn: &mut DbConnection, user: &PublicId) -> Result<(), DbError> {
     let theirs = table
         .filter(links::purpose.eq(Purpose::Reset.as_str()))
         .filter(links::user_uuid.eq(user.as_str()))

@@ -6,21 +6,21 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::extract::SignedIn;
-use crate::accounts::login::{self, SignInError};
-use crate::accounts::redirect_target::NextPath;
-use crate::accounts::services::Accounts;
+use crate::accounts::login::{self, LoginError};
+use crate::accounts::redirect_target::RedirectTarget;
+use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::db::DbError;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
 
 #[derive(Template)]
 #[template(path = "accounts/login.html")]
-struct SignInPage {
+struct LoginPage {
     email: String,
     next: String,
     error: Option<String>,
@@ -37,63 +37,63 @@ pub struct Next {
 }
 
 impl Next {
-    fn path(&self) -> Option<NextPath> {
+    fn path(&self) -> Option<RedirectTarget> {
         self.next.as_deref().and_then(|next| next.parse().ok())
     }
 }
 
 /// `GET /login`
 pub async fn show(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
     person: Result<SignedIn, PageError>,
     session: BrowserSession,
     query: Result<web::Query<Next>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let next = query.ok().and_then(|query| query.path());
     match person {
-        Ok(_) => return Ok(html::see_other(next.as_ref().map_or("/", NextPath::as_str))),
+        Ok(_) => return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str))),
         // While the database is down nobody is known, and the page says so when its form is sent.
         Err(PageError::SeeOther(_) | PageError::Unavailable(_)) => {}
         Err(other) => return Err(other),
     }
-    let is_new = match accounts.has_people(&app.db).await {
+    let is_new = match accounts.has_users(&app.db).await {
         Ok(has_people) => !has_people,
         // Nobody has asked since the start, and now the database is down.
         Err(DbError::Unavailable(_)) => false,
         Err(error) => return Err(error.into()),
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    Ok(html::ok(&SignInPage { email: String::new(), next, error: None, flash: session.take_flash(), is_new }))
+    Ok(html::ok(&LoginPage { email: String::new(), next, error: None, flash: session.take_flash(), is_new }))
 }
 
 /// `POST /login`
 pub async fn submit(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (email, next) = (form.text("email"), form.text("next").parse::<NextPath>().ok());
+    let (email, next) = (form.text("email"), form.text("next").parse::<RedirectTarget>().ok());
     // A session that can't be read could not be written either.
     session.user()?;
     let refusal = match login::sign_in(&app, &accounts, email, form.text("password"), &client).await {
         Ok(user) => {
             session.sign_in(&user, &client)?;
-            return Ok(html::see_other(next.as_ref().map_or("/", NextPath::as_str)));
+            return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str)));
         }
         Err(error) => {
-            Refusal::of(error, "That e-mail address and password don’t match, or the account is not active.")?
+            LoginFormError::of(error, "That e-mail address and password don’t match, or the account is not active.")?
         }
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
     let error = Some(refusal.sentence.clone());
-    Ok(refusal.answer(&SignInPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
+    Ok(refusal.answer(&LoginPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
 }
 
 /// What a form says, and with what status, when the password typed into it did not do.
-pub struct Refusal {
+pub struct LoginFormError {
     status: StatusCode,
     /// For the person who typed it.
     sentence: String,
@@ -101,12 +101,12 @@ pub struct Refusal {
     wait: Option<u64>,
 }
 
-impl Refusal {
+impl LoginFormError {
     /// `wrong` is what is said of a wrong password. A failed query is a page of its own.
-    pub fn of(error: SignInError, wrong: &str) -> Result<Self, PageError> {
+    pub fn of(error: LoginError, wrong: &str) -> Result<Self, PageError> {
         let (status, sentence, wait) = match error {
-            SignInError::Refused => (StatusCode::UNPROCESSABLE_ENTITY, wrong.to_owned(), None),
-            SignInError::TooMany(wait) => {
+            LoginError::InvalidCredentials => (StatusCode::UNPROCESSABLE_ENTITY, wrong.to_owned(), None),
+            LoginError::RateLimited(wait) => {
                 // Rounded up: who waits as long as told must be let in.
                 let seconds = wait.as_micros().div_ceil(1_000_000);
                 let minutes = seconds.div_ceil(60);
@@ -117,12 +117,12 @@ impl Refusal {
                     u64::try_from(seconds).ok(),
                 )
             }
-            SignInError::Busy => (
+            LoginError::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Many people are signing in at this moment. Try again.".to_owned(),
                 Some(1),
             ),
-            SignInError::Db(error) => return Err(error.into()),
+            LoginError::Db(error) => return Err(error.into()),
         };
         Ok(Self { status, sentence, wait })
     }
@@ -130,12 +130,12 @@ impl Refusal {
     /// The field with the password, empty, and why.
     #[must_use]
     pub fn field(&self) -> Field {
-        Field::default().refused(&self.sentence)
+        Field::default().with_error(&self.sentence)
     }
 
     /// The page with its form, answered with the refusal's status.
     pub fn answer(&self, form: &impl Template) -> HttpResponse {
-        let mut answer = html::answer(self.status, form);
+        let mut answer = html::render(self.status, form);
         if let Some(seconds) = self.wait {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -145,10 +145,10 @@ impl Refusal {
 
 /// `POST /logout`. Somebody who is not signed in any more has what they want.
 pub async fn sign_out(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     person: Result<SignedIn, PageError>,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     if let Ok(SignedIn(user)) = person {
@@ -166,5 +166,5 @@ pub async fn sign_out(
     }
     session.user()?;
     session.sign_out();
-    Ok(html::see_other("/login"))
+    Ok(html::redirect("/login"))
 }

@@ -19,12 +19,12 @@ pub struct Endpoint {
     /// What its query may say.
     pub parameters: &'static [Field],
     /// The body of its good answer.
-    pub answer: Body,
+    pub answer: ResponseBody,
 }
 
 /// The body of a good answer.
 #[derive(Debug)]
-pub enum Body {
+pub enum ResponseBody {
     /// None: 204.
     Nothing,
     /// An object with these fields.
@@ -39,14 +39,14 @@ pub struct Field {
     /// Its name.
     pub name: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: FieldType,
     /// What it says.
     pub text: &'static str,
 }
 
 /// What a field holds.
 #[derive(Debug)]
-pub enum Kind {
+pub enum FieldType {
     /// Any text.
     Text,
     /// A UUID.
@@ -68,14 +68,14 @@ pub enum Kind {
     /// Always `null`: what RapidPro has and Latchkey has not.
     Null,
     /// This, or `null`.
-    Maybe(&'static Kind),
+    Nullable(&'static FieldType),
     /// An object.
     Object(&'static [Field]),
     /// A list of objects.
     Objects(&'static [Field]),
 }
 
-impl Kind {
+impl FieldType {
     /// For people.
     #[must_use]
     pub fn words(&self) -> String {
@@ -90,7 +90,7 @@ impl Kind {
             Self::OneOf(words) => words.join(", "),
             Self::Texts => "list of texts".to_owned(),
             Self::Null => "null".to_owned(),
-            Self::Maybe(kind) => format!("{} or null", kind.words()),
+            Self::Nullable(kind) => format!("{} or null", kind.words()),
             Self::Object(fields) => format!("object: {}", names(fields)),
             Self::Objects(fields) => format!("list of objects: {}", names(fields)),
         }
@@ -101,85 +101,89 @@ fn names(fields: &[Field]) -> String {
     fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
-const fn field(name: &'static str, kind: Kind, text: &'static str) -> Field {
+const fn field(name: &'static str, kind: FieldType, text: &'static str) -> Field {
     Field { name, kind, text }
 }
 
-const ROLE: Kind = Kind::OneOf(&["administrator", "editor", "agent"]);
+const ROLE: FieldType = FieldType::OneOf(&["administrator", "editor", "agent"]);
 
 const WORKSPACE: &[Field] = &[
-    field("uuid", Kind::Uuid, "The workspace’s identifier."),
-    field("name", Kind::Text, "Its name."),
-    field("country", Kind::Text, "Two letters (ISO 3166-1 alpha-2), or empty."),
-    field("languages", Kind::Texts, "Three letters each (ISO 639-3), the primary one first."),
-    field("timezone", Kind::Text, "A name of the IANA time zone database."),
-    field("date_style", Kind::OneOf(&["day_first", "month_first", "year_first"]), "How its people write dates."),
-    field("anon", Kind::Bool, "Always false: nothing is hidden from the API."),
+    field("uuid", FieldType::Uuid, "The workspace’s identifier."),
+    field("name", FieldType::Text, "Its name."),
+    field("country", FieldType::Text, "Two letters (ISO 3166-1 alpha-2), or empty."),
+    field("languages", FieldType::Texts, "Three letters each (ISO 639-3), the primary one first."),
+    field("timezone", FieldType::Text, "A name of the IANA time zone database."),
+    field("date_style", FieldType::OneOf(&["day_first", "month_first", "year_first"]), "How its people write dates."),
+    field("anon", FieldType::Bool, "Always false: nothing is hidden from the API."),
     field(
         "credits",
-        Kind::Object(&[
-            field("used", Kind::Integer, "Always -1: nothing is billed."),
-            field("remaining", Kind::Integer, "Always -1: nothing is billed."),
+        FieldType::Object(&[
+            field("used", FieldType::Integer, "Always -1: nothing is billed."),
+            field("remaining", FieldType::Integer, "Always -1: nothing is billed."),
         ]),
         "Always -1 each: nothing is billed.",
     ),
-    field("primary_language", Kind::Maybe(&Kind::Text), "The first of its languages."),
+    field("primary_language", FieldType::Nullable(&FieldType::Text), "The first of its languages."),
 ];
 
 const USER: &[Field] = &[
-    field("uuid", Kind::Uuid, "The user’s identifier."),
-    field("name", Kind::Text, "What the user is called."),
-    field("email", Kind::Email, "The user’s e-mail address."),
+    field("uuid", FieldType::Uuid, "The user’s identifier."),
+    field("name", FieldType::Text, "What the user is called."),
+    field("email", FieldType::Email, "The user’s e-mail address."),
     field("role", ROLE, "What the user may do in this workspace."),
-    field("team", Kind::Null, "Always null: there are no teams."),
-    field("created_on", Kind::Time, "When the user was added to this server."),
-    field("avatar", Kind::Null, "Always null: there are no pictures."),
-    field("first_name", Kind::Text, "The name up to its first blank."),
-    field("last_name", Kind::Text, "The rest of the name; may be empty."),
+    field("team", FieldType::Null, "Always null: there are no teams."),
+    field("created_on", FieldType::Time, "When the user was added to this server."),
+    field("avatar", FieldType::Null, "Always null: there are no pictures."),
+    field("first_name", FieldType::Text, "The name up to its first blank."),
+    field("last_name", FieldType::Text, "The rest of the name; may be empty."),
 ];
 
 const USERS: &[Field] = &[
-    field("next", Kind::Maybe(&Kind::Url), "The next page, if there is one."),
-    field("previous", Kind::Maybe(&Kind::Url), "The page before, if there is one."),
-    field("results", Kind::Objects(USER), "The users of this page."),
+    field("next", FieldType::Nullable(&FieldType::Url), "The next page, if there is one."),
+    field("previous", FieldType::Nullable(&FieldType::Url), "The page before, if there is one."),
+    field("results", FieldType::Objects(USER), "The users of this page."),
 ];
 
 const TOKEN: &[Field] = &[
-    field("uuid", Kind::Uuid, "The token’s identifier."),
-    field("name", Kind::Text, "What its owner calls it."),
-    field("hint", Kind::Text, "The last four characters of the value that asks."),
+    field("uuid", FieldType::Uuid, "The token’s identifier."),
+    field("name", FieldType::Text, "What its owner calls it."),
+    field("hint", FieldType::Text, "The last four characters of the value that asks."),
     field(
         "workspace",
-        Kind::Object(&[
-            field("uuid", Kind::Uuid, "Its identifier."),
-            field("slug", Kind::Text, "Its name in URLs."),
-            field("name", Kind::Text, "Its name."),
+        FieldType::Object(&[
+            field("uuid", FieldType::Uuid, "Its identifier."),
+            field("slug", FieldType::Text, "Its name in URLs."),
+            field("name", FieldType::Text, "Its name."),
         ]),
         "The workspace that it opens.",
     ),
     field(
         "user",
-        Kind::Object(&[
-            field("uuid", Kind::Uuid, "Their identifier."),
-            field("email", Kind::Email, "Their e-mail address."),
-            field("name", Kind::Text, "What they are called."),
+        FieldType::Object(&[
+            field("uuid", FieldType::Uuid, "Their identifier."),
+            field("email", FieldType::Email, "Their e-mail address."),
+            field("name", FieldType::Text, "What they are called."),
         ]),
         "Whose it is.",
     ),
     field("role", ROLE, "What its owner may do at this moment."),
-    field("created_on", Kind::Time, "When it was made."),
-    field("expires_on", Kind::Maybe(&Kind::Time), "When it expires, if ever."),
-    field("last_used_on", Kind::Maybe(&Kind::Time), "When the value that asks was last used; 10 seconds late at most."),
-    field("rotating", Kind::Bool, "Do two of its values work at this moment?"),
-    field("retires_on", Kind::Maybe(&Kind::Time), "When the older of the two stops."),
+    field("created_on", FieldType::Time, "When it was made."),
+    field("expires_on", FieldType::Nullable(&FieldType::Time), "When it expires, if ever."),
+    field(
+        "last_used_on",
+        FieldType::Nullable(&FieldType::Time),
+        "When the value that asks was last used; 10 seconds late at most.",
+    ),
+    field("rotating", FieldType::Bool, "Do two of its values work at this moment?"),
+    field("retires_on", FieldType::Nullable(&FieldType::Time), "When the older of the two stops."),
 ];
 
 const MAP: &[Field] = &[
-    field("openapi", Kind::Url, "This API as OpenAPI."),
-    field("org", Kind::Url, "The workspace, by RapidPro’s name for it."),
-    field("token", Kind::Url, "The token that asks."),
-    field("users", Kind::Url, "The users of the workspace."),
-    field("workspace", Kind::Url, "The workspace."),
+    field("openapi", FieldType::Url, "This API as OpenAPI."),
+    field("org", FieldType::Url, "The workspace, by RapidPro’s name for it."),
+    field("token", FieldType::Url, "The token that asks."),
+    field("users", FieldType::Url, "The users of the workspace."),
+    field("workspace", FieldType::Url, "The workspace."),
 ];
 
 /// Every endpoint, in the order of the page.
@@ -192,7 +196,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "",
         is_open: false,
         parameters: &[],
-        answer: Body::Object(WORKSPACE),
+        answer: ResponseBody::Object(WORKSPACE),
     },
     Endpoint {
         method: "GET",
@@ -202,7 +206,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "The same answer as workspace.json.",
         is_open: false,
         parameters: &[],
-        answer: Body::Object(WORKSPACE),
+        answer: ResponseBody::Object(WORKSPACE),
     },
     Endpoint {
         method: "GET",
@@ -211,8 +215,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         summary: "The users of the workspace",
         text: "Members whose account is active, the newest first, 250 a page. For the next page call the URL in next, as it stands.",
         is_open: false,
-        parameters: &[field("cursor", Kind::Text, "Where the page begins, as next and previous have it.")],
-        answer: Body::Object(USERS),
+        parameters: &[field("cursor", FieldType::Text, "Where the page begins, as next and previous have it.")],
+        answer: ResponseBody::Object(USERS),
     },
     Endpoint {
         method: "GET",
@@ -222,7 +226,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "Never its value.",
         is_open: false,
         parameters: &[],
-        answer: Body::Object(TOKEN),
+        answer: ResponseBody::Object(TOKEN),
     },
     Endpoint {
         method: "DELETE",
@@ -232,7 +236,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "At once and for good: for whoever finds a leaked value. Nothing else about tokens can be done with a token.",
         is_open: false,
         parameters: &[],
-        answer: Body::Nothing,
+        answer: ResponseBody::Nothing,
     },
     Endpoint {
         method: "GET",
@@ -242,7 +246,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "",
         is_open: true,
         parameters: &[],
-        answer: Body::Object(MAP),
+        answer: ResponseBody::Object(MAP),
     },
     Endpoint {
         method: "GET",
@@ -252,27 +256,27 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: "For tools that make clients, mocks or tests of it.",
         is_open: true,
         parameters: &[],
-        answer: Body::OpenApi,
+        answer: ResponseBody::OpenApi,
     },
 ];
 
 /// An answer that is no good one.
 #[derive(Debug)]
-pub struct Failure {
+pub struct ErrorResponse {
     /// Its status.
     pub status: u16,
     /// What it means, and what to do.
     pub text: &'static str,
     /// Does it carry `Retry-After`?
-    pub says_when: bool,
+    pub has_retry_after: bool,
 }
 
-const fn failure(status: u16, says_when: bool, text: &'static str) -> Failure {
-    Failure { status, text, says_when }
+const fn failure(status: u16, says_when: bool, text: &'static str) -> ErrorResponse {
+    ErrorResponse { status, text, has_retry_after: says_when }
 }
 
 /// What every endpoint that asks for a token may answer.
-pub const FAILURES: &[Failure] = &[
+pub const AUTH_ERRORS: &[ErrorResponse] = &[
     failure(400, false, "Bearer without a value, with a blank in it, or not text; or two Authorization headers."),
     failure(
         401,
@@ -293,7 +297,7 @@ pub const FAILURES: &[Failure] = &[
 ];
 
 /// What every endpoint may answer.
-pub const FAILURES_OF_ALL: &[Failure] = &[
+pub const COMMON_ERRORS: &[ErrorResponse] = &[
     failure(404, false, "Nothing is at this path; or, for users.json, the cursor is not one of ours."),
     failure(405, false, "The path does not take this method; Allow names those it does. OPTIONS asks for them."),
     failure(431, false, "The request’s head is longer than 16 KiB."),
@@ -312,16 +316,16 @@ impl Endpoint {
     #[must_use]
     pub fn fields(&self) -> &'static [Field] {
         match self.answer {
-            Body::Object(fields) => fields,
-            Body::Nothing | Body::OpenApi => &[],
+            ResponseBody::Object(fields) => fields,
+            ResponseBody::Nothing | ResponseBody::OpenApi => &[],
         }
     }
 
     /// The fields of the objects in its lists, and the name of the list.
     #[must_use]
-    pub fn listed(&self) -> Option<(&'static str, &'static [Field])> {
+    pub fn item_fields(&self) -> Option<(&'static str, &'static [Field])> {
         self.fields().iter().find_map(|field| match field.kind {
-            Kind::Objects(fields) => Some((field.name, fields)),
+            FieldType::Objects(fields) => Some((field.name, fields)),
             _ => None,
         })
     }

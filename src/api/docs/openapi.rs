@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::docs::endpoints::{Body, ENDPOINTS, Endpoint, FAILURES, FAILURES_OF_ALL, Failure, Field, Kind};
+use crate::api::docs::endpoints::{
+    AUTH_ERRORS, COMMON_ERRORS, ENDPOINTS, Endpoint, ErrorResponse, Field, FieldType, ResponseBody,
+};
 
 /// The document of a site that is reached at `origin`.
 #[must_use]
@@ -59,21 +61,23 @@ pub fn document(origin: &str) -> Value {
 fn operation(endpoint: &Endpoint) -> Value {
     let mut answers = Map::new();
     let (status, good) = match &endpoint.answer {
-        Body::Nothing => ("204", json!({"description": "Done."})),
-        Body::Object(fields) => ("200", json!({"description": endpoint.summary, "content": content(&object(fields))})),
-        Body::OpenApi => {
+        ResponseBody::Nothing => ("204", json!({"description": "Done."})),
+        ResponseBody::Object(fields) => {
+            ("200", json!({"description": endpoint.summary, "content": content(&object(fields))}))
+        }
+        ResponseBody::OpenApi => {
             ("200", json!({"description": endpoint.summary, "content": content(&json!({"type": "object"}))}))
         }
     };
     let mut good = good;
     if !endpoint.is_open {
         good["headers"] = json!({
-            "X-Temba-Workspace": {"description": "The workspace’s identifier.", "required": true, "schema": kind(&Kind::Uuid)},
+            "X-Temba-Workspace": {"description": "The workspace’s identifier.", "required": true, "schema": kind(&FieldType::Uuid)},
         });
     }
     answers.insert(status.to_owned(), good);
-    let of_callers: &[Failure] = if endpoint.is_open { &[] } else { FAILURES };
-    for failure in of_callers.iter().chain(FAILURES_OF_ALL) {
+    let of_callers: &[ErrorResponse] = if endpoint.is_open { &[] } else { AUTH_ERRORS };
+    for failure in of_callers.iter().chain(COMMON_ERRORS) {
         answers.insert(failure.status.to_string(), problem(failure));
     }
     let parameters: Vec<Value> = endpoint
@@ -96,12 +100,12 @@ fn operation(endpoint: &Endpoint) -> Value {
     operation
 }
 
-fn problem(failure: &Failure) -> Value {
+fn problem(failure: &ErrorResponse) -> Value {
     let mut answer = json!({
         "description": failure.text,
         "content": content(&json!({"$ref": "#/components/schemas/Problem"})),
     });
-    if failure.says_when {
+    if failure.has_retry_after {
         answer["headers"] = json!({
             "Retry-After": {"description": "Seconds to wait.", "required": true, "schema": {"type": "integer", "minimum": 1}},
         });
@@ -134,24 +138,24 @@ fn object(fields: &[Field]) -> Value {
     json!({"type": "object", "required": names, "additionalProperties": false, "properties": properties})
 }
 
-fn kind(of: &Kind) -> Value {
+fn kind(of: &FieldType) -> Value {
     match of {
         // Not `format: email`, which knows ASCII alone.
-        Kind::Text | Kind::Email => json!({"type": "string"}),
-        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Time => json!({"type": "string", "format": "date-time"}),
-        Kind::Url => json!({"type": "string", "format": "uri"}),
-        Kind::Bool => json!({"type": "boolean"}),
-        Kind::Integer => json!({"type": "integer"}),
-        Kind::OneOf(words) => json!({"type": "string", "enum": words}),
-        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
-        Kind::Null => json!({"type": "null"}),
-        Kind::Maybe(inner) => {
+        FieldType::Text | FieldType::Email => json!({"type": "string"}),
+        FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
+        FieldType::Time => json!({"type": "string", "format": "date-time"}),
+        FieldType::Url => json!({"type": "string", "format": "uri"}),
+        FieldType::Bool => json!({"type": "boolean"}),
+        FieldType::Integer => json!({"type": "integer"}),
+        FieldType::OneOf(words) => json!({"type": "string", "enum": words}),
+        FieldType::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        FieldType::Null => json!({"type": "null"}),
+        FieldType::Nullable(inner) => {
             let mut schema = kind(inner);
             schema["type"] = json!([schema["type"], "null"]);
             schema
         }
-        Kind::Object(fields) => object(fields),
-        Kind::Objects(fields) => json!({"type": "array", "items": object(fields)}),
+        FieldType::Object(fields) => object(fields),
+        FieldType::Objects(fields) => json!({"type": "array", "items": object(fields)}),
     }
 }

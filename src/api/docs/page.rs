@@ -6,10 +6,10 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde_json::{Map, Value};
 
-use crate::api::docs::endpoints::{ENDPOINTS, Endpoint, FAILURES, FAILURES_OF_ALL, Failure};
+use crate::api::docs::endpoints::{AUTH_ERRORS, COMMON_ERRORS, ENDPOINTS, Endpoint, ErrorResponse};
 use crate::api::docs::openapi;
-use crate::api::rate_limit::Rate;
-use crate::web::app_state::App;
+use crate::api::rate_limit::RateLimiter;
+use crate::web::app_state::AppState;
 use crate::web::headers::NO_STORE;
 use crate::web::html;
 
@@ -19,14 +19,14 @@ struct ReferencePage {
     origin: String,
     rate: Option<String>,
     endpoints: &'static [Endpoint],
-    failures: Vec<&'static Failure>,
+    failures: Vec<&'static ErrorResponse>,
 }
 
 /// `GET /api/` and `GET /api/v2/`
-pub async fn reference(app: web::Data<App>, rate: Option<web::Data<Rate>>) -> HttpResponse {
-    let mut failures: Vec<_> = FAILURES.iter().chain(FAILURES_OF_ALL).collect();
+pub async fn reference(app: web::Data<AppState>, rate: Option<web::Data<RateLimiter>>) -> HttpResponse {
+    let mut failures: Vec<_> = AUTH_ERRORS.iter().chain(COMMON_ERRORS).collect();
     failures.sort_by_key(|failure| failure.status);
-    html::answer(
+    html::render(
         StatusCode::OK,
         &ReferencePage {
             origin: app.site.public_url.origin(),
@@ -38,7 +38,7 @@ pub async fn reference(app: web::Data<App>, rate: Option<web::Data<Rate>>) -> Ht
 }
 
 /// `GET /api/v2/.json`: where everything is.
-pub async fn map(app: web::Data<App>) -> HttpResponse {
+pub async fn index(app: web::Data<AppState>) -> HttpResponse {
     let named = ENDPOINTS.iter().find(|endpoint| endpoint.id == "map").map_or(&[][..], Endpoint::fields);
     let map: Map<String, Value> = ENDPOINTS
         .iter()
@@ -49,7 +49,7 @@ pub async fn map(app: web::Data<App>) -> HttpResponse {
 }
 
 /// `GET /api/v2/openapi.json`
-pub async fn openapi(app: web::Data<App>) -> HttpResponse {
+pub async fn openapi(app: web::Data<AppState>) -> HttpResponse {
     let document = openapi::document(&app.site.public_url.origin());
     HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(document)
 }

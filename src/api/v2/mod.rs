@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::web::headers::{BY_AUTHORIZATION, NO_STORE};
+use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 use crate::workspaces::model::Workspace;
 
 /// RapidPro's name for the workspace that a token opens.
@@ -22,6 +22,6 @@ pub(crate) fn answer(workspace: &Workspace, status: StatusCode) -> HttpResponseB
     answer
         .insert_header((WORKSPACE, workspace.uuid.as_str()))
         .insert_header((CACHE_CONTROL, NO_STORE))
-        .insert_header((VARY, BY_AUTHORIZATION));
+        .insert_header((VARY, VARY_AUTHORIZATION));
     answer
 }

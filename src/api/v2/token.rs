@@ -4,21 +4,21 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use crate::api::rate_limit::Admitted;
+use crate::api::rate_limit::RateLimited;
 use crate::api::v2::answer;
-use crate::auth::error::ApiError;
-use crate::base::client_info::Client;
+use crate::auth::error::AuthError;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::tokens::delete::delete;
-use crate::tokens::model::{Deletion, Owner, Via};
+use crate::tokens::model::{Deletion, DeletionSource, TokenOwner};
 use crate::tokens::store;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::json;
 
 #[derive(Serialize)]
 pub(crate) struct TokenBody<'a> {
-    uuid: &'a Id,
+    uuid: &'a PublicId,
     name: &'a str,
     hint: &'a str,
     workspace: WorkspaceRef<'a>,
@@ -33,23 +33,23 @@ pub(crate) struct TokenBody<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct WorkspaceRef<'a> {
-    uuid: &'a Id,
+    uuid: &'a PublicId,
     slug: &'a str,
     name: &'a str,
 }
 
 #[derive(Serialize)]
 pub(crate) struct UserRef<'a> {
-    uuid: &'a Id,
+    uuid: &'a PublicId,
     email: &'a str,
     name: &'a str,
 }
 
 /// `GET /api/v2/token.json`: the token that asks. `hint` and `last_used_on` are of the value that asks; `retires_on`
 /// is when the older of two values stops.
-pub async fn token(app: web::Data<App>, Admitted(caller): Admitted) -> Result<HttpResponse, ApiError> {
+pub async fn token(app: web::Data<AppState>, RateLimited(caller): RateLimited) -> Result<HttpResponse, AuthError> {
     let (now, asker) = (app.clock.now(), caller.clone());
-    let token = app.db.read(move |conn| store::of_caller(conn, &asker)).await?;
+    let token = app.db.read(move |conn| store::find(conn, asker.membership, &asker.uuid)).await?;
     // Deleted between the check and this query: the caller will be told at its next request.
     let Some(token) = token else { return Ok(json::not_found()) };
     let retiring = token.retiring(now);
@@ -76,13 +76,13 @@ pub async fn token(app: web::Data<App>, Admitted(caller): Admitted) -> Result<Ht
 
 /// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
 pub async fn delete_token(
-    app: web::Data<App>,
-    Admitted(caller): Admitted,
-    client: Client,
-) -> Result<HttpResponse, ApiError> {
-    let owner = Owner::new(caller.membership, &caller.user, &caller.workspace.uuid);
+    app: web::Data<AppState>,
+    RateLimited(caller): RateLimited,
+    client: ClientInfo,
+) -> Result<HttpResponse, AuthError> {
+    let owner = TokenOwner::new(caller.membership, &caller.user, &caller.workspace.uuid);
     let deletion = Deletion {
-        via: Via::Api,
+        via: DeletionSource::Api,
         by: Some((owner.user, owner.email.clone())),
         client: Some(client),
         at: app.clock.now(),

@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::api::rate_limit::Admitted;
+use crate::api::rate_limit::RateLimited;
 use crate::api::v2::answer;
-use crate::auth::error::ApiError;
+use crate::auth::error::AuthError;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::web::app_state::App;
+use crate::base::id::PublicId;
+use crate::web::app_state::AppState;
 use crate::web::json;
-use crate::workspaces::store::{self, MemberRecord, Side};
+use crate::workspaces::store::{self, MemberRow, PageDirection};
 
 /// How many users a page has.
 pub const PAGE: usize = 250;
@@ -27,7 +27,7 @@ struct UsersBody<'a> {
 
 #[derive(Serialize)]
 struct UserBody<'a> {
-    uuid: &'a Id,
+    uuid: &'a PublicId,
     name: &'a str,
     email: &'a str,
     role: &'a str,
@@ -40,8 +40,8 @@ struct UserBody<'a> {
     last_name: &'a str,
 }
 
-impl<'a> From<&'a MemberRecord> for UserBody<'a> {
-    fn from(member: &'a MemberRecord) -> Self {
+impl<'a> From<&'a MemberRow> for UserBody<'a> {
+    fn from(member: &'a MemberRow) -> Self {
         let name = member.user.name.as_str();
         // One name is kept here; tools for RapidPro want two.
         let (first_name, last_name) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
@@ -62,20 +62,20 @@ impl<'a> From<&'a MemberRecord> for UserBody<'a> {
 /// Where a page begins, and which way it goes. Opaque to tools: base64url of `side:microseconds:uuid`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
-    side: Side,
+    side: PageDirection,
     at: Timestamp,
-    uuid: Id,
+    uuid: PublicId,
 }
 
 impl Cursor {
-    fn beside(member: &MemberRecord, side: Side) -> Self {
+    fn beside(member: &MemberRow, side: PageDirection) -> Self {
         Self { side, at: member.created_at, uuid: member.user.uuid }
     }
 
     fn text(&self) -> String {
         let side = match self.side {
-            Side::Older => "o",
-            Side::Newer => "n",
+            PageDirection::Older => "o",
+            PageDirection::Newer => "n",
         };
         BASE64_URL_SAFE_NO_PAD.encode(format!("{side}:{}:{}", self.at.micros(), self.uuid))
     }
@@ -84,8 +84,8 @@ impl Cursor {
         let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let mut parts = plain.splitn(3, ':');
         let side = match parts.next()? {
-            "o" => Side::Older,
-            "n" => Side::Newer,
+            "o" => PageDirection::Older,
+            "n" => PageDirection::Newer,
             _ => return None,
         };
         let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
@@ -97,14 +97,14 @@ impl Cursor {
 
 /// `GET /api/v2/users.json`
 pub async fn users(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     request: HttpRequest,
-    Admitted(caller): Admitted,
-) -> Result<HttpResponse, ApiError> {
+    RateLimited(caller): RateLimited,
+) -> Result<HttpResponse, AuthError> {
     let query = url::form_urlencoded::parse(request.query_string().as_bytes());
     let text = query.into_iter().find(|(name, text)| name == "cursor" && !text.is_empty()).map(|(_, text)| text);
     let cursor = match text.map(|text| Cursor::parse(&text)) {
-        Some(None) => return Ok(json::problem(StatusCode::NOT_FOUND, "Invalid cursor")),
+        Some(None) => return Ok(json::error(StatusCode::NOT_FOUND, "Invalid cursor")),
         Some(cursor) => cursor,
         None => None,
     };
@@ -113,35 +113,35 @@ pub async fn users(
         .db
         .read(move |conn| {
             let place = start.as_ref().map(|cursor| (cursor.side, cursor.at, &cursor.uuid));
-            let members = store::members_by_age(conn, workspace, place, PAGE + 1)?;
+            let members = store::list_members_page(conn, workspace, place, PAGE + 1)?;
             // What a page came from may be gone: each way is offered only where somebody is.
             let edge = members.first().map(|member| (member.created_at, member.user.uuid));
             let is_other_side = match (place, edge) {
                 (Some((side, ..)), Some((at, uuid))) => {
-                    !store::members_by_age(conn, workspace, Some((side.other(), at, &uuid)), 1)?.is_empty()
+                    !store::list_members_page(conn, workspace, Some((side.other(), at, &uuid)), 1)?.is_empty()
                 }
                 _ => false,
             };
-            Ok::<_, ApiError>((members, is_other_side))
+            Ok::<_, AuthError>((members, is_other_side))
         })
         .await?;
     let is_more = members.len() > PAGE;
     members.truncate(PAGE);
-    let side = cursor.map_or(Side::Older, |cursor| cursor.side);
+    let side = cursor.map_or(PageDirection::Older, |cursor| cursor.side);
     let (is_older, is_newer) = match side {
-        Side::Older => (is_more, is_other_side),
-        Side::Newer => {
+        PageDirection::Older => (is_more, is_other_side),
+        PageDirection::Newer => {
             members.reverse();
             (is_other_side, is_more)
         }
     };
-    let url = |member: Option<&MemberRecord>, side: Side, is_there: bool| {
+    let url = |member: Option<&MemberRow>, side: PageDirection, is_there: bool| {
         let cursor = Cursor::beside(member.filter(|_| is_there)?, side);
         Some(app.site.public_url.join(&format!("/api/v2/users.json?cursor={}", cursor.text())))
     };
     let body = UsersBody {
-        next: url(members.last(), Side::Older, is_older),
-        previous: url(members.first(), Side::Newer, is_newer),
+        next: url(members.last(), PageDirection::Older, is_older),
+        previous: url(members.first(), PageDirection::Newer, is_newer),
         results: members.iter().map(UserBody::from).collect(),
     };
     Ok(answer(&caller.workspace, StatusCode::OK).json(body))
@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
-        let uuid: Id = "0199c2b4-0000-7000-8000-000000000000".parse().unwrap();
-        for side in [Side::Older, Side::Newer] {
+        let uuid: PublicId = "0199c2b4-0000-7000-8000-000000000000".parse().unwrap();
+        for side in [PageDirection::Older, PageDirection::Newer] {
             let cursor = Cursor { side, at: Timestamp::from_micros(-7), uuid };
             assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
         }
@@ -182,7 +182,7 @@ mod tests {
 
         #[test]
         fn each_place_has_its_cursor(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
-            let side = if is_older { Side::Older } else { Side::Newer };
+            let side = if is_older { PageDirection::Older } else { PageDirection::Newer };
             let cursor = Cursor { side, at: Timestamp::from_micros(at), uuid: uuid::Uuid::from_u128(uuid).into() };
             prop_assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
         }

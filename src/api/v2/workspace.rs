@@ -6,15 +6,15 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use serde::Serialize;
 
-use crate::api::rate_limit::Admitted;
+use crate::api::rate_limit::RateLimited;
 use crate::api::v2::{JSON, answer};
-use crate::auth::token_cache::Opened;
-use crate::base::id::Id;
+use crate::auth::token_cache::WorkspaceAccess;
+use crate::base::id::PublicId;
 use crate::workspaces::model::Workspace;
 
 #[derive(Serialize)]
 pub(crate) struct WorkspaceBody<'a> {
-    uuid: &'a Id,
+    uuid: &'a PublicId,
     name: &'a str,
     country: &'a str,
     languages: Vec<&'a str>,
@@ -33,8 +33,8 @@ pub(crate) struct Credits {
 }
 
 /// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
-pub async fn workspace(Admitted(opened): Admitted<Opened>) -> HttpResponse {
-    let body = opened.said(|workspace| Bytes::from(workspace_body(workspace)));
+pub async fn workspace(RateLimited(opened): RateLimited<WorkspaceAccess>) -> HttpResponse {
+    let body = opened.cached_json(|workspace| Bytes::from(workspace_body(workspace)));
     answer(&opened.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body)
 }
 

@@ -6,25 +6,25 @@ use askama::Template;
 
 use crate::accounts::extract::SignedIn;
 use crate::accounts::model::{EmailAddress, NewUser, User};
-use crate::accounts::one_time_links::{Code, CodeDigest};
+use crate::accounts::one_time_links::{CodeDigest, OneTimeCode};
 use crate::accounts::password::NewPassword;
-use crate::accounts::redirect_target::NextPath;
-use crate::accounts::services::Accounts;
+use crate::accounts::redirect_target::RedirectTarget;
+use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::random;
-use crate::base::text::Label;
-use crate::db::Conn;
-use crate::members::invitations::{Guest, JoinError, Offer, find, join, present_role};
-use crate::web::app_state::App;
+use crate::base::text::DisplayName;
+use crate::db::DbConnection;
+use crate::members::invitations::{InvitationOffer, Invitee, JoinError, current_role, find, join};
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
-use crate::web::html::{self, Notice};
+use crate::web::html::{self, Message};
 use crate::workspaces::layout::Section;
-use crate::workspaces::profile::{Kind, Role};
+use crate::workspaces::profile::{Role, WorkspaceKind};
 
 /// Somebody who is signed in, as the page speaks to them.
-struct Known {
+struct SignedInInvitee {
     uuid: String,
     email: String,
     /// What they are in the workspace already.
@@ -38,9 +38,9 @@ struct AcceptPage {
     sign_in_path: String,
     workspace: String,
     workspace_path: String,
-    kind: Kind,
+    kind: WorkspaceKind,
     role: Role,
-    known: Option<Known>,
+    known: Option<SignedInInvitee>,
     /// The form that was sent was another's, or another page's.
     is_other: bool,
     name: Field,
@@ -49,10 +49,10 @@ struct AcceptPage {
 }
 
 impl AcceptPage {
-    fn of(code: &str, offer: &Offer, known: Option<Known>) -> Self {
+    fn of(code: &str, offer: &InvitationOffer, known: Option<SignedInInvitee>) -> Self {
         let path = format!("/invitations/{code}");
         Self {
-            sign_in_path: NextPath::sign_in_page(&path),
+            sign_in_path: RedirectTarget::login_url(&path),
             path,
             workspace: offer.workspace.profile.name.as_str().to_owned(),
             workspace_path: Section::Overview.path(&offer.workspace.slug),
@@ -70,11 +70,11 @@ impl AcceptPage {
 fn dead() -> PageError {
     PageError::Bad(
         StatusCode::NOT_FOUND,
-        Notice::new(
+        Message::new(
             "This invitation does not work",
             "An invitation works once, for 7 days, and can be taken back. Ask the person who gave you the link for a new one. If you have joined already, sign in.",
         )
-        .with_way_on("/login", "Go to sign-in"),
+        .with_link("/login", "Go to sign-in"),
     )
 }
 
@@ -95,17 +95,21 @@ fn person(signed_in: Result<SignedIn, PageError>) -> Result<Option<User>, PageEr
 }
 
 fn digest(code: &str) -> Result<CodeDigest, PageError> {
-    code.parse::<Code>().map(|code| code.digest()).map_err(|_| dead())
+    code.parse::<OneTimeCode>().map(|code| code.digest()).map_err(|_| dead())
 }
 
 /// What the code offers, and to whom.
-async fn look(app: &App, code: &str, user: Option<User>) -> Result<(Offer, Option<Known>), PageError> {
+async fn load_offer(
+    app: &AppState,
+    code: &str,
+    user: Option<User>,
+) -> Result<(InvitationOffer, Option<SignedInInvitee>), PageError> {
     let (code, now) = (digest(code)?, app.clock.now());
-    let read = move |conn: &mut Conn| {
+    let read = move |conn: &mut DbConnection| {
         let offer = find(conn, &code, now)?;
         let known = match user {
-            Some(user) => Some(Known {
-                present: present_role(conn, &offer, &user)?,
+            Some(user) => Some(SignedInInvitee {
+                present: current_role(conn, &offer, &user)?,
                 uuid: user.uuid.to_string(),
                 email: user.email.as_str().to_owned(),
             }),
@@ -118,26 +122,26 @@ async fn look(app: &App, code: &str, user: Option<User>) -> Result<(Offer, Optio
 
 /// `GET /invitations/{code}`
 pub async fn show(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     signed_in: Result<SignedIn, PageError>,
     code: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let (offer, known) = look(&app, &code, person(signed_in)?).await?;
+    let (offer, known) = load_offer(&app, &code, person(signed_in)?).await?;
     Ok(html::ok(&AcceptPage::of(&code, &offer, known)))
 }
 
 /// `POST /invitations/{code}`
 pub async fn submit(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
     signed_in: Result<SignedIn, PageError>,
     session: BrowserSession,
     code: web::Path<String>,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let user = person(signed_in)?;
-    let (offer, known) = look(&app, &code, user.clone()).await?;
+    let (offer, known) = load_offer(&app, &code, user.clone()).await?;
     match user {
         Some(user) => {
             join_known(&app, &session, &code, client, &form, user, AcceptPage::of(&code, &offer, known)).await
@@ -147,15 +151,15 @@ pub async fn submit(
 }
 
 fn conflict(page: &AcceptPage) -> HttpResponse {
-    html::answer(StatusCode::CONFLICT, page)
+    html::render(StatusCode::CONFLICT, page)
 }
 
 /// Somebody who is signed in pressed the one button.
 async fn join_known(
-    app: &App,
+    app: &AppState,
     session: &BrowserSession,
     code: &str,
-    client: Client,
+    client: ClientInfo,
     form: &Form,
     user: User,
     page: AcceptPage,
@@ -168,11 +172,11 @@ async fn join_known(
         return Ok(conflict(&AcceptPage { is_other: true, ..page }));
     }
     let (code, now) = (digest(code)?, app.clock.now());
-    let guest = Guest::Known(user);
+    let guest = Invitee::Existing(user);
     match app.db.write(move |conn| join(conn, &code, &guest, &client, now)).await {
-        Ok((_, offer)) => welcome(session, &offer),
+        Ok((_, offer)) => redirect_after_join(session, &offer),
         Err(JoinError::IsMember(role)) => {
-            let known = page.known.map(|known| Known { present: Some(role), ..known });
+            let known = page.known.map(|known| SignedInInvitee { present: Some(role), ..known });
             Ok(conflict(&AcceptPage { known, ..page }))
         }
         Err(error) => Err(no_join(error)),
@@ -181,41 +185,42 @@ async fn join_known(
 
 /// Somebody new filled the form in.
 async fn join_new(
-    app: &App,
-    accounts: &Accounts,
+    app: &AppState,
+    accounts: &AccountServices,
     session: &BrowserSession,
     code: &str,
-    client: Client,
+    client: ClientInfo,
     form: &Form,
     page: AcceptPage,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<Label>(form, "name");
+    let (name, good_name) = Field::read::<DisplayName>(form, "name");
     let (email, good_email) = Field::read::<EmailAddress>(form, "email");
     let (password, chosen) = NewPassword::read(form, "password", good_email.as_ref());
     let typed = AcceptPage { name, email, password, ..page };
     let (Some(good_name), Some(good_email), Some(chosen)) = (good_name, good_email, chosen) else {
-        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &typed));
+        return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &typed));
     };
     // A session that can't be read could not be written either.
     session.user()?;
     let hash = accounts.passwords.hash(chosen).await?;
     let (code, now) = (digest(code)?, app.clock.now());
-    let guest = Guest::New(Box::new(NewUser::new(good_email, good_name, hash, now, &mut random::secure())));
+    let guest = Invitee::New(Box::new(NewUser::new(good_email, good_name, hash, now, &mut random::os_rng())));
     let who = client.clone();
     match app.db.write(move |conn| join(conn, &code, &guest, &who, now)).await {
         Ok((user, offer)) => {
             session.sign_in(&user, &client)?;
-            welcome(session, &offer)
+            redirect_after_join(session, &offer)
         }
         Err(JoinError::EmailTaken) => {
-            let email = typed.email.clone().refused("There is an account with this address. Sign in to join with it.");
-            Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &AcceptPage { email, ..typed }))
+            let email =
+                typed.email.clone().with_error("There is an account with this address. Sign in to join with it.");
+            Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &AcceptPage { email, ..typed }))
         }
         Err(error) => Err(no_join(error)),
     }
 }
 
-fn welcome(session: &BrowserSession, offer: &Offer) -> Result<HttpResponse, PageError> {
+fn redirect_after_join(session: &BrowserSession, offer: &InvitationOffer) -> Result<HttpResponse, PageError> {
     session.flash(&format!("You have joined {}.", offer.workspace.profile.name.as_str()))?;
-    Ok(html::see_other(&Section::Overview.path(&offer.workspace.slug)))
+    Ok(html::redirect(&Section::Overview.path(&offer.workspace.slug)))
 }

@@ -7,44 +7,44 @@ pub mod store;
 
 use crate::accounts::create::{AddUserError, add_user};
 use crate::accounts::model::{NewUser, User};
-use crate::accounts::one_time_links::{self, About, Code, CodeDigest, Link, NewLink, Purpose};
+use crate::accounts::one_time_links::{self, CodeDigest, Link, LinkDetails, NewLink, OneTimeCode, Purpose};
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random::CryptoRng;
-use crate::base::text::Label;
-use crate::db::{Conn, DbError, FromDb};
-use crate::tokens::model::FormKey;
+use crate::base::text::DisplayName;
+use crate::db::{DbConnection, DbError, FromDb};
+use crate::tokens::model::IdempotencyKey;
 use crate::workspaces::members::{AddMemberError, add_member};
-use crate::workspaces::model::{By, Workspace};
+use crate::workspaces::model::{Workspace, WorkspaceActor};
 use crate::workspaces::profile::Role;
-use crate::workspaces::store::{lock_workspace, present_membership, workspace_by_uuid};
+use crate::workspaces::store::{find_active_membership, lock_workspace, workspace_by_uuid};
 
 /// Who does something to invitations, in which workspace, from where and when.
 #[derive(Debug, Clone)]
-pub struct Host {
+pub struct Inviter {
     /// Who.
     pub user: User,
     /// Where.
     pub workspace: Workspace,
     /// From where.
-    pub client: Client,
+    pub client: ClientInfo,
     /// When.
     pub at: Timestamp,
 }
 
-impl Host {
+impl Inviter {
     /// Locks the workspace's row, and sees to it that this person is its administrator now.
-    fn begin(&self, conn: &mut Conn) -> Result<(), InviteError> {
+    fn begin(&self, conn: &mut DbConnection) -> Result<(), InviteError> {
         lock_workspace(conn, self.workspace.key())?;
-        match present_membership(conn, self.workspace.key(), self.user.key())? {
-            Some((_, role)) if role.administrates() => Ok(()),
+        match find_active_membership(conn, self.workspace.key(), self.user.key())? {
+            Some((_, role)) if role.is_admin() => Ok(()),
             Some(_) | None => Err(InviteError::NotAllowed),
         }
     }
 
-    fn record(&self, conn: &mut Conn, kind: EventKind, detail: &str) -> Result<(), DbError> {
+    fn record(&self, conn: &mut DbConnection, kind: EventKind, detail: &str) -> Result<(), DbError> {
         let event = Event {
             actor: Some(self.user.uuid.as_str()),
             workspace: Some(self.workspace.uuid.as_str()),
@@ -81,14 +81,14 @@ impl FromDb for InviteError {
 
 /// An invitation about to be made, which `code` will open.
 pub fn new_invitation(
-    code: &Code,
-    host: &Host,
+    code: &OneTimeCode,
+    host: &Inviter,
     role: Role,
-    note: Option<Label>,
-    form_key: &FormKey,
+    note: Option<DisplayName>,
+    form_key: &IdempotencyKey,
     rng: &mut impl CryptoRng,
 ) -> NewLink {
-    let about = About {
+    let about = LinkDetails {
         workspace: Some(host.workspace.uuid),
         role: Some(role.as_str()),
         note,
@@ -100,11 +100,11 @@ pub fn new_invitation(
 }
 
 /// Makes an invitation inside the caller's transaction.
-pub fn invite(conn: &mut Conn, host: &Host, new: &NewLink) -> Result<(), InviteError> {
+pub fn invite(conn: &mut DbConnection, host: &Inviter, new: &NewLink) -> Result<(), InviteError> {
     host.begin(conn)?;
     one_time_links::store::insert(conn, new).map_err(|error| match error {
         // The form's key is the only thing of it that can be there already.
-        DbError::Taken(_) => InviteError::AlreadyMade,
+        DbError::UniqueViolation(_) => InviteError::AlreadyMade,
         other => other.into(),
     })?;
     let detail = format!("invitation {} as {}", new.uuid, new.about.role.unwrap_or_default());
@@ -113,7 +113,7 @@ pub fn invite(conn: &mut Conn, host: &Host, new: &NewLink) -> Result<(), InviteE
 
 /// Takes an open invitation back inside the caller's transaction; `false` if it is none of this workspace's, or not open
 /// any more.
-pub fn revoke(conn: &mut Conn, host: &Host, uuid: &Id) -> Result<bool, InviteError> {
+pub fn revoke(conn: &mut DbConnection, host: &Inviter, uuid: &PublicId) -> Result<bool, InviteError> {
     host.begin(conn)?;
     if !store::delete_open(conn, &host.workspace.uuid, uuid)? {
         return Ok(false);
@@ -150,8 +150,8 @@ impl FromDb for JoinError {
 
 /// What an invitation offers.
 #[derive(Debug, Clone)]
-pub struct Offer {
-    link: Id,
+pub struct InvitationOffer {
+    link: PublicId,
     /// Where.
     pub workspace: Workspace,
     /// As what.
@@ -159,7 +159,7 @@ pub struct Offer {
 }
 
 /// Finds what a code offers, if it works.
-pub fn find(conn: &mut Conn, code: &CodeDigest, now: Timestamp) -> Result<Offer, JoinError> {
+pub fn find(conn: &mut DbConnection, code: &CodeDigest, now: Timestamp) -> Result<InvitationOffer, JoinError> {
     let link = one_time_links::store::find(conn, Purpose::Invitation, code, now)?.ok_or(JoinError::DeadLink)?;
     let (Some(workspace), Some(role), Some(host)) = (link.workspace, &link.role, link.created_by) else {
         return Err(JoinError::DeadLink);
@@ -167,23 +167,23 @@ pub fn find(conn: &mut Conn, code: &CodeDigest, now: Timestamp) -> Result<Offer,
     let workspace = workspace_by_uuid(conn, &workspace)?.ok_or(JoinError::DeadLink)?;
     let role = role.parse().map_err(|_| JoinError::DeadLink)?;
     // Whoever was removed or demoted since must not have left a door open.
-    if !store::is_host(conn, workspace.key(), &host, link.created_at)? {
+    if !store::is_inviter(conn, workspace.key(), &host, link.created_at)? {
         return Err(JoinError::DeadLink);
     }
-    Ok(Offer { link: link.uuid, workspace, role })
+    Ok(InvitationOffer { link: link.uuid, workspace, role })
 }
 
 /// The role that a user has where the offer leads, if they are a member already.
-pub fn present_role(conn: &mut Conn, offer: &Offer, user: &User) -> Result<Option<Role>, DbError> {
-    let present = present_membership(conn, offer.workspace.key(), user.key())?;
+pub fn current_role(conn: &mut DbConnection, offer: &InvitationOffer, user: &User) -> Result<Option<Role>, DbError> {
+    let present = find_active_membership(conn, offer.workspace.key(), user.key())?;
     Ok(present.map(|(_, role)| role))
 }
 
 /// Somebody about to join.
 #[derive(Debug, Clone)]
-pub enum Guest {
+pub enum Invitee {
     /// Somebody with an account.
-    Known(User),
+    Existing(User),
     /// Somebody new.
     New(Box<NewUser>),
 }
@@ -191,30 +191,30 @@ pub enum Guest {
 /// Makes the guest a member inside the caller's transaction, and uses the invitation up; of two people at the same
 /// moment, one. Returns who they are and what they took.
 pub fn join(
-    conn: &mut Conn,
+    conn: &mut DbConnection,
     code: &CodeDigest,
-    guest: &Guest,
-    client: &Client,
+    guest: &Invitee,
+    client: &ClientInfo,
     now: Timestamp,
-) -> Result<(User, Offer), JoinError> {
+) -> Result<(User, InvitationOffer), JoinError> {
     let workspace = find(conn, code, now)?.workspace;
     // Everything about its members locks it: what is found from here on stays so.
     lock_workspace(conn, workspace.key())?;
     let offer = find(conn, code, now)?;
     let user = match guest {
-        Guest::Known(user) => match present_role(conn, &offer, user)? {
+        Invitee::Existing(user) => match current_role(conn, &offer, user)? {
             Some(role) => return Err(JoinError::IsMember(role)),
             None => user.clone(),
         },
-        Guest::New(new) => add_user(conn, new, Some(client), "invitation").map_err(|error| match error {
+        Invitee::New(new) => add_user(conn, new, Some(client), "invitation").map_err(|error| match error {
             AddUserError::EmailTaken(_) => JoinError::EmailTaken,
             AddUserError::Db(error) => error.into(),
         })?,
     };
-    if !one_time_links::store::use_up(conn, Purpose::Invitation, code, now)? {
+    if !one_time_links::store::consume(conn, Purpose::Invitation, code, now)? {
         return Err(JoinError::DeadLink);
     }
-    let by = By { user: &user.uuid, client };
+    let by = WorkspaceActor { user: &user.uuid, client };
     add_member(conn, &offer.workspace, &user, offer.role, Some(by), now).map_err(|error| match error {
         AddMemberError::IsMember(role) => JoinError::IsMember(role),
         AddMemberError::Db(error) => error.into(),
@@ -233,7 +233,7 @@ pub fn join(
 
 /// An open invitation as the list shows it.
 #[derive(Debug, Clone)]
-pub struct Open {
+pub struct OpenInvitation {
     /// The link.
     pub link: Link,
     /// The address of who made it.

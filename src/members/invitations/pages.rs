@@ -5,21 +5,21 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use zeroize::Zeroizing;
 
-use crate::accounts::one_time_links::Code;
+use crate::accounts::one_time_links::OneTimeCode;
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::base::id::Id;
+use crate::base::client_info::ClientInfo;
+use crate::base::id::PublicId;
 use crate::base::random;
-use crate::base::text::Label;
-use crate::members::invitations::{Host, InviteError, Open, invite, new_invitation, revoke, store};
-use crate::tokens::model::FormKey;
-use crate::web::app_state::App;
+use crate::base::text::DisplayName;
+use crate::members::invitations::{InviteError, Inviter, OpenInvitation, invite, new_invitation, revoke, store};
+use crate::tokens::model::IdempotencyKey;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
-use crate::web::time_view::Moment;
-use crate::workspaces::extract::{Administrator, Member};
-use crate::workspaces::layout::{Section, Shell};
+use crate::web::time_view::TimeView;
+use crate::workspaces::extract::{Administrator, CurrentMember};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 use crate::workspaces::profile::Role;
 
 /// An open invitation as the list shows it.
@@ -29,20 +29,20 @@ struct Row {
     /// ` · Kim`, or nothing.
     note: String,
     host: String,
-    made: Moment,
-    ends: Moment,
+    made: TimeView,
+    ends: TimeView,
 }
 
 impl Row {
-    fn of(open: &Open) -> Self {
+    fn of(open: &OpenInvitation) -> Self {
         let role = open.link.role.as_ref().and_then(|role| role.parse::<Role>().ok());
         Self {
             uuid: open.link.uuid.to_string(),
             role: role.map_or("", Role::label),
             note: open.link.note.as_ref().map_or_else(String::new, |note| note.as_str().to_owned()),
             host: open.host.clone(),
-            made: Moment::of(open.link.created_at),
-            ends: Moment::of(open.link.expires_at),
+            made: TimeView::new(open.link.created_at),
+            ends: TimeView::new(open.link.expires_at),
         }
     }
 }
@@ -56,30 +56,30 @@ struct Reveal {
 #[derive(Template)]
 #[template(path = "members/invitations.html")]
 struct InvitationsPage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     path: String,
     members_path: String,
     rows: Vec<Row>,
     role: Field,
     note: Field,
-    form_key: FormKey,
+    form_key: IdempotencyKey,
     reveal: Option<Reveal>,
     /// The form that was sent made an invitation before.
     is_again: bool,
 }
 
 impl InvitationsPage {
-    async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
+    async fn of(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
         let (workspace, now) = (member.workspace.clone(), app.clock.now());
         let open = app.db.read(move |conn| store::open(conn, workspace.key(), &workspace.uuid, now)).await?;
         Ok(Self {
-            shell: Shell::around(member, Section::Members),
+            shell: WorkspaceLayout::new(member, Section::Members),
             members_path: Section::Members.path(&member.workspace.slug),
             path: path_of(member),
             rows: open.iter().map(Row::of).collect(),
-            role: Field::of(Role::Editor.as_str()),
+            role: Field::new(Role::Editor.as_str()),
             note: Field::default(),
-            form_key: FormKey::generate(&mut random::secure()),
+            form_key: IdempotencyKey::generate(&mut random::os_rng()),
             reveal: None,
             is_again: false,
         })
@@ -95,13 +95,13 @@ impl InvitationsPage {
     }
 }
 
-fn path_of(member: &Member) -> String {
+fn path_of(member: &CurrentMember) -> String {
     format!("{}/invitations", Section::Members.path(&member.workspace.slug))
 }
 
 /// `GET /w/{slug}/settings/members/invitations`
 pub async fn list(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(member): Administrator,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
@@ -112,34 +112,34 @@ pub async fn list(
 
 /// `POST /w/{slug}/settings/members/invitations`: makes an invitation and answers with the page that shows its link.
 pub async fn submit(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(member): Administrator,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (role, good_role) = Field::read::<Role>(&form, "role");
-    let (note, good_note) = Field::read_if_any::<Label>(&form, "note");
-    let form_key = form.text("form_key").parse::<FormKey>();
+    let (note, good_note) = Field::read_optional::<DisplayName>(&form, "note");
+    let form_key = form.text("form_key").parse::<IdempotencyKey>();
     let typed = InvitationsPage { role, note, ..InvitationsPage::of(&app, &member).await? };
     let (Some(role), Some(note), Ok(form_key)) = (good_role, good_note, form_key.clone()) else {
         let why = form_key.err().map(|_| "This form was not complete. Check it and send it again.".to_owned());
         let note = Field { error: typed.note.error.clone().or(why), ..typed.note.clone() };
-        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &InvitationsPage { note, ..typed }));
+        return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &InvitationsPage { note, ..typed }));
     };
 
-    let code = Code::generate(&mut random::secure());
-    let host = Host { user: member.user.clone(), workspace: member.workspace.clone(), client, at: app.clock.now() };
-    let new = new_invitation(&code, &host, role, note, &form_key, &mut random::secure());
+    let code = OneTimeCode::generate(&mut random::os_rng());
+    let host = Inviter { user: member.user.clone(), workspace: member.workspace.clone(), client, at: app.clock.now() };
+    let new = new_invitation(&code, &host, role, note, &form_key, &mut random::os_rng());
     match app.db.write(move |conn| invite(conn, &host, &new)).await {
         Ok(()) => {
             let url = Zeroizing::new(app.site.public_url.join(&format!("/invitations/{}", code.reveal())));
             let list = InvitationsPage::of(&app, &member).await?;
             let reveal = Some(Reveal { url, role: role.label() });
-            Ok(html::answer(StatusCode::CREATED, &InvitationsPage { reveal, ..list }))
+            Ok(html::render(StatusCode::CREATED, &InvitationsPage { reveal, ..list }))
         }
         Err(InviteError::AlreadyMade) => {
             let list = InvitationsPage::of(&app, &member).await?;
-            Ok(html::answer(StatusCode::CONFLICT, &InvitationsPage { is_again: true, ..list }))
+            Ok(html::render(StatusCode::CONFLICT, &InvitationsPage { is_again: true, ..list }))
         }
         // The role changed, or the membership ended, since the request began.
         Err(InviteError::NotAllowed) => Err(PageError::NotFound),
@@ -149,25 +149,25 @@ pub async fn submit(
 
 /// `GET …/invitations/{uuid}/revoke`, where signing in leads: the list with its buttons.
 pub async fn back(Administrator(member): Administrator) -> HttpResponse {
-    html::see_other(&path_of(&member))
+    html::redirect(&path_of(&member))
 }
 
 /// `POST …/invitations/{uuid}/revoke`
 pub async fn submit_revoke(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(member): Administrator,
     session: BrowserSession,
     path: web::Path<(String, String)>,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let uuid: Id = path.1.parse().map_err(|_| PageError::NotFound)?;
+    let uuid: PublicId = path.1.parse().map_err(|_| PageError::NotFound)?;
     let list = path_of(&member);
-    let host = Host { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
+    let host = Inviter { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
     match app.db.write(move |conn| revoke(conn, &host, &uuid)).await {
         Ok(true) => {
             session.flash("Invitation revoked. Its link does not work any more.")?;
-            Ok(html::see_other(&list))
+            Ok(html::redirect(&list))
         }
         Ok(false) | Err(InviteError::NotAllowed | InviteError::AlreadyMade) => Err(PageError::NotFound),
         Err(InviteError::Db(error)) => Err(error.into()),

@@ -5,16 +5,21 @@ use diesel::prelude::*;
 use crate::accounts::one_time_links::store::{LINK, LinkRow};
 use crate::accounts::one_time_links::{Link, Purpose};
 use crate::base::clock::Timestamp;
-use crate::base::id::Id;
-use crate::db::ids::WorkspaceKey;
+use crate::base::id::PublicId;
+use crate::db::ids::WorkspaceId;
 use crate::db::schema::{memberships, one_time_links as links, users};
-use crate::db::{Conn, DbError};
-use crate::members::invitations::Open;
+use crate::db::{DbConnection, DbError};
+use crate::members::invitations::OpenInvitation;
 use crate::workspaces::profile::Role;
 
 /// Is this user an administrator of the workspace, and was so by the same membership at `since`? Coming back revives no
 /// invitation.
-pub(crate) fn is_host(conn: &mut Conn, workspace: WorkspaceKey, user: &Id, since: Timestamp) -> Result<bool, DbError> {
+pub(crate) fn is_inviter(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    user: &PublicId,
+    since: Timestamp,
+) -> Result<bool, DbError> {
     let host = memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
@@ -27,7 +32,12 @@ pub(crate) fn is_host(conn: &mut Conn, workspace: WorkspaceKey, user: &Id, since
 }
 
 /// The invitations into a workspace that work, the newest first.
-pub(crate) fn open(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id, now: Timestamp) -> Result<Vec<Open>, DbError> {
+pub(crate) fn open(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    uuid: &PublicId,
+    now: Timestamp,
+) -> Result<Vec<OpenInvitation>, DbError> {
     let rows = links::table
         .filter(links::workspace.eq(uuid.as_str()))
         .filter(links::purpose.eq(Purpose::Invitation.as_str()))
@@ -43,16 +53,24 @@ pub(crate) fn open(conn: &mut Conn, workspace: WorkspaceKey, uuid: &Id, now: Tim
         .filter(memberships::removed_at.is_null())
         .filter(users::is_active.eq(true))
         .select((users::uuid, users::email, memberships::created_at))
-        .load::<(Id, String, Timestamp)>(conn)?;
+        .load::<(PublicId, String, Timestamp)>(conn)?;
     let host_of = |link: &Link| {
         let host = hosts.iter().find(|(uuid, _, since)| Some(*uuid) == link.created_by && *since <= link.created_at);
         host.map(|(_, email, _)| email.clone())
     };
-    Ok(rows.into_iter().map(Link::from).filter_map(|link| host_of(&link).map(|host| Open { link, host })).collect())
+    Ok(rows
+        .into_iter()
+        .map(Link::from)
+        .filter_map(|link| host_of(&link).map(|host| OpenInvitation { link, host }))
+        .collect())
 }
 
 /// Deletes the open invitations into a workspace that this user made.
-pub(in crate::members) fn delete_of(conn: &mut Conn, workspace: &Id, host: &Id) -> Result<(), DbError> {
+pub(in crate::members) fn delete_of(
+    conn: &mut DbConnection,
+    workspace: &PublicId,
+    host: &PublicId,
+) -> Result<(), DbError> {
     let theirs = links::table
         .filter(links::workspace.eq(workspace.as_str()))
         .filter(links::created_by.eq(host.as_str()))
@@ -63,7 +81,7 @@ pub(in crate::members) fn delete_of(conn: &mut Conn, workspace: &Id, host: &Id) 
 }
 
 /// Deletes an open invitation into a workspace; `false` if there is none of this name.
-pub(crate) fn delete_open(conn: &mut Conn, workspace: &Id, uuid: &Id) -> Result<bool, DbError> {
+pub(crate) fn delete_open(conn: &mut DbConnection, workspace: &PublicId, uuid: &PublicId) -> Result<bool, DbError> {
     let open = links::table
         .filter(links::workspace.eq(workspace.as_str()))
         .filter(links::uuid.eq(uuid.as_str()))

@@ -4,38 +4,38 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::members::model::MemberError;
-use crate::members::pages::list::{Order, Person, TeamPath, find, stopped};
+use crate::members::pages::list::{MemberAction, MemberPath, MemberView, find, stopped};
 use crate::members::pages::member::refuse;
 use crate::members::remove::remove_member;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::html;
 use crate::workspaces::extract::Administrator;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "members/remove.html")]
 struct RemovePage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     members_path: String,
-    person: Person,
+    person: MemberView,
 }
 
 /// `GET /w/{slug}/settings/members/{member}/remove`: asks, where a dialog can't.
 pub async fn show(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
 ) -> Result<HttpResponse, PageError> {
     let found = find(&app, &reader, &path).await?;
     if found.is_last {
         return refuse(&app, &reader, &path).await;
     }
     Ok(html::ok(&RemovePage {
-        shell: Shell::around(&reader, Section::Members),
+        shell: WorkspaceLayout::new(&reader, Section::Members),
         members_path: Section::Members.path(&reader.workspace.slug),
         person: found.person,
     }))
@@ -43,14 +43,14 @@ pub async fn show(
 
 /// `POST /w/{slug}/settings/members/{member}/remove`
 pub async fn submit(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = Order::of(&app, &reader, &path, client)?;
+    let order = MemberAction::of(&app, &reader, &path, client)?;
     let remove = move |conn: &mut _| remove_member(conn, &order.workspace, &order.uuid, &order.act);
     let (removed, tokens) = match app.db.write(remove).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
@@ -61,5 +61,5 @@ pub async fn submit(
     // Who left has another workspace to go to, or none.
     let is_self = removed.uuid == reader.user.uuid;
     let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };
-    Ok(html::see_other(&next))
+    Ok(html::redirect(&next))
 }

@@ -4,26 +4,26 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::members::pages::list::{Order, TeamPath, id, tokens_path};
+use crate::base::client_info::ClientInfo;
+use crate::members::pages::list::{MemberAction, MemberPath, id, tokens_path};
 use crate::members::revoke_tokens::revoke;
-use crate::tokens::delete::Deleted;
+use crate::tokens::delete::DeleteOutcome;
 use crate::tokens::store as tokens;
-use crate::tokens::view::Row;
-use crate::web::app_state::App;
+use crate::tokens::view::TokenView;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::html;
 use crate::workspaces::extract::Administrator;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "members/revoke.html")]
 struct RevokePage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     members_path: String,
     tokens_path: String,
-    row: Row,
+    row: TokenView,
     /// Whose it is.
     owner: String,
     email: String,
@@ -31,18 +31,18 @@ struct RevokePage {
 
 /// `GET /w/{slug}/settings/members/tokens/{uuid}/revoke`: asks, and says what breaks.
 pub async fn show(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
 ) -> Result<HttpResponse, PageError> {
     let (workspace, uuid) = (reader.workspace.key, id(&path)?);
-    let found = app.db.read(move |conn| tokens::find_in(conn, workspace, &uuid)).await?;
+    let found = app.db.read(move |conn| tokens::find_in_workspace(conn, workspace, &uuid)).await?;
     let (token, owner) = found.ok_or(PageError::NotFound)?;
     let members_path = Section::Members.path(&reader.workspace.slug);
     let tokens_path = tokens_path(&members_path);
     Ok(html::ok(&RevokePage {
-        shell: Shell::around(&reader, Section::Members),
-        row: Row::of(&token, &tokens_path, app.clock.now()),
+        shell: WorkspaceLayout::new(&reader, Section::Members),
+        row: TokenView::of(&token, &tokens_path, app.clock.now()),
         owner: owner.name.as_str().to_owned(),
         email: owner.email.as_str().to_owned(),
         members_path,
@@ -52,20 +52,20 @@ pub async fn show(
 
 /// `POST /w/{slug}/settings/members/tokens/{uuid}/revoke`
 pub async fn submit(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = Order::of(&app, &reader, &path, client)?;
+    let order = MemberAction::of(&app, &reader, &path, client)?;
     let said = match app.db.write(move |conn| revoke(conn, &order.workspace, &order.uuid, &order.act)).await? {
-        Deleted::Now(name) => format!("Token {} revoked.", name.as_str()),
+        DeleteOutcome::Deleted(name) => format!("Token {} revoked.", name.as_str()),
         // A second click, another administrator, or its owner: what was asked is done.
-        Deleted::Before(name) => format!("Token {} was deleted before.", name.as_str()),
-        Deleted::Missing => return Err(PageError::NotFound),
+        DeleteOutcome::AlreadyDeleted(name) => format!("Token {} was deleted before.", name.as_str()),
+        DeleteOutcome::NotFound => return Err(PageError::NotFound),
     };
     session.flash(&said)?;
-    Ok(html::see_other(&tokens_path(&Section::Members.path(&reader.workspace.slug))))
+    Ok(html::redirect(&tokens_path(&Section::Members.path(&reader.workspace.slug))))
 }

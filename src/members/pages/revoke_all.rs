@@ -4,33 +4,33 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::members::pages::list::{Order, Person, TeamPath, count, find};
+use crate::base::client_info::ClientInfo;
+use crate::members::pages::list::{MemberAction, MemberPath, MemberView, count, find};
 use crate::members::revoke_tokens::revoke_all;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::html;
 use crate::workspaces::extract::Administrator;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "members/revoke_all.html")]
 struct RevokeAllPage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     members_path: String,
-    person: Person,
+    person: MemberView,
 }
 
 /// `GET /w/{slug}/settings/members/{member}/revoke`: asks, where a dialog can't.
 pub async fn show(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
 ) -> Result<HttpResponse, PageError> {
     let person = find(&app, &reader, &path).await?.person;
     Ok(html::ok(&RevokeAllPage {
-        shell: Shell::around(&reader, Section::Members),
+        shell: WorkspaceLayout::new(&reader, Section::Members),
         members_path: Section::Members.path(&reader.workspace.slug),
         person,
     }))
@@ -38,14 +38,14 @@ pub async fn show(
 
 /// `POST /w/{slug}/settings/members/{member}/revoke`
 pub async fn submit(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    path: TeamPath,
+    path: MemberPath,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = Order::of(&app, &reader, &path, client)?;
+    let order = MemberAction::of(&app, &reader, &path, client)?;
     let revoke = move |conn: &mut _| revoke_all(conn, &order.workspace, &order.uuid, &order.act);
     let (owner, stopped) = app.db.write(revoke).await?;
     let name = owner.name.as_str();
@@ -54,5 +54,5 @@ pub async fn submit(
         _ => format!("{} of {name} revoked.", count(stopped)),
     })?;
     let members_path = Section::Members.path(&reader.workspace.slug);
-    Ok(html::see_other(&format!("{members_path}/{}", owner.uuid)))
+    Ok(html::redirect(&format!("{members_path}/{}", owner.uuid)))
 }

@@ -4,19 +4,20 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::members::pages::list::{Choice, tokens_path};
-use crate::members::token_filter::Concern;
+use crate::members::pages::list::tokens_path;
+use crate::members::token_filter::TokenFilter;
 use crate::tokens::store as tokens;
-use crate::tokens::view::Row;
-use crate::web::app_state::App;
+use crate::tokens::view::TokenView;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
+use crate::web::filter_link::FilterLink;
 use crate::web::html;
 use crate::workspaces::extract::Administrator;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// A token and whose it is.
-struct Held {
-    row: Row,
+struct OwnedTokenView {
+    row: TokenView,
     owner: String,
     email: String,
     /// The owner's page.
@@ -26,10 +27,10 @@ struct Held {
 #[derive(Template)]
 #[template(path = "members/tokens.html")]
 struct TokensPage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     members_path: String,
-    choices: Vec<Choice>,
-    held: Vec<Held>,
+    choices: Vec<FilterLink>,
+    held: Vec<OwnedTokenView>,
     /// How many there are, chosen or not.
     total: usize,
 }
@@ -42,31 +43,31 @@ pub struct Filter {
 
 /// `GET /w/{slug}/settings/members/tokens`
 pub async fn list(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(reader): Administrator,
     query: Result<web::Query<Filter>, actix_web::Error>,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let concern = query.ok().and_then(|query| Concern::named(query.filter.as_deref()?));
+    let concern = query.ok().and_then(|query| TokenFilter::from_query(query.filter.as_deref()?));
     let (workspace, now) = (reader.workspace.key, app.clock.now());
-    let all = app.db.read(move |conn| tokens::of_workspace(conn, workspace)).await?;
+    let all = app.db.read(move |conn| tokens::list_by_workspace(conn, workspace)).await?;
     let members_path = Section::Members.path(&reader.workspace.slug);
     let tokens_path = tokens_path(&members_path);
 
-    let mut choices = vec![Choice::new("All", Some(all.len()), tokens_path.clone(), concern.is_none())];
-    choices.extend(Concern::ALL.map(|it| {
-        let count = all.iter().filter(|(token, _)| it.is_about(token, now)).count();
-        Choice::new(it.label(), Some(count), format!("{tokens_path}?filter={}", it.as_str()), concern == Some(it))
+    let mut choices = vec![FilterLink::new("All", Some(all.len()), tokens_path.clone(), concern.is_none())];
+    choices.extend(TokenFilter::ALL.map(|it| {
+        let count = all.iter().filter(|(token, _)| it.matches(token, now)).count();
+        FilterLink::new(it.label(), Some(count), format!("{tokens_path}?filter={}", it.as_str()), concern == Some(it))
     }));
-    let chosen = all.iter().filter(|(token, _)| concern.is_none_or(|concern| concern.is_about(token, now)));
-    let held = chosen.map(|(token, owner)| Held {
-        row: Row::of(token, &tokens_path, now),
+    let chosen = all.iter().filter(|(token, _)| concern.is_none_or(|concern| concern.matches(token, now)));
+    let held = chosen.map(|(token, owner)| OwnedTokenView {
+        row: TokenView::of(token, &tokens_path, now),
         owner: owner.name.as_str().to_owned(),
         email: owner.email.as_str().to_owned(),
         owner_path: format!("{members_path}/{}", owner.uuid),
     });
     Ok(html::ok(&TokensPage {
-        shell: Shell::around(&reader, Section::Members).saying(session.take_flash()),
+        shell: WorkspaceLayout::new(&reader, Section::Members).with_flash(session.take_flash()),
         choices,
         held: held.collect(),
         total: all.len(),

@@ -4,22 +4,22 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::accounts::redirect_target::NextPath;
-use crate::base::client_info::Client;
+use crate::accounts::redirect_target::RedirectTarget;
+use crate::base::client_info::ClientInfo;
 use crate::base::random;
 use crate::tokens::create::{CreateError, create};
 use crate::tokens::expiry::Expiry;
-use crate::tokens::extract::Holder;
-use crate::tokens::model::{FormKey, LIMIT, NewToken, Owner, TokenName};
-use crate::tokens::pages::list::{Again, Reveal, Warning, conflict, reveal};
+use crate::tokens::extract::TokenHolder;
+use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, NewToken, TokenName, TokenOwner};
+use crate::tokens::pages::list::{RetryRotation, Reveal, Warning, conflict, reveal};
 use crate::tokens::secret::TokenValue;
 use crate::tokens::store;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
-use crate::workspaces::extract::Member;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// When the new value stops, as a form shows it.
 pub(crate) struct ExpiryField {
@@ -27,7 +27,7 @@ pub(crate) struct ExpiryField {
     pub date: String,
     pub error: Option<String>,
     /// The expiry of the value before, where it can be kept.
-    pub same: Option<crate::tokens::view::Moment>,
+    pub same: Option<crate::tokens::view::TimeView>,
 }
 
 impl ExpiryField {
@@ -50,22 +50,22 @@ impl ExpiryField {
 #[derive(Template)]
 #[template(path = "tokens/new.html")]
 struct NewPage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     tokens_path: String,
     name: Field,
     expires: ExpiryField,
-    form_key: FormKey,
+    form_key: IdempotencyKey,
     is_full: bool,
 }
 
 impl NewPage {
-    fn of(member: &Member) -> Self {
+    fn of(member: &CurrentMember) -> Self {
         Self {
-            shell: Shell::around(member, Section::Tokens),
+            shell: WorkspaceLayout::new(member, Section::Tokens),
             tokens_path: Section::Tokens.path(&member.workspace.slug),
             name: Field::default(),
             expires: ExpiryField::never(),
-            form_key: FormKey::generate(&mut random::secure()),
+            form_key: IdempotencyKey::generate(&mut random::os_rng()),
             is_full: false,
         }
     }
@@ -73,52 +73,52 @@ impl NewPage {
 
 /// The name that a link suggests.
 #[derive(serde::Deserialize)]
-pub struct Suggestion {
+pub struct NewTokenQuery {
     name: Option<String>,
 }
 
 /// `GET /w/{slug}/settings/tokens/new`
 pub async fn show(
-    app: web::Data<App>,
-    Holder(member): Holder,
-    query: Result<web::Query<Suggestion>, actix_web::Error>,
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
+    query: Result<web::Query<NewTokenQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let membership = member.membership;
-    let live = app.db.read(move |conn| store::live(conn, membership)).await?;
+    let live = app.db.read(move |conn| store::list_active(conn, membership)).await?;
     let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
     // Only what could be a name: nobody should send somebody else's text to this page.
-    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::of(name.as_str()));
-    Ok(html::ok(&NewPage { name, is_full: live.len() >= LIMIT, ..NewPage::of(&member) }))
+    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(name.as_str()));
+    Ok(html::ok(&NewPage { name, is_full: live.len() >= MAX_TOKENS, ..NewPage::of(&member) }))
 }
 
 /// `POST /w/{slug}/settings/tokens`: makes a token and answers with the page that shows its value.
 pub async fn submit(
-    app: web::Data<App>,
-    holder: Result<Holder, PageError>,
+    app: web::Data<AppState>,
+    holder: Result<TokenHolder, PageError>,
     slug: web::Path<String>,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let Holder(member) = holder.map_err(|error| back_to_form(error, &slug, &form))?;
+    let TokenHolder(member) = holder.map_err(|error| redirect_to_login(error, &slug, &form))?;
     let now = app.clock.now();
     let (field, name) = Field::read::<TokenName>(&form, "name");
-    let form_key = form.text("form_key").parse::<FormKey>();
-    let expiry = Expiry::read(form.text("expiry"), form.text("expires_on"), now);
-    let refuse = |name: Field, form_key: Option<FormKey>, error: Option<String>| {
+    let form_key = form.text("form_key").parse::<IdempotencyKey>();
+    let expiry = Expiry::parse(form.text("expiry"), form.text("expires_on"), now);
+    let refuse = |name: Field, form_key: Option<IdempotencyKey>, error: Option<String>| {
         let empty = NewPage::of(&member);
         let form_key = form_key.unwrap_or(empty.form_key);
         let refused = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
-        Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &refused))
+        Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &refused))
     };
     let (name, form_key, expiry) = match (name, form_key, expiry) {
         (Some(name), Ok(form_key), Ok(expiry)) => (name, form_key, expiry),
-        (Some(_), Err(refused), Ok(_)) => return refuse(field.refused(refused.0), None, None),
+        (Some(_), Err(refused), Ok(_)) => return refuse(field.with_error(refused.0), None, None),
         (_, form_key, expiry) => return refuse(field, form_key.ok(), expiry.err().map(|refused| refused.0)),
     };
 
-    let value = TokenValue::generate(&mut random::secure());
-    let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut random::secure());
-    let (uuid, owner) = (new.uuid, Owner::from(&member));
+    let value = TokenValue::generate(&mut random::os_rng());
+    let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut random::os_rng());
+    let (uuid, owner) = (new.uuid, TokenOwner::from(&member));
     let made = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
     match made {
         Ok(()) => {
@@ -139,16 +139,16 @@ pub async fn submit(
                 "This form was sent before. It made the token “{}”, whose value was shown once and is stored nowhere.",
                 name.as_str()
             );
-            let again = Some(Again::of(&member, &uuid));
+            let again = Some(RetryRotation::of(&member, &uuid));
             let warning = Warning { heading: "This token was already created", text, again };
             conflict(&app, &member, warning).await
         }
         Err(CreateError::NameTaken) => {
             let why = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
-            refuse(field.refused(why), Some(form_key), None)
+            refuse(field.with_error(why), Some(form_key), None)
         }
         Err(CreateError::StaleForm) => {
-            refuse(field.refused("This form was used before. Check the name and send it again."), None, None)
+            refuse(field.with_error("This form was used before. Check the name and send it again."), None, None)
         }
         // The role changed, or the membership ended, since the request began.
         Err(CreateError::NotAllowed) => Err(PageError::NotFound),
@@ -157,13 +157,13 @@ pub async fn submit(
 }
 
 /// After signing in, the form again, with the name that was typed: the only thing that travels.
-fn back_to_form(error: PageError, slug: &str, form: &Form) -> PageError {
+fn redirect_to_login(error: PageError, slug: &str, form: &Form) -> PageError {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     match error {
         PageError::SeeOther(_) => {
             let (slug, name) = (encode(slug).replace("%2D", "-"), encode(form.text("name")));
-            PageError::SeeOther(NextPath::sign_in_page(&format!("/w/{slug}/settings/tokens/new?name={name}")))
+            PageError::SeeOther(RedirectTarget::login_url(&format!("/w/{slug}/settings/tokens/new?name={name}")))
         }
         other => other,
     }

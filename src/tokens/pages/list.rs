@@ -5,19 +5,19 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::id::Id;
+use crate::base::id::PublicId;
 use crate::base::random;
-use crate::tokens::delete::REMEMBERED;
-use crate::tokens::extract::Holder;
-use crate::tokens::model::{FormKey, LIMIT, Token};
+use crate::tokens::delete::TOMBSTONE_RETENTION;
+use crate::tokens::extract::TokenHolder;
+use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token};
 use crate::tokens::secret::TokenValue;
 use crate::tokens::store;
-use crate::tokens::view::{DeletedRow, Row};
-use crate::web::app_state::App;
+use crate::tokens::view::{DeletedTokenView, TokenView};
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::html;
-use crate::workspaces::extract::Member;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// A value on the one page that shows it.
 pub(crate) struct Reveal {
@@ -31,7 +31,13 @@ pub(crate) struct Reveal {
 }
 
 impl Reveal {
-    pub(crate) fn new(app: &App, heading: String, value: &TokenValue, member: &Member, token: &Id) -> Self {
+    pub(crate) fn new(
+        app: &AppState,
+        heading: String,
+        value: &TokenValue,
+        member: &CurrentMember,
+        token: &PublicId,
+    ) -> Self {
         Self {
             heading,
             value: value.reveal().to_owned().into(),
@@ -47,32 +53,32 @@ pub(crate) struct Warning {
     pub(crate) heading: &'static str,
     pub(crate) text: String,
     /// The token for which a new value is offered: the path of its pages.
-    pub(crate) again: Option<Again>,
+    pub(crate) again: Option<RetryRotation>,
 }
 
 /// A button that gives a token a new value without grace.
-pub(crate) struct Again {
+pub(crate) struct RetryRotation {
     pub(crate) path: String,
-    pub(crate) form_key: FormKey,
+    pub(crate) form_key: IdempotencyKey,
 }
 
-impl Again {
-    pub(crate) fn of(member: &Member, token: &Id) -> Self {
-        Self { path: path_of(member, token), form_key: FormKey::generate(&mut random::secure()) }
+impl RetryRotation {
+    pub(crate) fn of(member: &CurrentMember, token: &PublicId) -> Self {
+        Self { path: path_of(member, token), form_key: IdempotencyKey::generate(&mut random::os_rng()) }
     }
 }
 
 /// The path below which a token's pages are.
-pub(crate) fn path_of(member: &Member, token: &Id) -> String {
+pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
     format!("{}/{token}", Section::Tokens.path(&member.workspace.slug))
 }
 
 #[derive(Template)]
 #[template(path = "tokens/list.html")]
 struct ListPage {
-    pub(crate) shell: Shell,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) deleted: Vec<DeletedRow>,
+    pub(crate) shell: WorkspaceLayout,
+    pub(crate) rows: Vec<TokenView>,
+    pub(crate) deleted: Vec<DeletedTokenView>,
     pub(crate) tokens_path: String,
     pub(crate) overview_path: String,
     pub(crate) reveal: Option<Reveal>,
@@ -80,17 +86,20 @@ struct ListPage {
 }
 
 impl ListPage {
-    async fn of(app: &App, member: &Member) -> Result<Self, PageError> {
+    async fn of(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
         let (membership, now) = (member.membership, app.clock.now());
         let read = move |conn: &mut _| {
-            Ok::<_, PageError>((store::live(conn, membership)?, store::deleted(conn, membership, now - REMEMBERED)?))
+            Ok::<_, PageError>((
+                store::list_active(conn, membership)?,
+                store::list_deleted(conn, membership, now - TOMBSTONE_RETENTION)?,
+            ))
         };
         let (live, deleted) = app.db.read(read).await?;
         let tokens_path = Section::Tokens.path(&member.workspace.slug);
         Ok(Self {
-            shell: Shell::around(member, Section::Tokens),
-            rows: live.iter().map(|token| Row::of(token, &tokens_path, now)).collect(),
-            deleted: deleted.iter().filter_map(DeletedRow::of).collect(),
+            shell: WorkspaceLayout::new(member, Section::Tokens),
+            rows: live.iter().map(|token| TokenView::of(token, &tokens_path, now)).collect(),
+            deleted: deleted.iter().filter_map(DeletedTokenView::of).collect(),
             overview_path: Section::Overview.path(&member.workspace.slug),
             tokens_path,
             reveal: None,
@@ -99,19 +108,19 @@ impl ListPage {
     }
 
     fn is_full(&self) -> bool {
-        self.rows.len() >= LIMIT
+        self.rows.len() >= MAX_TOKENS
     }
 
     /// Which of the three slots are taken, for the meter.
     fn slots(&self) -> impl Iterator<Item = bool> {
-        (0..LIMIT).map(|slot| slot < self.rows.len())
+        (0..MAX_TOKENS).map(|slot| slot < self.rows.len())
     }
 }
 
 /// `GET /w/{slug}/settings/tokens`
 pub async fn list(
-    app: web::Data<App>,
-    Holder(member): Holder,
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
     let mut list = ListPage::of(&app, &member).await?;
@@ -121,30 +130,34 @@ pub async fn list(
 
 /// The list with a value revealed above it.
 pub(crate) async fn reveal(
-    app: &App,
-    member: &Member,
+    app: &AppState,
+    member: &CurrentMember,
     status: StatusCode,
     reveal: Reveal,
 ) -> Result<HttpResponse, PageError> {
     let list = ListPage::of(app, member).await?;
-    Ok(html::answer(status, &ListPage { reveal: Some(reveal), ..list }))
+    Ok(html::render(status, &ListPage { reveal: Some(reveal), ..list }))
 }
 
 /// The list with a warning above it: 409.
-pub(crate) async fn conflict(app: &App, member: &Member, warning: Warning) -> Result<HttpResponse, PageError> {
+pub(crate) async fn conflict(
+    app: &AppState,
+    member: &CurrentMember,
+    warning: Warning,
+) -> Result<HttpResponse, PageError> {
     let list = ListPage::of(app, member).await?;
-    Ok(html::answer(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
+    Ok(html::render(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
 }
 
 /// The slug and the token's identifier in a path.
 pub(crate) type TokenPath = web::Path<(String, String)>;
 
-pub(crate) fn token_id(path: &TokenPath) -> Result<Id, PageError> {
+pub(crate) fn token_id(path: &TokenPath) -> Result<PublicId, PageError> {
     path.1.parse().map_err(|_| PageError::NotFound)
 }
 
 /// The member's token that a path names.
-pub(crate) async fn find(app: &App, member: &Member, path: &TokenPath) -> Result<Token, PageError> {
+pub(crate) async fn find(app: &AppState, member: &CurrentMember, path: &TokenPath) -> Result<Token, PageError> {
     let (membership, uuid) = (member.membership, token_id(path)?);
     app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
 }

@@ -5,22 +5,22 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::tokens::extract::Holder;
-use crate::tokens::model::{ChangeError, Owner, Token, TokenName};
+use crate::base::client_info::ClientInfo;
+use crate::tokens::extract::TokenHolder;
+use crate::tokens::model::{Token, TokenChangeError, TokenName, TokenOwner};
 use crate::tokens::pages::list::{TokenPath, find, path_of};
 use crate::tokens::rename::rename;
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
-use crate::workspaces::extract::Member;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "tokens/rename.html")]
 struct RenamePage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     tokens_path: String,
     path: String,
     present: String,
@@ -28,9 +28,9 @@ struct RenamePage {
 }
 
 impl RenamePage {
-    fn of(member: &Member, token: &Token, name: Field) -> Self {
+    fn of(member: &CurrentMember, token: &Token, name: Field) -> Self {
         Self {
-            shell: Shell::around(member, Section::Tokens),
+            shell: WorkspaceLayout::new(member, Section::Tokens),
             tokens_path: Section::Tokens.path(&member.workspace.slug),
             path: path_of(member, &token.uuid),
             present: token.name.as_str().to_owned(),
@@ -40,38 +40,42 @@ impl RenamePage {
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}`
-pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
+    path: TokenPath,
+) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(html::ok(&RenamePage::of(&member, &token, Field::of(token.name.as_str()))))
+    Ok(html::ok(&RenamePage::of(&member, &token, Field::new(token.name.as_str()))))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}`
 pub async fn submit(
-    app: web::Data<App>,
-    Holder(member): Holder,
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
     path: TokenPath,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let refuse =
-        |name: Field| Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
+        |name: Field| Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
     let Some(name) = name else { return refuse(field) };
 
-    let (owner, uuid, now, new_name) = (Owner::from(&member), token.uuid, app.clock.now(), name.clone());
+    let (owner, uuid, now, new_name) = (TokenOwner::from(&member), token.uuid, app.clock.now(), name.clone());
     match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, Some(&client), now)).await {
         Ok(()) => {
             session.flash(&format!("Token {} is called {} now.", token.name.as_str(), name.as_str()))?;
-            Ok(html::see_other(&Section::Tokens.path(&member.workspace.slug)))
+            Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
         }
-        Err(ChangeError::NameTaken) => {
-            refuse(field.refused("You have another token with this name. Choose a different one."))
+        Err(TokenChangeError::NameTaken) => {
+            refuse(field.with_error("You have another token with this name. Choose a different one."))
         }
-        Err(ChangeError::Missing | ChangeError::UnderWay(_) | ChangeError::AlreadyRotated(_)) => {
-            Err(PageError::NotFound)
-        }
-        Err(ChangeError::Db(error)) => Err(error.into()),
+        Err(
+            TokenChangeError::NotFound | TokenChangeError::RotationInProgress(_) | TokenChangeError::AlreadyRotated(_),
+        ) => Err(PageError::NotFound),
+        Err(TokenChangeError::Db(error)) => Err(error.into()),
     }
 }

@@ -4,57 +4,68 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::tokens::extract::Holder;
-use crate::tokens::model::{ChangeError, Owner};
+use crate::base::client_info::ClientInfo;
+use crate::tokens::extract::TokenHolder;
+use crate::tokens::model::{TokenChangeError, TokenOwner};
 use crate::tokens::pages::list::{TokenPath, find, token_id};
-use crate::tokens::rotate::{Retired, retire};
-use crate::tokens::view::{Band, Row};
-use crate::web::app_state::App;
+use crate::tokens::rotate::{RetireOutcome, retire};
+use crate::tokens::view::{RotationStatus, TokenView};
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::html;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "tokens/retire.html")]
 struct RetirePage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     tokens_path: String,
-    row: Row,
-    band: Band,
+    row: TokenView,
+    band: RotationStatus,
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}/retire`: asks before the old value is stopped.
-pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
+    path: TokenPath,
+) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    let mut row = Row::of(&token, &tokens_path, app.clock.now());
+    let mut row = TokenView::of(&token, &tokens_path, app.clock.now());
     Ok(match row.band.take() {
-        Some(band) => html::ok(&RetirePage { shell: Shell::around(&member, Section::Tokens), tokens_path, row, band }),
+        Some(band) => {
+            html::ok(&RetirePage { shell: WorkspaceLayout::new(&member, Section::Tokens), tokens_path, row, band })
+        }
         // It has stopped meanwhile.
-        None => html::see_other(&tokens_path),
+        None => html::redirect(&tokens_path),
     })
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/retire`
 pub async fn submit(
-    app: web::Data<App>,
-    Holder(member): Holder,
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
     path: TokenPath,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (owner, uuid, now) = (Owner::from(&member), token_id(&path)?, app.clock.now());
+    let (owner, uuid, now) = (TokenOwner::from(&member), token_id(&path)?, app.clock.now());
     let said = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
-        Ok(Retired::Now(name)) => format!("The old value of token {} has stopped.", name.as_str()),
-        Ok(Retired::Before(name)) => format!("The old value of token {} had stopped before.", name.as_str()),
+        Ok(RetireOutcome::Stopped(name)) => format!("The old value of token {} has stopped.", name.as_str()),
+        Ok(RetireOutcome::AlreadyStopped(name)) => {
+            format!("The old value of token {} had stopped before.", name.as_str())
+        }
         Err(
-            ChangeError::Missing | ChangeError::UnderWay(_) | ChangeError::AlreadyRotated(_) | ChangeError::NameTaken,
+            TokenChangeError::NotFound
+            | TokenChangeError::RotationInProgress(_)
+            | TokenChangeError::AlreadyRotated(_)
+            | TokenChangeError::NameTaken,
         ) => return Err(PageError::NotFound),
-        Err(ChangeError::Db(error)) => return Err(error.into()),
+        Err(TokenChangeError::Db(error)) => return Err(error.into()),
     };
     session.flash(&said)?;
-    Ok(html::see_other(&Section::Tokens.path(&member.workspace.slug)))
+    Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
 }

@@ -4,30 +4,32 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::random;
-use crate::tokens::expiry::{Expiry, Grace};
-use crate::tokens::extract::Holder;
-use crate::tokens::model::{Cause, ChangeError, FormKey, NewExpiry, Owner, Rotation, Token};
+use crate::tokens::expiry::{Expiry, GracePeriod};
+use crate::tokens::extract::TokenHolder;
+use crate::tokens::model::{
+    ExpiryChange, IdempotencyKey, Rotation, RotationReason, Token, TokenChangeError, TokenOwner,
+};
 use crate::tokens::pages::create::ExpiryField;
-use crate::tokens::pages::list::{Again, Reveal, TokenPath, Warning, conflict, find, reveal};
+use crate::tokens::pages::list::{RetryRotation, Reveal, TokenPath, Warning, conflict, find, reveal};
 use crate::tokens::rotate::rotate;
 use crate::tokens::secret::TokenValue;
-use crate::tokens::view::{Moment, Row};
-use crate::web::app_state::App;
+use crate::tokens::view::{TimeView, TokenView};
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::html;
-use crate::workspaces::extract::Member;
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 #[derive(Template)]
 #[template(path = "tokens/rotate.html")]
 struct RotatePage {
-    shell: Shell,
+    shell: WorkspaceLayout,
     tokens_path: String,
-    row: Row,
-    grace: Grace,
+    row: TokenView,
+    grace: GracePeriod,
     expires: ExpiryField,
     form_key: String,
     is_expired: bool,
@@ -36,21 +38,21 @@ struct RotatePage {
 }
 
 impl RotatePage {
-    fn of(app: &App, member: &Member, token: &Token) -> Self {
+    fn of(app: &AppState, member: &CurrentMember, token: &Token) -> Self {
         let (tokens_path, now) = (Section::Tokens.path(&member.workspace.slug), app.clock.now());
-        let same = token.current.ends_at.filter(|at| *at > now).map(Moment::of);
-        let row = Row::of(token, &tokens_path, now);
+        let same = token.current.ends_at.filter(|at| *at > now).map(TimeView::new);
+        let row = TokenView::of(token, &tokens_path, now);
         Self {
-            shell: Shell::around(member, Section::Tokens),
+            shell: WorkspaceLayout::new(member, Section::Tokens),
             // While one rotation is under way, the next can only be one without grace.
-            grace: if row.band.is_some() { Grace::None } else { Grace::Day },
+            grace: if row.band.is_some() { GracePeriod::None } else { GracePeriod::Day },
             expires: ExpiryField {
                 choice: if same.is_some() { "same" } else { "never" }.to_owned(),
                 same,
                 ..ExpiryField::never()
             },
             form_key: row.form_key.clone(),
-            is_expired: !token.current.lives(now),
+            is_expired: !token.current.is_active_at(now),
             error: None,
             row,
             tokens_path,
@@ -59,31 +61,35 @@ impl RotatePage {
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}/rotate`
-pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
+    path: TokenPath,
+) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     Ok(html::ok(&RotatePage::of(&app, &member, &token)))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: answers with the page that shows the new value.
 pub async fn submit(
-    app: web::Data<App>,
-    Holder(member): Holder,
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
     path: TokenPath,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (token, now) = (find(&app, &member, &path).await?, app.clock.now());
-    let grace = form.text("grace").parse::<Grace>();
-    let form_key = form.text("form_key").parse::<FormKey>();
+    let grace = form.text("grace").parse::<GracePeriod>();
+    let form_key = form.text("form_key").parse::<IdempotencyKey>();
     let expiry = match form.text("expiry") {
-        "" | "same" => Ok(NewExpiry::Same),
-        choice => Expiry::read(choice, form.text("expires_on"), now).map(NewExpiry::Other),
+        "" | "same" => Ok(ExpiryChange::Keep),
+        choice => Expiry::parse(choice, form.text("expires_on"), now).map(ExpiryChange::Set),
     };
     let refuse = |status: StatusCode, error: Option<String>, wrong_expiry: Option<String>| {
         let empty = RotatePage::of(&app, &member, &token);
         let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, wrong_expiry) };
         let grace = form.text("grace").parse().unwrap_or(empty.grace);
-        Ok(html::answer(status, &RotatePage { grace, expires, error, ..empty }))
+        Ok(html::render(status, &RotatePage { grace, expires, error, ..empty }))
     };
     let (grace, form_key, expiry) = match (grace, form_key, expiry) {
         (Ok(grace), Ok(form_key), Ok(expiry)) => (grace, form_key, expiry),
@@ -93,33 +99,33 @@ pub async fn submit(
         }
     };
 
-    let value = TokenValue::generate(&mut random::secure());
-    let cause = if form.text("cause") == "exposed" { Cause::Exposure } else { Cause::Routine };
+    let value = TokenValue::generate(&mut random::os_rng());
+    let cause = if form.text("cause") == "exposed" { RotationReason::Exposure } else { RotationReason::Routine };
     let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, Some(form_key), now) };
-    let (owner, uuid) = (Owner::from(&member), token.uuid);
+    let (owner, uuid) = (TokenOwner::from(&member), token.uuid);
     match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, Some(&client))).await {
         Ok(name) => {
             let heading = format!("New value of “{}”: copy it now", name.as_str());
             let shown = Reveal { old: Some(grace.label()), ..Reveal::new(&app, heading, &value, &member, &token.uuid) };
             reveal(&app, &member, StatusCode::CREATED, shown).await
         }
-        Err(ChangeError::UnderWay(until)) => {
+        Err(TokenChangeError::RotationInProgress(until)) => {
             let why = format!(
                 "This token is being rotated already: its old value works until {}. Stop that one first, or choose that the old value stops at once.",
-                until.for_people()
+                until.display()
             );
             refuse(StatusCode::CONFLICT, Some(why), None)
         }
-        Err(ChangeError::AlreadyRotated(name)) => {
+        Err(TokenChangeError::AlreadyRotated(name)) => {
             let text = format!(
                 "This form was sent before. It made a new value of “{}”, which was shown once and is stored nowhere.",
                 name.as_str()
             );
-            let again = Some(Again::of(&member, &token.uuid));
+            let again = Some(RetryRotation::of(&member, &token.uuid));
             let warning = Warning { heading: "This token was already rotated", text, again };
             conflict(&app, &member, warning).await
         }
-        Err(ChangeError::Missing | ChangeError::NameTaken) => Err(PageError::NotFound),
-        Err(ChangeError::Db(error)) => Err(error.into()),
+        Err(TokenChangeError::NotFound | TokenChangeError::NameTaken) => Err(PageError::NotFound),
+        Err(TokenChangeError::Db(error)) => Err(error.into()),
     }
 }

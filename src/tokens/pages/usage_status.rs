@@ -3,9 +3,9 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
-use crate::tokens::extract::Holder;
+use crate::tokens::extract::TokenHolder;
 use crate::tokens::pages::list::{TokenPath, find};
-use crate::web::app_state::App;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 
 /// Has the current value of a token been used yet?
@@ -17,7 +17,11 @@ struct FirstCall {
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}/use.json`
-pub async fn show(app: web::Data<App>, Holder(member): Holder, path: TokenPath) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<AppState>,
+    TokenHolder(member): TokenHolder,
+    path: TokenPath,
+) -> Result<HttpResponse, PageError> {
     let last = find(&app, &member, &path).await?.current.last_use;
     let at = last.as_ref().map(|last| last.at.to_string());
     let body = FirstCall { used: last.is_some(), at, ip: last.and_then(|last| last.ip) };

@@ -6,25 +6,25 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::extract::SignedIn;
-use crate::accounts::login::{SignInError, confirm};
+use crate::accounts::login::{LoginError, verify_current_password};
 use crate::accounts::model::EmailAddress;
-use crate::accounts::pages::login::Refusal;
-use crate::accounts::password::{NewPassword, PasswordHash};
-use crate::accounts::profile::{self, Change, ChangeError};
-use crate::accounts::services::Accounts;
+use crate::accounts::pages::login::LoginFormError;
+use crate::accounts::profile::{self, AccountActor, ChangeError};
+use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
 use crate::accounts::session_store::{self, SessionRecord};
 use crate::accounts::user_agent::browser_name;
-use crate::base::client_info::Client;
-use crate::base::id::Id;
-use crate::base::text::Label;
-use crate::web::app_state::App;
+use crate::accounts::{model::PasswordHash, password::NewPassword};
+use crate::base::client_info::ClientInfo;
+use crate::base::id::PublicId;
+use crate::base::text::DisplayName;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
-use crate::web::time_view::Moment;
-use crate::workspaces::extract::Person;
-use crate::workspaces::layout::{PersonShell, Section};
+use crate::web::time_view::TimeView;
+use crate::workspaces::extract::UserWithMemberships;
+use crate::workspaces::layout::{AccountLayout, Section};
 
 const PATH: &str = "/account";
 
@@ -35,19 +35,19 @@ struct SessionLine {
     browser: String,
     /// From where it signed in: ` from 203.0.113.7`, or nothing.
     source: String,
-    seen: Moment,
-    since: Moment,
+    seen: TimeView,
+    since: TimeView,
     is_this: bool,
 }
 
 impl SessionLine {
-    fn of(record: &SessionRecord, this: Option<&Id>) -> Self {
+    fn of(record: &SessionRecord, this: Option<&PublicId>) -> Self {
         Self {
             uuid: record.uuid.to_string(),
             browser: record.agent.as_deref().map_or_else(|| "A browser without a name".to_owned(), browser_name),
             source: record.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}")),
-            seen: Moment::of(record.last_seen_at),
-            since: Moment::day(record.created_at),
+            seen: TimeView::new(record.last_seen_at),
+            since: TimeView::day(record.created_at),
             is_this: this == Some(&record.uuid),
         }
     }
@@ -62,7 +62,7 @@ struct TokensLink {
 #[derive(Template)]
 #[template(path = "workspaces/account.html")]
 struct AccountPage {
-    shell: PersonShell,
+    shell: AccountLayout,
     name: Field,
     email: Field,
     /// The present password, in the form of the e-mail address.
@@ -75,14 +75,14 @@ struct AccountPage {
 }
 
 impl AccountPage {
-    async fn of(app: &App, person: &Person, session: &BrowserSession) -> Result<Self, PageError> {
+    async fn of(app: &AppState, person: &UserWithMemberships, session: &BrowserSession) -> Result<Self, PageError> {
         let (key, now, this) = (person.user.key, app.clock.now(), session.id());
-        let sessions = app.db.read(move |conn| session_store::of_user(conn, key, now)).await?;
-        let with_tokens = person.memberships.iter().filter(|membership| membership.role.has_tokens());
+        let sessions = app.db.read(move |conn| session_store::list_by_user(conn, key, now)).await?;
+        let with_tokens = person.memberships.iter().filter(|membership| membership.role.can_have_tokens());
         Ok(Self {
-            shell: PersonShell::around(person, true),
-            name: Field::of(person.user.name.as_str()),
-            email: Field::of(person.user.email.as_str()),
+            shell: AccountLayout::new(person, true),
+            name: Field::new(person.user.name.as_str()),
+            email: Field::new(person.user.email.as_str()),
             password: Field::default(),
             present_password: Field::default(),
             new_password: Field::default(),
@@ -113,11 +113,15 @@ impl AccountPage {
 }
 
 fn refuse(page: &AccountPage) -> HttpResponse {
-    html::answer(StatusCode::UNPROCESSABLE_ENTITY, page)
+    html::render(StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
 /// `GET /account`
-pub async fn show(app: web::Data<App>, person: Person, session: BrowserSession) -> Result<HttpResponse, PageError> {
+pub async fn show(
+    app: web::Data<AppState>,
+    person: UserWithMemberships,
+    session: BrowserSession,
+) -> Result<HttpResponse, PageError> {
     let mut page = AccountPage::of(&app, &person, &session).await?;
     page.shell.flash = session.take_flash();
     Ok(html::ok(&page))
@@ -125,42 +129,42 @@ pub async fn show(app: web::Data<App>, person: Person, session: BrowserSession) 
 
 /// `GET` of what only takes forms, where signing in leads: the page with the form.
 pub async fn back(_: SignedIn) -> HttpResponse {
-    html::see_other(PATH)
+    html::redirect(PATH)
 }
 
 /// `POST /account/name`
 pub async fn rename(
-    app: web::Data<App>,
-    person: Person,
+    app: web::Data<AppState>,
+    person: UserWithMemberships,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<Label>(&form, "name");
+    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
     let Some(good_name) = good_name else {
         return Ok(refuse(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
     };
-    let change = Change { user: person.user, client, at: app.clock.now() };
+    let change = AccountActor { user: person.user, client, at: app.clock.now() };
     app.db.write(move |conn| profile::rename(conn, &change, &good_name)).await?;
     session.flash("Name saved.")?;
-    Ok(html::see_other(PATH))
+    Ok(html::redirect(PATH))
 }
 
 /// The password that was typed into a field is the person's, or what is to be said of it.
 async fn confirmed(
-    app: &App,
-    accounts: &Accounts,
-    person: &Person,
+    app: &AppState,
+    accounts: &AccountServices,
+    person: &UserWithMemberships,
     typed: &str,
-    client: &Client,
-) -> Result<Result<PasswordHash, Refusal>, PageError> {
+    client: &ClientInfo,
+) -> Result<Result<PasswordHash, LoginFormError>, PageError> {
     if typed.is_empty() {
         // Nobody guesses that: it does not count.
-        return Ok(Err(Refusal::of(SignInError::Refused, "Enter your present password.")?));
+        return Ok(Err(LoginFormError::of(LoginError::InvalidCredentials, "Enter your present password.")?));
     }
-    match confirm(app, accounts, &person.user, typed, client).await {
+    match verify_current_password(app, accounts, &person.user, typed, client).await {
         Ok(hash) => Ok(Ok(hash)),
-        Err(error) => Ok(Err(Refusal::of(error, WRONG)?)),
+        Err(error) => Ok(Err(LoginFormError::of(error, WRONG)?)),
     }
 }
 
@@ -168,16 +172,16 @@ const WRONG: &str = "That is not your password.";
 
 /// The field of a password that was right when it was checked and is not any more.
 fn wrong() -> Field {
-    Field::default().refused(WRONG)
+    Field::default().with_error(WRONG)
 }
 
 /// `POST /account/email`
 pub async fn change_email(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
-    person: Person,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
+    person: UserWithMemberships,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
@@ -188,14 +192,14 @@ pub async fn change_email(
         Err(refusal) => return Ok(refusal.answer(&AccountPage { password: refusal.field(), ..page })),
     };
     let said = format!("You sign in as {} from now on.", good_email.as_str());
-    let change = Change { user: person.user, client, at: app.clock.now() };
+    let change = AccountActor { user: person.user, client, at: app.clock.now() };
     match app.db.write(move |conn| profile::change_email(conn, &change, &hash, &good_email)).await {
         Ok(()) => {
             session.flash(&said)?;
-            Ok(html::see_other(PATH))
+            Ok(html::redirect(PATH))
         }
         Err(ChangeError::EmailTaken) => {
-            Ok(refuse(&AccountPage { email: email.refused("Somebody here has this address already."), ..page }))
+            Ok(refuse(&AccountPage { email: email.with_error("Somebody here has this address already."), ..page }))
         }
         Err(ChangeError::Stale) => Ok(refuse(&AccountPage { password: wrong(), ..page })),
         Err(ChangeError::Db(error)) => Err(error.into()),
@@ -204,11 +208,11 @@ pub async fn change_email(
 
 /// `POST /account/password`
 pub async fn change_password(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
-    person: Person,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
+    person: UserWithMemberships,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (new_password, chosen) = NewPassword::read(&form, "new_password", Some(&person.user.email));
@@ -220,12 +224,12 @@ pub async fn change_password(
     };
     let new = accounts.passwords.hash(chosen).await?;
     let this = this_one(&session)?;
-    let change = Change { user: person.user, client, at: app.clock.now() };
+    let change = AccountActor { user: person.user, client, at: app.clock.now() };
     match app.db.write(move |conn| profile::change_password(conn, &change, &hash, &new, &this)).await {
         Ok(ended) => {
             session.renew();
             session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
-            Ok(html::see_other(PATH))
+            Ok(html::redirect(PATH))
         }
         Err(ChangeError::Stale) => Ok(refuse(&AccountPage { present_password: wrong(), ..page })),
         Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
@@ -234,7 +238,7 @@ pub async fn change_password(
 }
 
 /// The session of this request, which is somebody's.
-fn this_one(session: &BrowserSession) -> Result<Id, PageError> {
+fn this_one(session: &BrowserSession) -> Result<PublicId, PageError> {
     session.id().ok_or_else(|| PageError::Internal("a session that is nobody's".to_owned()))
 }
 
@@ -248,39 +252,39 @@ fn signed_out(ended: usize) -> String {
 
 /// `POST /account/sessions/{uuid}/end`
 pub async fn end_session(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     SignedIn(user): SignedIn,
     session: BrowserSession,
     uuid: web::Path<String>,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let uuid: Id = uuid.parse().map_err(|_| PageError::NotFound)?;
+    let uuid: PublicId = uuid.parse().map_err(|_| PageError::NotFound)?;
     let this = session.id();
-    let change = Change { user, client, at: app.clock.now() };
+    let change = AccountActor { user, client, at: app.clock.now() };
     if !app.db.write(move |conn| profile::end_session(conn, &change, &uuid, this.as_ref())).await? {
         return Err(PageError::NotFound);
     }
     if this == Some(uuid) {
         session.sign_out();
-        return Ok(html::see_other("/login"));
+        return Ok(html::redirect("/login"));
     }
     session.flash("That browser is signed out.")?;
-    Ok(html::see_other(PATH))
+    Ok(html::redirect(PATH))
 }
 
 /// `POST /account/sessions/end`
 pub async fn end_other_sessions(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     SignedIn(user): SignedIn,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let this = this_one(&session)?;
-    let change = Change { user, client, at: app.clock.now() };
+    let change = AccountActor { user, client, at: app.clock.now() };
     let ended = app.db.write(move |conn| profile::end_other_sessions(conn, &change, &this)).await?;
     let said = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
     session.flash(said.trim())?;
-    Ok(html::see_other(PATH))
+    Ok(html::redirect(PATH))
 }

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use crate::web::html;
-use crate::workspaces::extract::Person;
+use crate::workspaces::extract::UserWithMemberships;
 use crate::workspaces::layout::Section;
 
 #[derive(Template)]
@@ -14,9 +14,9 @@ struct NoWorkspacePage {
 }
 
 /// `GET /`: the workspace last used.
-pub async fn start(person: Person) -> HttpResponse {
+pub async fn redirect_to_workspace(person: UserWithMemberships) -> HttpResponse {
     match person.last() {
-        Some(last) => html::see_other(&Section::Overview.path(&last.workspace.slug)),
+        Some(last) => html::redirect(&Section::Overview.path(&last.workspace.slug)),
         None => html::ok(&NoWorkspacePage { email: person.user.email.as_str().to_owned() }),
     }
 }

@@ -5,22 +5,22 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
-use crate::base::text::Label;
-use crate::web::app_state::App;
+use crate::base::client_info::ClientInfo;
+use crate::base::text::DisplayName;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
-use crate::workspaces::change_profile::{ChangeError, change_profile};
-use crate::workspaces::extract::{Administrator, Member, no_administrator};
-use crate::workspaces::layout::{Section, Shell};
+use crate::workspaces::change_profile::{ChangeProfileError, change_profile};
+use crate::workspaces::extract::{Administrator, CurrentMember, admin_required};
+use crate::workspaces::layout::{Section, WorkspaceLayout};
 use crate::workspaces::model::Workspace;
-use crate::workspaces::profile::{Country, DateStyle, Kind, Languages, Profile, Timezone};
+use crate::workspaces::profile::{Country, DateStyle, Languages, Profile, Timezone, WorkspaceKind};
 
 #[derive(Template)]
 #[template(path = "workspaces/settings.html")]
-struct GeneralPage {
-    shell: Shell,
+struct SettingsPage {
+    shell: WorkspaceLayout,
     may_edit: bool,
     slug: String,
     uuid: String,
@@ -31,23 +31,23 @@ struct GeneralPage {
     timezone: Field,
     date_style: Field,
     /// The kind that was chosen and wants to be confirmed.
-    confirm: Option<Kind>,
+    confirm: Option<WorkspaceKind>,
 }
 
-impl GeneralPage {
-    fn of(member: &Member, flash: Option<String>) -> Self {
+impl SettingsPage {
+    fn of(member: &CurrentMember, flash: Option<String>) -> Self {
         let Workspace { uuid, slug, profile, .. } = &member.workspace;
         Self {
-            shell: Shell::around(member, Section::General).saying(flash),
-            may_edit: member.role.administrates(),
+            shell: WorkspaceLayout::new(member, Section::General).with_flash(flash),
+            may_edit: member.role.is_admin(),
             slug: slug.to_string(),
             uuid: uuid.to_string(),
-            name: Field::of(profile.name.as_str()),
-            kind: Field::of(profile.kind.as_str()),
-            country: Field::of(profile.country.as_str()),
-            languages: Field::of(profile.languages.as_str().replace(',', ", ")),
-            timezone: Field::of(profile.timezone.as_str()),
-            date_style: Field::of(profile.date_style.as_str()),
+            name: Field::new(profile.name.as_str()),
+            kind: Field::new(profile.kind.as_str()),
+            country: Field::new(profile.country.as_str()),
+            languages: Field::new(profile.languages.as_str().replace(',', ", ")),
+            timezone: Field::new(profile.timezone.as_str()),
+            date_style: Field::new(profile.date_style.as_str()),
             confirm: None,
         }
     }
@@ -57,7 +57,7 @@ impl GeneralPage {
     }
 
     fn kind_label(&self) -> &'static str {
-        self.kind.text.parse::<Kind>().map_or("", Kind::label)
+        self.kind.text.parse::<WorkspaceKind>().map_or("", WorkspaceKind::label)
     }
 
     fn date_style_label(&self) -> &'static str {
@@ -66,44 +66,45 @@ impl GeneralPage {
 }
 
 /// `GET /w/{slug}/settings`
-pub async fn show(member: Member, session: BrowserSession) -> HttpResponse {
-    html::ok(&GeneralPage::of(&member, session.take_flash()))
+pub async fn show(member: CurrentMember, session: BrowserSession) -> HttpResponse {
+    html::ok(&SettingsPage::of(&member, session.take_flash()))
 }
 
 /// `POST /w/{slug}/settings`
 pub async fn submit(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     Administrator(member): Administrator,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<Label>(&form, "name");
-    let (kind, good_kind) = Field::read::<Kind>(&form, "kind");
+    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
+    let (kind, good_kind) = Field::read::<WorkspaceKind>(&form, "kind");
     let (country, good_country) = Field::read::<Country>(&form, "country");
     let (languages, good_languages) = Field::read::<Languages>(&form, "languages");
     let (timezone, good_timezone) = Field::read::<Timezone>(&form, "timezone");
     let (date_style, good_date_style) = Field::read::<DateStyle>(&form, "date_style");
-    let filled = GeneralPage { name, kind, country, languages, timezone, date_style, ..GeneralPage::of(&member, None) };
+    let filled =
+        SettingsPage { name, kind, country, languages, timezone, date_style, ..SettingsPage::of(&member, None) };
     let (Some(name), Some(kind), Some(country), Some(languages), Some(timezone), Some(date_style)) =
         (good_name, good_kind, good_country, good_languages, good_timezone, good_date_style)
     else {
-        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &filled));
+        return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &filled));
     };
     if kind != member.workspace.profile.kind && form.text("confirm_kind") != kind.as_str() {
-        return Ok(html::answer(StatusCode::UNPROCESSABLE_ENTITY, &GeneralPage { confirm: Some(kind), ..filled }));
+        return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &SettingsPage { confirm: Some(kind), ..filled }));
     }
 
     let profile = Profile { name, kind, country, languages, timezone, date_style };
-    let (Member { user, workspace, .. }, now) = (member, app.clock.now());
+    let (CurrentMember { user, workspace, .. }, now) = (member, app.clock.now());
     let here = workspace.clone();
     match app.db.write(move |conn| change_profile(conn, &here, &profile, &user, &client, now)).await {
         Ok(()) => {
             session.flash("Settings saved.")?;
-            Ok(html::see_other(&Section::General.path(&workspace.slug)))
+            Ok(html::redirect(&Section::General.path(&workspace.slug)))
         }
         // The role changed, or the membership ended, since the request began.
-        Err(ChangeError::NotAllowed) => Err(PageError::Forbidden(no_administrator(&workspace, false))),
-        Err(ChangeError::Db(error)) => Err(error.into()),
+        Err(ChangeProfileError::NotAllowed) => Err(PageError::Forbidden(admin_required(&workspace, false))),
+        Err(ChangeProfileError::Db(error)) => Err(error.into()),
     }
 }

@@ -6,18 +6,18 @@ use askama::Template;
 
 use crate::accounts::model::{EmailAddress, NewUser};
 use crate::accounts::password::NewPassword;
-use crate::accounts::services::Accounts;
+use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
-use crate::base::client_info::Client;
+use crate::base::client_info::ClientInfo;
 use crate::base::random;
-use crate::base::text::Label;
-use crate::web::app_state::App;
+use crate::base::text::DisplayName;
+use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
-use crate::web::html::{self, Notice};
+use crate::web::html::{self, Message};
 use crate::workspaces::layout::Section;
 use crate::workspaces::model::NewWorkspace;
-use crate::workspaces::profile::Kind;
+use crate::workspaces::profile::WorkspaceKind;
 use crate::workspaces::setup;
 
 #[derive(Template)]
@@ -41,11 +41,11 @@ fn no_setup(error: setup::SetupError) -> PageError {
     match error {
         setup::SetupError::Done => PageError::NotFound,
         setup::SetupError::BadCode => PageError::Forbidden(
-            Notice::new(
+            Message::new(
                 "This set-up link is not valid",
                 "A set-up link works once, for 24 hours. Restart Latchkey on the server: it prints a new one.",
             )
-            .with_way_on("/login", "Go to sign-in"),
+            .with_link("/login", "Go to sign-in"),
         ),
         setup::SetupError::Db(error) => error.into(),
     }
@@ -53,7 +53,7 @@ fn no_setup(error: setup::SetupError) -> PageError {
 
 /// `GET /setup?code=…`
 pub async fn show(
-    app: web::Data<App>,
+    app: web::Data<AppState>,
     link: Result<web::Query<SetupLink>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let code = link.ok().and_then(|link| link.into_inner().code).unwrap_or_default();
@@ -70,23 +70,23 @@ pub async fn show(
 
 /// `POST /setup`
 pub async fn submit(
-    app: web::Data<App>,
-    accounts: web::Data<Accounts>,
+    app: web::Data<AppState>,
+    accounts: web::Data<AccountServices>,
     session: BrowserSession,
-    client: Client,
+    client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let code = form.text("code").to_owned();
     setup::check(&app, &code).await.map_err(no_setup)?;
-    let (name, good_name) = Field::read::<Label>(&form, "name");
+    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
     let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
-    let (workspace, good_workspace) = Field::read::<Label>(&form, "workspace");
+    let (workspace, good_workspace) = Field::read::<DisplayName>(&form, "workspace");
     let (password, chosen) = NewPassword::read(&form, "password", good_email.as_ref());
-    let with_demo = form.is_ticked("demo");
+    let with_demo = form.is_present("demo");
     let (Some(good_name), Some(good_email), Some(good_workspace), Some(chosen)) =
         (good_name, good_email, good_workspace, chosen)
     else {
-        return Ok(html::answer(
+        return Ok(html::render(
             StatusCode::UNPROCESSABLE_ENTITY,
             &SetupPage { code, name, email, password, workspace, with_demo },
         ));
@@ -94,19 +94,25 @@ pub async fn submit(
 
     let hash = accounts.passwords.hash(chosen).await?;
     let now = app.clock.now();
-    let user = NewUser::new(good_email, good_name, hash, now, &mut random::secure());
+    let user = NewUser::new(good_email, good_name, hash, now, &mut random::os_rng());
     let mut workspaces =
-        vec![NewWorkspace::new(None, good_workspace.clone(), Kind::Production, now, &mut random::secure())];
+        vec![NewWorkspace::new(None, good_workspace.clone(), WorkspaceKind::Production, now, &mut random::os_rng())];
     if with_demo {
-        workspaces.push(NewWorkspace::new(None, demo_name(&good_workspace), Kind::Demo, now, &mut random::secure()));
+        workspaces.push(NewWorkspace::new(
+            None,
+            demo_name(&good_workspace),
+            WorkspaceKind::Demo,
+            now,
+            &mut random::os_rng(),
+        ));
     }
     let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(no_setup)?;
     session.sign_in(&user, &client)?;
-    Ok(html::see_other(&Section::Overview.path(&slug)))
+    Ok(html::redirect(&Section::Overview.path(&slug)))
 }
 
 /// The demo workspace beside a production one: its name and "Demo", cut to fit.
-fn demo_name(production: &Label) -> Label {
+fn demo_name(production: &DisplayName) -> DisplayName {
     let kept: String = production.as_str().chars().take(59).collect();
     format!("{kept} Demo").parse().unwrap_or_else(|_| production.clone())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use latchkey::config::ServerSettings;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
@@ -232,7 +232,7 @@ fn events_keep_the_names_of_their_time() {
 
 #[db_test]
 fn events_are_purged_after_the_retention_time_and_not_earlier() {
-    let mut server = TestServer::start_with(ServerSettings { keep_events: 30, ..plain_settings() });
+    let mut server = TestServer::start_with(ServerArgs { keep_events: 30, ..plain_settings() });
     let count = |server: &TestServer, word: &str| {
         server.rows(&format!("SELECT action AS text FROM events WHERE action = '{word}'")).len()
     };

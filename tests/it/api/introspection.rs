@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use latchkey::config::ServerSettings;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::{Answer, form};
 use crate::support::browser_client::Browser;
@@ -27,7 +27,7 @@ fn server() -> TestServer {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         format!("{name}={}", file.display()).parse().unwrap()
     });
-    TestServer::start_with(ServerSettings { introspection_clients: clients.into(), ..plain_settings() })
+    TestServer::start_with(ServerArgs { introspection_clients: clients.into(), ..plain_settings() })
 }
 
 fn send(server: &TestServer, pair: &str, body: Vec<u8>) -> Answer {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use latchkey::config::ServerSettings;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::Answer;
 use crate::support::{TestServer, plain_settings};
 
 fn limited(rate: &str) -> TestServer {
-    TestServer::start_with(ServerSettings { api_rate: Some(rate.parse().unwrap()), ..plain_settings() })
+    TestServer::start_with(ServerArgs { api_rate: Some(rate.parse().unwrap()), ..plain_settings() })
 }
 
 /// Asserts that this is the refusal, and returns how long to wait.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::NewUser;
-use latchkey::accounts::password::{NewPassword, Passwords};
+use latchkey::accounts::password::{NewPassword, PasswordHasher};
 use latchkey::base::random;
 use latchkey::workspaces::members::add_member;
 use latchkey::workspaces::profile::Role;
@@ -20,14 +20,14 @@ const USERS: &str = "/api/v2/users.json";
 impl TestServer {
     /// Puts so many more people into `acme`, ten of them at a time added in the same microsecond.
     pub fn db_crowd(&self, size: usize) {
-        let hash = Passwords::weak()
-            .hash_blocking(&NewPassword::choose(PASSWORD, None).unwrap(), &mut random::secure())
+        let hash = PasswordHasher::insecure_for_tests()
+            .hash_blocking(&NewPassword::parse(PASSWORD, None).unwrap(), &mut random::os_rng())
             .unwrap();
         let people: Vec<_> = (0..size)
             .map(|nth| {
                 let at = NOON + Duration::from_secs(1 + nth as u64 / 10);
                 let (email, name) = (format!("u{nth}@example.org"), format!("U{nth}"));
-                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), at, &mut random::secure())
+                NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), at, &mut random::os_rng())
             })
             .collect();
         self.db

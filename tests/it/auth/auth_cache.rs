@@ -12,9 +12,9 @@ use latchkey::db::Db;
 use latchkey::tokens::create::create;
 use latchkey::tokens::delete::delete;
 use latchkey::tokens::expiry::Expiry;
-use latchkey::tokens::model::{Deletion, NewToken, Via};
+use latchkey::tokens::model::{Deletion, DeletionSource, NewToken};
 use latchkey::tokens::secret::TokenValue;
-use latchkey::tokens::store::owner_by_email;
+use latchkey::tokens::store::find_owner_by_email;
 use latchkey::workspaces::model::Slug;
 
 use crate::support::TestServer;
@@ -90,7 +90,7 @@ fn a_change_by_another_process_counts_at_the_next_call() {
 #[db_test]
 fn concurrent_calls_are_each_answered_for_their_own_value() {
     let server = TestServer::start();
-    let mut values = vec![(None, TokenValue::generate(&mut random::secure()).reveal().to_owned())];
+    let mut values = vec![(None, TokenValue::generate(&mut random::os_rng()).reveal().to_owned())];
     for who in ["alice", "bob"] {
         let browser = server.signed_in(who);
         for nth in 1..=3 {
@@ -144,7 +144,7 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
 
     let db = Db::open(&home.database.url()).unwrap();
     let (slug, email): (Slug, EmailAddress) = ("acme".parse().unwrap(), "alice@example.org".parse().unwrap());
-    let owner = db.read_blocking(|conn| owner_by_email(conn, &slug, &email)).unwrap().unwrap();
+    let owner = db.read_blocking(|conn| find_owner_by_email(conn, &slug, &email)).unwrap().unwrap();
     let clock = Clock::System;
     let call = |value: &str| Call::new(latchkey.address, "GET", WORKSPACE).bearer(value).send().status;
     let (is_over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -160,12 +160,12 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
             });
         }
         for round in 0..ROUNDS {
-            let value = TokenValue::generate(&mut random::secure());
+            let value = TokenValue::generate(&mut random::os_rng());
             let name = format!("Round {round}").parse().unwrap();
-            let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut random::secure());
+            let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut random::os_rng());
             db.write_blocking(|conn| create(conn, &owner, &new, None)).unwrap();
             assert_eq!((call(value.reveal()), call(value.reveal())), (200, 200), "round {round}");
-            let deletion = Deletion { via: Via::CommandLine, by: None, client: None, at: clock.now() };
+            let deletion = Deletion { via: DeletionSource::CommandLine, by: None, client: None, at: clock.now() };
             db.write_blocking(|conn| delete(conn, &owner, &new.uuid, &deletion)).unwrap();
             assert_eq!(call(value.reveal()), 401, "round {round}");
         }

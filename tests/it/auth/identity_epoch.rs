@@ -2,7 +2,7 @@
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-use latchkey::db::{Conn, Db, Epoch};
+use latchkey::db::{Db, DbConnection, IdentityEpoch};
 
 use crate::support::api_client::Call;
 use crate::support::browser_client::Browser;
@@ -14,11 +14,11 @@ use crate::support::{PASSWORD, TestServer};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 
-fn now(conn: &mut Conn) -> Epoch {
-    Epoch::now(conn).unwrap()
+fn now(conn: &mut DbConnection) -> IdentityEpoch {
+    IdentityEpoch::read(conn).unwrap()
 }
 
-fn number(conn: &mut Conn) -> i64 {
+fn number(conn: &mut DbConnection) -> i64 {
     rows(conn, "SELECT CAST(number AS TEXT) AS text FROM identity_epoch").concat().parse().unwrap()
 }
 
@@ -99,9 +99,9 @@ fn two_continuations_of_one_file_share_no_epoch() {
     home.add_acme(&["alice@example.org"], "editor");
     let copy = home.folder.path().join("copy.db");
     home.done(&["backup", copy.to_str().unwrap()]);
-    let mut epochs: Vec<Epoch> = Vec::new();
+    let mut epochs: Vec<IdentityEpoch> = Vec::new();
     for file in [home.file(), copy] {
-        let mut conn = Conn::Sqlite(diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap());
+        let mut conn = DbConnection::Sqlite(diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap());
         for name in ["Alice A", "Alice B", "Alice C"] {
             conn.batch_execute(&format!("UPDATE users SET name = '{name}'")).unwrap();
             let epoch = now(&mut conn);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use latchkey::db::DatabaseUrl;
-use latchkey::db::copy::{COPIED, CopyError, LEFT_OUT, copy};
+use latchkey::db::copy::{COPIED_TABLES, CopyError, EXCLUDED_TABLES, copy};
 
 use crate::support::PASSWORD;
 use crate::support::api_client::Call;
@@ -96,12 +96,12 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
 }
 
 fn assert_equal(one: &Path, other: &Path) {
-    for table in COPIED {
+    for table in COPIED_TABLES {
         let (one, other) = (sorted(rows(one, table)), sorted(rows(other, table)));
         assert!(one.len() > 1 || *table == "workspaces", "{table} proves nothing");
         assert!(one == other, "{table}: {:?}", one.iter().zip(&other).find(|(one, other)| one != other));
     }
-    for table in LEFT_OUT {
+    for table in EXCLUDED_TABLES {
         // The epoch's one row is the migrations', in each database.
         let left = usize::from(*table == "identity_epoch");
         assert_eq!((rows(one, table).len(), rows(other, table).len()), (1, left), "{table}");
@@ -109,7 +109,7 @@ fn assert_equal(one: &Path, other: &Path) {
 }
 
 fn assert_empty(database: &Path) {
-    for table in COPIED {
+    for table in COPIED_TABLES {
         assert!(rows(database, table).is_empty(), "{table} is not empty");
     }
 }
@@ -162,7 +162,7 @@ fn every_table_is_copied_or_excluded_explicitly() {
     let schema = include_str!("../../../src/db/schema.rs");
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
-    let known: BTreeSet<&str> = COPIED.iter().chain(LEFT_OUT).copied().collect();
+    let known: BTreeSet<&str> = COPIED_TABLES.iter().chain(EXCLUDED_TABLES).copied().collect();
     assert_eq!(known, declared, "src/kernel/db/copy.rs does not know every table");
 }
 
@@ -239,7 +239,7 @@ fn writes_during_a_copy_are_not_part_of_it() {
         }
     })
     .unwrap();
-    for table in COPIED {
+    for table in COPIED_TABLES {
         assert_eq!(sorted(rows(&to, table)), sorted(rows(&again, table)), "{table}");
     }
 }
@@ -266,7 +266,7 @@ fn a_failed_copy_leaves_the_target_empty() {
     sqlite(&home.file()).batch_execute("UPDATE events SET agent = 'a' || char(0) WHERE id = 1900").unwrap();
     let failed = copy(&url(&home.file()), &postgres.url.parse().unwrap(), &|_| {}).unwrap_err();
     assert!(matches!(&failed, CopyError::Table("events", _)), "{failed}");
-    for table in COPIED {
+    for table in COPIED_TABLES {
         assert_eq!(postgres.count(table), "0", "{table}");
     }
 }
@@ -307,7 +307,7 @@ fn an_invalid_source_is_rejected_before_the_target_is_created() {
     );
 
     let empty_of_the_future = ahead;
-    for table in ["sessions"].iter().chain(COPIED.iter().rev()) {
+    for table in ["sessions"].iter().chain(COPIED_TABLES.iter().rev()) {
         sqlite(Path::new(&empty_of_the_future)).batch_execute(&format!("DELETE FROM {table}")).unwrap();
     }
     assert!(home.fails(&copy_args(&from, &empty_of_the_future)).contains("migrated by a newer Latchkey"));

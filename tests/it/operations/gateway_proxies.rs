@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use latchkey::config::ServerSettings;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::{Answer, Call, raw};
 use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
@@ -77,7 +77,7 @@ struct Site {
 impl Site {
     fn open(demand: &str, start: impl FnOnce(u16, SocketAddr, SocketAddr, &str) -> Proxy, closed: u16) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let latchkey = TestServer::start_with(ServerSettings { listen, ..proxy_settings() });
+        let latchkey = TestServer::start_with(ServerArgs { listen, ..proxy_settings() });
         let api = Api::open();
         let proxy = start(free_port(), latchkey.address, api.address, demand);
         Self { latchkey, api, proxy, closed }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use latchkey::config::ServerSettings;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::{Call, encode};
 use crate::support::browser_client::Browser;
@@ -11,7 +11,7 @@ use crate::support::{TestServer, proxy_settings};
 
 fn latchkey() -> TestServer {
     let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    TestServer::start_with(ServerSettings { listen, ..proxy_settings() })
+    TestServer::start_with(ServerArgs { listen, ..proxy_settings() })
 }
 
 /// Goes to where codes stand, and to where somebody pasted one, while Latchkey is there; then to where codes stand and

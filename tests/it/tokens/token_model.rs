@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use latchkey::auth::rejection::Reason;
+use latchkey::auth::rejection::RejectionReason;
 use latchkey::auth::{authenticator, credentials};
 use latchkey::base::clock::Timestamp;
 use latchkey::base::random;
-use latchkey::db::ids::WorkspaceKey;
+use latchkey::db::ids::WorkspaceId;
 use latchkey::tokens::create::{CreateError, create};
-use latchkey::tokens::delete::{Deleted, delete};
-use latchkey::tokens::expiry::{Expiry, Grace};
-use latchkey::tokens::model::{ChangeError, NewExpiry, Rotation};
-use latchkey::tokens::model::{Deletion, NewToken, Owner, Via};
+use latchkey::tokens::delete::{DeleteOutcome, delete};
+use latchkey::tokens::expiry::{Expiry, GracePeriod};
+use latchkey::tokens::model::{Deletion, DeletionSource, NewToken, TokenOwner};
+use latchkey::tokens::model::{ExpiryChange, Rotation, TokenChangeError};
 use latchkey::tokens::rename::rename;
-use latchkey::tokens::rotate::{Retired, retire, rotate};
+use latchkey::tokens::rotate::{RetireOutcome, retire, rotate};
 use latchkey::tokens::secret::TokenValue;
 use latchkey::tokens::store;
 use latchkey::workspaces::store::workspace_by_slug;
@@ -82,8 +82,8 @@ fn expiry(days: Option<u16>) -> Expiry {
 
 struct World<'a> {
     server: &'a TestServer,
-    owners: [Owner; 3],
-    workspaces: [WorkspaceKey; 3],
+    owners: [TokenOwner; 3],
+    workspaces: [WorkspaceId; 3],
     tokens: Vec<Token>,
     now: Timestamp,
 }
@@ -95,8 +95,8 @@ impl World<'_> {
         match step {
             Step::Wait { hours } => self.now = now + Duration::from_hours(*hours),
             Step::Create { member, name: nth, days } => {
-                let secret = TokenValue::generate(&mut random::secure());
-                let new = NewToken::new(name(*nth), &secret, None, expiry(*days), now, &mut random::secure());
+                let secret = TokenValue::generate(&mut random::os_rng());
+                let new = NewToken::new(name(*nth), &secret, None, expiry(*days), now, &mut random::os_rng());
                 let theirs = self.tokens.iter().filter(|it| it.member == *member && !it.is_deleted);
                 let (count, is_taken) = theirs.fold((0, false), |(n, taken), it| (n + 1, taken || it.name == *nth));
                 match db.write_blocking(|conn| create(conn, &self.owners[*member], &new, None)) {
@@ -123,23 +123,23 @@ impl World<'_> {
                         prop_assert!(!token.is_deleted && !is_taken);
                         token.name = *nth;
                     }
-                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
-                    Err(ChangeError::NameTaken) => prop_assert!(is_taken),
+                    Err(TokenChangeError::NotFound) => prop_assert!(token.is_deleted),
+                    Err(TokenChangeError::NameTaken) => prop_assert!(is_taken),
                     Err(other) => prop_assert!(false, "{other}"),
                 }
             }
             Step::Rotate { token, grace, days } => {
                 let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
                 let token = &mut self.tokens[at];
-                let (grace, secret) = (Grace::ALL[*grace], TokenValue::generate(&mut random::secure()));
-                let expiry = NewExpiry::Other(expiry(*days));
+                let (grace, secret) = (GracePeriod::ALL[*grace], TokenValue::generate(&mut random::os_rng()));
+                let expiry = ExpiryChange::Set(expiry(*days));
                 let rotation = Rotation { expiry, ..Rotation::to(&secret, grace, None, now) };
                 let (current, earlier) = token.values.split_last_mut().unwrap();
                 let is_rotating = earlier.iter().any(|value| value.lives(now));
                 let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
                 match db.write_blocking(|conn| rotate(conn, owner, uuid, &rotation, None)) {
                     Ok(_) => {
-                        prop_assert!(!token.is_deleted && (grace == Grace::None || !is_rotating));
+                        prop_assert!(!token.is_deleted && (grace == GracePeriod::None || !is_rotating));
                         earlier.iter_mut().for_each(|value| value.end(now));
                         let until = now + grace.duration();
                         if current.lives(now) && current.ends_at.is_none_or(|ends| ends > until) {
@@ -148,8 +148,10 @@ impl World<'_> {
                         let ends_at = self::expiry(*days).ends_at(now);
                         token.values.push(Value { secret, ends_at, was_refused: false });
                     }
-                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
-                    Err(ChangeError::UnderWay(_)) => prop_assert!(is_rotating && grace != Grace::None),
+                    Err(TokenChangeError::NotFound) => prop_assert!(token.is_deleted),
+                    Err(TokenChangeError::RotationInProgress(_)) => {
+                        prop_assert!(is_rotating && grace != GracePeriod::None)
+                    }
                     Err(other) => prop_assert!(false, "{other}"),
                 }
             }
@@ -160,22 +162,22 @@ impl World<'_> {
                 let is_rotating = earlier.iter().any(|value| value.lives(now));
                 let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
                 match db.write_blocking(|conn| retire(conn, owner, uuid, None, now)) {
-                    Ok(Retired::Now(_)) => {
+                    Ok(RetireOutcome::Stopped(_)) => {
                         prop_assert!(is_rotating);
                         earlier.iter_mut().for_each(|value| value.end(now));
                     }
-                    Ok(Retired::Before(_)) => prop_assert!(!is_rotating),
-                    Err(ChangeError::Missing) => prop_assert!(token.is_deleted),
+                    Ok(RetireOutcome::AlreadyStopped(_)) => prop_assert!(!is_rotating),
+                    Err(TokenChangeError::NotFound) => prop_assert!(token.is_deleted),
                     Err(other) => prop_assert!(false, "{other}"),
                 }
             }
             Step::Delete { token } => {
                 let Some(at) = pick(token, &self.tokens) else { return Ok(()) };
                 let token = &mut self.tokens[at];
-                let deletion = Deletion { via: Via::Page, by: None, client: None, at: now };
+                let deletion = Deletion { via: DeletionSource::Page, by: None, client: None, at: now };
                 let (owner, uuid) = (&self.owners[token.member], &token.new.uuid);
                 let deleted = db.write_blocking(|conn| delete(conn, owner, uuid, &deletion)).unwrap();
-                prop_assert_eq!(matches!(deleted, Deleted::Before(_)), token.is_deleted);
+                prop_assert_eq!(matches!(deleted, DeleteOutcome::AlreadyDeleted(_)), token.is_deleted);
                 token.is_deleted = true;
                 token.values.iter_mut().for_each(|value| value.end(now));
             }
@@ -188,7 +190,7 @@ impl World<'_> {
         let (db, now) = (&self.server.db, self.now);
         for (member, owner) in self.owners.iter().enumerate() {
             let live = self.tokens.iter().filter(|it| it.member == member && !it.is_deleted).count();
-            let listed = db.read_blocking(|conn| store::of_workspace(conn, self.workspaces[member])).unwrap();
+            let listed = db.read_blocking(|conn| store::list_by_workspace(conn, self.workspaces[member])).unwrap();
             let theirs = listed.iter().filter(|(_, user)| user.email.as_str() == owner.email).count();
             prop_assert_eq!(theirs, live);
             prop_assert!(live <= 3);
@@ -197,8 +199,9 @@ impl World<'_> {
             let mut living = 0;
             for value in &mut token.values {
                 let header = format!("Bearer {}", value.secret.reveal());
-                let presented = credentials::read(std::iter::once(header.as_bytes())).unwrap();
-                let answer = db.read_blocking(|conn| authenticator::check(conn, &presented, now)).unwrap();
+                let presented = credentials::parse(std::iter::once(header.as_bytes())).unwrap();
+                let answer =
+                    db.read_blocking(|conn| authenticator::authenticate_uncached(conn, &presented, now)).unwrap();
                 match answer {
                     Ok(caller) => {
                         prop_assert!(value.lives(now), "a value that ended opens the API");
@@ -208,7 +211,8 @@ impl World<'_> {
                     }
                     Err(refusal) => {
                         prop_assert!(!value.lives(now), "a living value is refused: {:?}", refusal.reason);
-                        let is_ended = matches!(refusal.reason, Reason::Ended(_, at, _) if Some(at) == value.ends_at);
+                        let is_ended =
+                            matches!(refusal.reason, RejectionReason::Ended(_, at, _) if Some(at) == value.ends_at);
                         prop_assert!(is_ended, "{:?} for {:?}", refusal.reason, value.ends_at);
                         value.was_refused = true;
                     }
@@ -227,7 +231,7 @@ fn tokens_behave_as_their_model_in_any_sequence_of_steps() {
         let server = TestServer::start();
         let owner = |email: &str, slug: &str| {
             let (email, slug) = (email.parse().unwrap(), slug.parse().unwrap());
-            server.db.read_blocking(|conn| store::owner_by_email(conn, &slug, &email)).unwrap().unwrap()
+            server.db.read_blocking(|conn| store::find_owner_by_email(conn, &slug, &email)).unwrap().unwrap()
         };
         let owners = [owner("alice@example.org", "acme"), owner("bob@example.org", "acme"), owner("charlie@example.org", "other")];
         let workspace = |slug: &str| server.db.read_blocking(|conn| workspace_by_slug(conn, &slug.parse().unwrap())).unwrap().unwrap().key();

@@ -61,7 +61,7 @@ fn pages_do_not_read_a_long_history() {
     if is_postgres() {
         server.db_alter("ANALYZE");
     } else {
-        server.db.take_stock_blocking().unwrap();
+        server.db.optimize_blocking().unwrap();
     }
     let (charlie, bob) = (server.signed_in("charlie"), server.signed_in("bob"));
     let pages = [

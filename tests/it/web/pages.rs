@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use latchkey::routes::PAGES;
-use latchkey::workspaces::profile::Kind;
 use latchkey::workspaces::profile::Role;
+use latchkey::workspaces::profile::WorkspaceKind;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
@@ -202,7 +202,7 @@ fn the_workspace_switcher_stays_on_the_page_where_the_role_permits_it() {
     let dave = latchkey::accounts::model::EmailAddress::from_str("dave@example.org").unwrap();
     let dave =
         server.db.read_blocking(|conn| latchkey::accounts::store::user_by_email(conn, &dave)).unwrap().unwrap().0;
-    let mine = server.add_workspace("daves", "Dave’s", Kind::Demo);
+    let mine = server.add_workspace("daves", "Dave’s", WorkspaceKind::Demo);
     server.add_member(&dave, &mine, Role::Editor);
     let (alice, dave) = (server.signed_in("alice"), server.signed_in("dave"));
     server.create_token(&alice, "acme", "Reporting");
