@@ -119,7 +119,7 @@ impl Authenticator {
         match &pass {
             Ok(pass) => self.uses.record(pass.value_id, client, now),
             Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) => {
-                self.uses.record_rejected(*value, client, now)
+                self.uses.record_rejected(*value, client, now);
             }
             Err(_) => {}
         }

@@ -52,8 +52,8 @@ impl ResponseError for AuthError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Rejected(Rejection { style, reason }) => match (reason, style) {
-                (RejectionReason::DuplicateHeader, _) => StatusCode::BAD_REQUEST,
-                (
+                (RejectionReason::DuplicateHeader, _)
+                | (
                     RejectionReason::EmptyCredentials
                     | RejectionReason::ContainsSpaces
                     | RejectionReason::InvalidUtf8

@@ -1,12 +1,12 @@
 //! Commands: parsed here, done by the library. They work while a server runs on the same database.
 
-pub mod database;
-pub mod demo;
-pub mod members;
-pub mod serve;
-pub mod tokens;
-pub mod users;
-pub mod workspaces;
+mod database;
+mod demo;
+mod members;
+mod serve;
+mod tokens;
+mod users;
+mod workspaces;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -107,6 +107,7 @@ impl<E: std::error::Error> From<E> for CliError {
 type CliResult = Result<(), CliError>;
 
 /// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
+#[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| redact_database_url(error).exit());
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info,actix_server=warn")).init();

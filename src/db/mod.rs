@@ -5,18 +5,18 @@
 //! writers of this process queue here, in order, instead of polling each other's lock.
 
 pub mod backup;
-pub mod columns;
-pub mod connection;
+pub(crate) mod columns;
+pub(crate) mod connection;
 pub mod copy;
-pub mod epoch;
-pub mod error;
+pub(crate) mod epoch;
+pub(crate) mod error;
 pub mod ids;
-pub mod local;
-pub mod migrations;
-pub mod pool;
+pub(crate) mod local;
+pub(crate) mod migrations;
+pub(crate) mod pool;
 pub mod schema;
-pub mod transaction;
-pub mod url;
+pub(crate) mod transaction;
+pub(crate) mod url;
 
 use std::time::Duration;
 

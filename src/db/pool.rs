@@ -24,7 +24,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections, and as many permits in front of them.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pool: r2d2::Pool<ConnectionManager>,
+    connections: r2d2::Pool<ConnectionManager>,
     /// A file does not go away; a server may.
     test_on_checkout: bool,
     permits: Arc<Semaphore>,
@@ -43,7 +43,7 @@ impl Pool {
             .build(manager)
             .map_err(|error| OpenError::Connect(url.clone(), first_line(&error.to_string())))?;
         let test_on_checkout = matches!(url, DatabaseUrl::Postgres(_));
-        Ok(Self { pool, test_on_checkout, permits: Arc::new(Semaphore::new(width as usize)) })
+        Ok(Self { connections: pool, test_on_checkout, permits: Arc::new(Semaphore::new(width as usize)) })
     }
 
     /// Runs `work` on a thread for blocking work, when its turn has come.
@@ -105,7 +105,7 @@ impl Pool {
     /// A connection that answers.
     pub fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
         // Of as many connections as there may be, each may have been lost since it was used.
-        for _ in 0..self.pool.max_size() {
+        for _ in 0..self.connections.max_size() {
             let mut conn = self.get_untested()?;
             if !self.test_on_checkout || !conn.is_broken() {
                 return Ok(conn);
@@ -115,8 +115,9 @@ impl Pool {
     }
 
     fn get_untested(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
-        let patience = if self.pool.state().connections == 0 { ACQUIRE_WHILE_DOWN_TIMEOUT } else { ACQUIRE_TIMEOUT };
-        self.pool.get_timeout(patience).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
+        let patience =
+            if self.connections.state().connections == 0 { ACQUIRE_WHILE_DOWN_TIMEOUT } else { ACQUIRE_TIMEOUT };
+        self.connections.get_timeout(patience).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
     }
 }
 

@@ -16,7 +16,7 @@ const IMPORTS: [(&str, &str); 16] = [
     ("workspaces", "accounts web audit config db base"),
     ("tokens", "workspaces usage accounts web audit config db base"),
     ("auth", "tokens workspaces usage accounts web audit config db base"),
-    ("activity", "workspaces accounts web audit config db base"),
+    ("activity", "tokens workspaces usage accounts web audit config db base"),
     ("members", "tokens workspaces usage accounts web audit config db base"),
     ("api", "auth tokens workspaces usage accounts web audit config db base"),
     ("routes", "api auth members activity tokens workspaces usage accounts web audit config db base"),

@@ -150,7 +150,7 @@ impl World<'_> {
                     }
                     Err(TokenChangeError::NotFound) => prop_assert!(token.is_deleted),
                     Err(TokenChangeError::RotationInProgress(_)) => {
-                        prop_assert!(is_rotating && grace != GracePeriod::None)
+                        prop_assert!(is_rotating && grace != GracePeriod::None);
                     }
                     Err(other) => prop_assert!(false, "{other}"),
                 }
