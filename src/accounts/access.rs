@@ -1,7 +1,5 @@
 //! Set a password, activate and deactivate a user.
 
-use sha2::Digest as _;
-
 use crate::accounts::model::PasswordHash;
 use crate::accounts::model::{EmailAddress, User};
 use crate::accounts::{one_time_links, session_store, store};

@@ -1,7 +1,5 @@
 //! Add a user.
 
-use sha2::Digest as _;
-
 use crate::accounts::model::{NewUser, User};
 use crate::accounts::store;
 use crate::audit::event::{Event, EventKind};

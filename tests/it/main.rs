@@ -55,6 +55,7 @@ mod meta {
     mod architecture;
     mod doc_links;
     mod test_attributes;
+    mod vocabulary;
 }
 mod operations {
     mod crash_safety;

@@ -44,8 +44,15 @@ impl Answer {
     /// indented.
     pub fn snapshot(&self) -> String {
         let mut lines: Vec<String> = self.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        let left_out =
-            ["date:", "content-security-", "cross-origin-", "permissions-policy:", "referrer-", "x-content-type-"];
+        let left_out = [
+            "date:",
+            "content-length:",
+            "content-security-",
+            "cross-origin-",
+            "permissions-policy:",
+            "referrer-",
+            "x-content-type-",
+        ];
         lines.retain(|line| !left_out.iter().any(|start| line.starts_with(start)));
         lines.sort();
         let body = match serde_json::from_str::<serde_json::Value>(&self.body) {

@@ -163,7 +163,7 @@ fn every_table_is_copied_or_excluded_explicitly() {
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
     let known: BTreeSet<&str> = COPIED_TABLES.iter().chain(EXCLUDED_TABLES).copied().collect();
-    assert_eq!(known, declared, "src/kernel/db/copy.rs does not know every table");
+    assert_eq!(known, declared, "src/db/copy.rs does not know every table");
 }
 
 #[db_test(sqlite)]
