@@ -13,8 +13,8 @@ use crate::seed::Seed;
 /// How many threads ask.
 const THREADS: usize = 2;
 
-/// Which workers of the server a thread's connections lead to. The server gives each new connection to its next worker, so
-/// that the order in which they are opened decides.
+/// Which workers of the server a thread's connections lead to. The server gives each new connection to its next worker,
+/// so that the order in which they are opened decides.
 #[derive(Clone, Copy)]
 pub enum Meet {
     /// Each thread asks all workers alike.

@@ -1,6 +1,6 @@
-//! Forward authentication: a reverse proxy sends a subrequest for each request, and the status decides whether it forwards
-//! the request. `docs/gateway.md` lists the requirements on the proxy. A requirement that cannot be checked must never
-//! count as met.
+//! Forward authentication: a reverse proxy sends a subrequest for each request, and the status decides whether it
+//! forwards the request. `docs/gateway.md` lists the requirements on the proxy. A requirement that cannot be checked
+//! must never count as met.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE};

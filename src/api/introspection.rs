@@ -1,5 +1,5 @@
-//! Token introspection (RFC 7662): returns the state of a token to an authenticated resource server. An inactive token's
-//! response must not contain the reason.
+//! Token introspection (RFC 7662): returns the state of a token to an authenticated resource server. An inactive
+//! token's response must not contain the reason.
 
 use std::fmt;
 use std::future::{Ready, ready};

@@ -1,5 +1,5 @@
-//! The HTTP API that tokens authenticate: version 2, compatible with RapidPro where RapidPro has the same endpoint, and the
-//! endpoints for reverse proxies and resource servers. Handlers here must not use the session.
+//! The HTTP API that tokens authenticate: version 2, compatible with RapidPro where RapidPro has the same endpoint, and
+//! the endpoints for reverse proxies and resource servers. Handlers here must not use the session.
 
 pub mod docs;
 pub mod forward_auth;
@@ -19,8 +19,8 @@ pub async fn not_found() -> HttpResponse {
     json::not_found()
 }
 
-/// Response to a method without a handler: 204 with Allow for OPTIONS, 405 for all others. No CORS headers, because tokens
-/// are for programs and not for pages of other sites.
+/// Response to a method without a handler: 204 with Allow for OPTIONS, 405 for all others. No CORS headers, because
+/// tokens are for programs and not for pages of other sites.
 #[must_use]
 pub fn other_method(request: &HttpRequest, allow: &str) -> HttpResponse {
     let allow = format!("{allow}, OPTIONS");

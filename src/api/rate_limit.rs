@@ -87,7 +87,8 @@ impl RateLimiter {
     fn count_in(&self, window: &mut SlidingWindow, now: Timestamp) -> Result<(), u64> {
         let mut bucket = now.micros().div_euclid(self.bucket_micros());
         if let Some((newest, _)) = window.buckets.back() {
-            // After a small backward step of the clock the newest bucket continues; after a large one the window resets.
+            // After a small backward step of the clock the newest bucket continues; after a large one the window
+            // resets.
             if newest - bucket > BUCKETS_PER_PERIOD {
                 *window = SlidingWindow::default();
             } else {

@@ -46,7 +46,8 @@ pub fn copy(data: &DatabaseArgs, args: &CopyArgs) -> CliResult {
     ))
 }
 
-/// Prints one line per table to standard error, and more for a long table. Progress is optional, so write errors are ignored.
+/// Prints one line per table to standard error, and more for a long table. Progress is optional, so write errors are
+/// ignored.
 fn print_progress(progress: &Progress) {
     if progress.done == progress.total || progress.done % PROGRESS_INTERVAL_ROWS == 0 {
         let _ = writeln!(std::io::stderr(), "{:<14}  {} of {}", progress.table, progress.done, progress.total);

@@ -1,4 +1,5 @@
-//! `latchkey token`: parses arguments and calls the use cases. A value may be printed only by the command that generates it.
+//! `latchkey token`: parses arguments and calls the use cases. A value may be printed only by the command that
+//! generates it.
 
 use clap::Subcommand;
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! The table of API endpoints, from which the reference page and the `OpenAPI` document are generated. Tests compare it with
-//! the routes and with actual responses.
+//! The table of API endpoints, from which the reference page and the `OpenAPI` document are generated. Tests compare it
+//! with the routes and with actual responses.
 
 /// One method of one path.
 #[derive(Debug)]

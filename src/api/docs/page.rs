@@ -1,5 +1,5 @@
-//! The handlers of the API reference: a page for people, an index and an `OpenAPI` document for tools. All are public; none
-//! may show data of a workspace.
+//! The handlers of the API reference: a page for people, an index and an `OpenAPI` document for tools. All are public;
+//! none may show data of a workspace.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;

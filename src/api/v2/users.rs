@@ -181,7 +181,7 @@ mod tests {
         }
 
         #[test]
-        fn every_position_round_trips_as_a_cursor(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
+        fn every_cursor_round_trips(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
             let side = if is_older { PageDirection::Older } else { PageDirection::Newer };
             let cursor = Cursor { side, at: Timestamp::from_micros(at), uuid: uuid::Uuid::from_u128(uuid).into() };
             prop_assert_eq!(Cursor::parse(&cursor.encode()), Some(cursor));
