@@ -1,5 +1,5 @@
 //! The HTTP API that tokens authenticate: version 2, compatible with RapidPro where RapidPro has the same endpoint, and
-//! the endpoints for reverse proxies and resource servers. Handlers here must not use the session.
+//! the endpoints for reverse proxies and resource servers. The handlers must not use the session.
 
 pub mod docs;
 pub mod forward_auth;

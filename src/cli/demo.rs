@@ -79,7 +79,7 @@ fn fill(db: &Db, now: Timestamp) -> CliResult {
         let at = if kind == WorkspaceKind::Production { created_at + DAY } else { created_at };
         let workspace = db.write_blocking(|conn| add_workspace(conn, &new, by))?;
         for (user, role) in &users {
-            // Agents start as editors here: the change of role below deletes their tokens.
+            // Agents start as editors: the change of role below deletes their tokens.
             let role = if kind == WorkspaceKind::Production && *role == Role::Agent { Role::Editor } else { *role };
             db.write_blocking(|conn| add_member(conn, &workspace, user, role, by, at))?;
         }
