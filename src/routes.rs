@@ -1,4 +1,4 @@
-//! Every URL of the program in one table.
+//! All URLs of the server in one table. Routes must not be registered elsewhere.
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
@@ -22,7 +22,7 @@ use crate::web::{csrf, static_files};
 use crate::workspaces::pages::home::redirect_to_workspace;
 use crate::workspaces::pages::{account, new, settings, setup};
 
-/// A path and the methods it takes.
+/// A path and its methods.
 pub type RouteEntry = (&'static str, &'static [&'static str]);
 
 macro_rules! method {
@@ -40,32 +40,35 @@ macro_rules! method {
     };
 }
 
-/// A route for these methods. Actix's own guards write down with each request what they let in, for a 405 that the table
-/// below answers itself.
+/// A route for these methods. Unlike actix's method guards, this guard does not record the accepted methods per
+/// request: the table below sends its own 405.
 fn methods_guard(methods: &'static [Method]) -> Route {
     web::route().guard(guard::fn_guard(|context| methods.contains(&context.head().method)))
 }
 
-/// A route for probes, with actix's guards and its 405.
-fn probe() -> Route {
+/// A route for probes, with actix's method guards and its 405.
+fn probe_route() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Makes a list of paths and methods for tests and documents, and the function that serves the same. Each path is served
-/// with each of the ends: as paths of their own, which are compared, where one with an optional end is a pattern.
+/// Defines a list of paths and methods, for tests and documents, and a function that registers them. Each path is
+/// registered once per suffix, because a literal path is compared directly and an optional suffix would need a pattern.
 macro_rules! routes {
-    ($list:ident, $serve:ident, $other:path, $ends:expr; $($path:literal { $($method:ident $handler:path),+ })+) => {
-        /// The paths and methods of this part of the table.
+    (
+        $list:ident, $serve:ident, $other:path, $suffixes:expr;
+        $($path:literal { $($method:ident $handler:path),+ })+
+    ) => {
+        /// Paths and methods of this part of the table.
         pub const $list: &[RouteEntry] = &[$(($path, &[$(stringify!($method)),+])),+];
 
         fn $serve(config: &mut ServiceConfig) {
-            $(for end in $ends {
-                let allow = allowed(&[$(stringify!($method)),+]);
-                let path = format!("{}{end}", $path);
+            $(for suffix in $suffixes {
+                let allow = allow_header(&[$(stringify!($method)),+]);
+                let path = format!("{}{suffix}", $path);
                 let resource = web::resource(path)$(.route(Route::to(method!($method), $handler)))+;
                 config.service(resource.default_service(web::to(move |request: HttpRequest| {
-                    let answer = $other(&request, &allow);
-                    async move { answer }
+                    let response = $other(&request, &allow);
+                    async move { response }
                 })));
             })+
         }
@@ -127,17 +130,17 @@ routes! { GATEWAY, serve_gateway, api::other_method, ["", "/"];
     "/oauth2/introspect" { POST introspection::introspect }
 }
 
-/// Serves everything. Pages have a session and take forms from this site alone; the API has neither.
+/// Registers all routes. Pages have a session and accept forms from the same origin only; the API has neither.
 pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static_folder: &std::path::Path) {
     let files = actix_files::Files::new("", static_folder).use_last_modified(false);
     let static_files = web::scope(&format!("/static/{}", static_files::hash()))
         .wrap(middleware::from_fn(static_files::cache_immutable))
-        // Pages are not compressed: some show a secret (BREACH).
+        // Only static files are compressed: some pages contain a secret (BREACH).
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .service(web::resource("/healthz").route(probe().to(async || plain(StatusCode::OK, "ok\n"))))
-        .service(web::resource("/readyz").route(probe().to(ready)))
+        .service(web::resource("/healthz").route(probe_route().to(async || plain(StatusCode::OK, "ok\n"))))
+        .service(web::resource("/readyz").route(probe_route().to(ready)))
         .service(static_files)
         .configure(serve_api)
         .configure(serve_api_pages)
@@ -159,12 +162,12 @@ async fn ready(app: web::Data<AppState>) -> Result<HttpResponse, ReadinessError>
     if app.db.is_ready().await {
         return Ok(plain(StatusCode::OK, "ready\n"));
     }
-    // A question of the program's own says why, or that what is there is not what this program needs.
+    // A query of the application returns the cause; if it succeeds, a migration is missing.
     app.db.read(accounts::has_users).await?;
     Err(ReadinessError::NotMigrated)
 }
 
-/// Why `/readyz` says no. Anybody may ask, so the details are for the log.
+/// The reasons why `/readyz` returns 503. The endpoint is public, so details go to the log only.
 #[derive(Debug, thiserror::Error)]
 enum ReadinessError {
     #[error(transparent)]
@@ -189,9 +192,9 @@ impl ResponseError for ReadinessError {
             Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => "the database refuses a query\n",
             Self::NotMigrated => "the database is not migrated\n",
         };
-        let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, line);
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        answer
+        let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, line);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
     }
 
     fn status_code(&self) -> StatusCode {
@@ -199,7 +202,7 @@ impl ResponseError for ReadinessError {
     }
 }
 
-/// A line for probes: true at this moment alone.
+/// A line of text for probes, not cacheable.
 fn plain(status: StatusCode, line: &'static str) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header(ContentType::plaintext())
@@ -211,6 +214,6 @@ fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {
     PageError::Method(allow.to_owned()).error_response()
 }
 
-fn allowed(methods: &[&str]) -> String {
+fn allow_header(methods: &[&str]) -> String {
     methods.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { method }).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Builds the HTTP server: what it stands on, its middleware, its life from start to the last write.
+//! Builds and runs the HTTP server: shared state, middleware, background tasks, and shutdown with a final flush.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -26,74 +26,74 @@ use crate::web::{idle_connections, redact, request_log, static_files};
 use crate::workspaces::setup;
 use crate::{routes, tokens};
 
-/// How long a request's head may take to arrive.
+/// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may stay open between requests; longer than a proxy keeps one, so that the proxy closes first.
+/// Timeout for idle connections; longer than the usual timeout of a proxy, so that the proxy closes first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How often tombstones and events that are old enough, and links that have expired, are forgotten.
-const PURGE_EVERY: Duration = Duration::from_hours(1);
+/// Interval between purges of old tombstones, old events and expired links.
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
-/// The name of the access log, by which it is turned off.
+/// Log target of the access log, for filters in `LATCHKEY_LOG`.
 const ACCESS_LOG: &str = "latchkey::access";
 
-/// How long requests may go on after the server was told to stop.
+/// Time for running requests to finish after a stop.
 const DRAIN_SECONDS: u64 = 20;
 
-/// What a server is started with.
+/// Arguments of [`Server::start`].
 pub struct ServerOptions {
-    /// How it is reached.
+    /// Address, public URL and limits.
     pub settings: ServerArgs,
-    /// Where it may keep files.
+    /// Folder for the server's files.
     pub data_dir: PathBuf,
-    /// The database, migrated.
+    /// A migrated database.
     pub db: Db,
-    /// What time it is.
+    /// Source of the current time.
     pub clock: Clock,
-    /// How passwords are hashed.
+    /// Hasher for passwords.
     pub passwords: PasswordHasher,
-    /// Stop when the process gets SIGINT or SIGTERM.
+    /// Whether SIGINT and SIGTERM stop the server.
     pub stop_on_signals: bool,
 }
 
-/// Why a server did not start.
+/// Errors of starting or running a server.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Settings that don't go together.
+    /// The settings are invalid or contradict each other.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The address is taken, or not ours.
+    /// The address is in use or not available on this machine.
     #[error("can't listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// The static files can't be written.
+    /// Writing the static files failed.
     #[error("can't write below the data folder {0}: {1}")]
     Files(PathBuf, std::io::Error),
     /// A query failed.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The server could not be run.
+    /// The HTTP server failed.
     #[error("the server failed: {0}")]
     Run(std::io::Error),
 }
 
-/// A server that listens; [`Server::run`] serves.
+/// A server that is bound to its address; [`Server::run`] serves requests.
 pub struct Server {
-    /// Where it listens.
+    /// The bound address.
     pub address: SocketAddr,
-    /// The absolute URL of the first set-up, while there is no user. A secret: to be printed, not logged.
+    /// The absolute URL of the setup page while there is no user. It is a secret: print it, never log it.
     pub setup_url: Option<String>,
-    /// Where people and tools reach it.
+    /// The public origin.
     pub public_url: String,
     running: actix_web::dev::Server,
-    uses: UsageRecorder,
+    usage: UsageRecorder,
     db: Db,
     clock: Clock,
-    events_kept: Duration,
+    event_retention: Duration,
 }
 
 impl Server {
-    /// Binds the address and makes everything ready. Must be called within an actix system.
+    /// Binds the address and prepares the server. Must be called within an actix system.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
         let ServerOptions { settings, data_dir, db, clock, passwords, stop_on_signals } = options;
         let listener =
@@ -102,9 +102,9 @@ impl Server {
         let public_url = settings.public_url(address)?;
         let clients = web::Data::new(IntrospectionClients::new(settings.introspection_secrets()?));
         let rate = settings.api_rate.map(|rate| web::Data::new(RateLimiter::new(rate.count, rate.period)));
-        let (events_kept, kept_days) =
+        let (event_retention, retention_days) =
             (settings.events_kept(), web::Data::new(EventRetentionDays(settings.keep_events)));
-        let static_folder = unpack(&data_dir)?;
+        let static_folder = write_static_files(&data_dir)?;
         let site_key = db.write_blocking(|conn| {
             let site_key = site_settings::cookie_secret(conn, &mut random::os_rng())?;
             site_settings::remember_public_url(conn, &public_url)?;
@@ -118,25 +118,29 @@ impl Server {
             clock,
             site: Arc::new(SiteConfig { public_url: public_url.clone(), trusted_proxies: settings.trusted_proxies }),
         };
-        let uses = UsageRecorder::default();
-        let (app_data, uses_data) = (web::Data::new(app.clone()), web::Data::new(uses.clone()));
-        let shared = crate::auth::token_cache::TokenCache::default();
+        let usage = UsageRecorder::default();
+        let (app_data, usage_data) = (web::Data::new(app.clone()), web::Data::new(usage.clone()));
+        let token_cache = crate::auth::token_cache::TokenCache::default();
         let accounts_data = web::Data::new(AccountServices::new(passwords, &site_key));
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app_data.clone())
-                .app_data(uses_data.clone())
-                .app_data(web::Data::new(Authenticator::new(&app, UsageRecorder::clone(&uses_data), shared.clone())))
+                .app_data(usage_data.clone())
+                .app_data(web::Data::new(Authenticator::new(
+                    &app,
+                    UsageRecorder::clone(&usage_data),
+                    token_cache.clone(),
+                )))
                 .app_data(accounts_data.clone())
                 .app_data(clients.clone())
-                .app_data(kept_days.clone())
+                .app_data(retention_days.clone())
                 .configure(|config| {
                     if let Some(rate) = &rate {
                         config.app_data(rate.clone());
                     }
                     routes::serve(config, &app, &site_key, &static_folder);
                 })
-                // From the inside out: what stands last sees a request first.
+                // The last middleware sees a request first.
                 .wrap(middleware::from_fn(request_log::finalize))
                 .wrap(middleware::Condition::new(log::log_enabled!(target: ACCESS_LOG, log::Level::Info), access_log()))
         })
@@ -151,72 +155,72 @@ impl Server {
             setup_url: setup_path.map(|path| public_url.join(&path)),
             public_url: public_url.origin(),
             running,
-            uses,
+            usage,
             db,
             clock: server_clock,
-            events_kept,
+            event_retention,
         })
     }
 
-    /// A handle that stops the server from elsewhere.
+    /// A handle that can stop the server from another task or thread.
     #[must_use]
     pub fn handle(&self) -> actix_web::dev::ServerHandle {
         self.running.handle()
     }
 
-    /// The evidence of tokens' use that is not written yet.
+    /// The buffer of token use that is not yet in the database.
     #[must_use]
     pub fn uses(&self) -> UsageRecorder {
-        self.uses.clone()
+        self.usage.clone()
     }
 
-    /// Serves until stopped; then writes what is still to be written.
+    /// Serves until stopped, then flushes buffered token use.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { running, uses, db, clock, events_kept, .. } = self;
-        let tombs = db.clone();
-        let (collected, target) = (uses.clone(), db.clone());
+        let Self { running, usage, db, clock, event_retention, .. } = self;
+        let purge_db = db.clone();
+        let (flush_usage, flush_db) = (usage.clone(), db.clone());
         let flusher = rt::spawn(async move {
             loop {
-                collected.wait_until_due().await;
-                collected.flush(&target).await;
+                flush_usage.wait_until_due().await;
+                flush_usage.flush(&flush_db).await;
             }
         });
         let purger = rt::spawn(async move {
             loop {
                 let now = clock.now();
-                if let Err(error) = tombs
+                if let Err(error) = purge_db
                     .write(move |conn| tokens::delete::purge(conn, now - tokens::delete::TOMBSTONE_RETENTION))
                     .await
                 {
                     log::warn!("tombstones are not purged yet: {error}");
                 }
-                if let Err(error) = tombs.write(move |conn| links::purge(conn, now)).await {
+                if let Err(error) = purge_db.write(move |conn| links::purge(conn, now)).await {
                     log::warn!("links that have expired are not purged yet: {error}");
                 }
-                if let Err(error) = tombs.write(move |conn| event::purge(conn, now - events_kept)).await {
+                if let Err(error) = purge_db.write(move |conn| event::purge(conn, now - event_retention)).await {
                     log::warn!("old events are not purged yet: {error}");
                 }
-                if let Err(error) = tombs.optimize().await {
+                if let Err(error) = purge_db.optimize().await {
                     log::warn!("the database has not looked at its rows yet: {error}");
                 }
-                rt::time::sleep(PURGE_EVERY).await;
+                rt::time::sleep(PURGE_INTERVAL).await;
             }
         });
-        let ended = running.await;
+        let result = running.await;
         purger.abort();
-        // Behind a flush that is under way, which must not be cut short.
-        uses.flush(&db).await;
+        // Waits for a flush that is running; aborting the task first would interrupt it.
+        usage.flush(&db).await;
         flusher.abort();
         log::info!("stopped");
-        ended.map_err(StartError::Run)
+        result.map_err(StartError::Run)
     }
 }
 
-fn unpack(data_dir: &Path) -> Result<PathBuf, StartError> {
+fn write_static_files(data_dir: &Path) -> Result<PathBuf, StartError> {
     static_files::write_to_disk(data_dir).map_err(|error| StartError::Files(data_dir.to_owned(), error))
 }
 
-/// One line a request: id, peer, method and path without its query and without codes, status, bytes, milliseconds.
+/// One line per request: id, peer, method, path without query and secret codes, status, bytes, milliseconds.
 fn access_log() -> middleware::Logger {
     middleware::Logger::new("%{x-request-id}o %a %{method}xi %{path}xi %s %b %D ms")
         .custom_request_replace("path", |request| redact::redact_url(request.path()).into_owned())

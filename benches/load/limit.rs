@@ -1,4 +1,4 @@
-//! The limit: what actix-web does with a handler that knows its answer.
+//! The limit: an actix-web server whose handlers return stored responses. Handlers must do nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -7,56 +7,56 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 
 use crate::process::Process;
 
-/// One answer, as it is written down for the process that gives it.
+/// A recorded response, serialized for the limit's process.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Answer {
+struct RecordedResponse {
     path: String,
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-/// Writes down what `server` answers to the holder of `value` on these paths.
-pub fn answers(server: &Process, value: &str, paths: &[&str], folder: &Path) -> PathBuf {
-    let answers: Vec<Answer> = paths.iter().map(|path| ask(server, value, path)).collect();
-    let file = folder.join("answers.json");
-    std::fs::write(&file, serde_json::to_vec(&answers).unwrap()).unwrap();
+/// Requests these paths from `server` with the token `value` and writes the responses to a file.
+pub fn record_responses(server: &Process, value: &str, paths: &[&str], folder: &Path) -> PathBuf {
+    let responses: Vec<RecordedResponse> = paths.iter().map(|path| fetch(server, value, path)).collect();
+    let file = folder.join("responses.json");
+    std::fs::write(&file, serde_json::to_vec(&responses).unwrap()).unwrap();
     file
 }
 
-fn ask(server: &Process, value: &str, path: &str) -> Answer {
+fn fetch(server: &Process, value: &str, path: &str) -> RecordedResponse {
     let url = format!("http://{}{path}", server.address);
-    let mut answer = ureq::get(&url)
+    let mut response = ureq::get(&url)
         .config()
         .http_status_as_error(false)
         .build()
         .header("Authorization", format!("Bearer {value}"))
         .call()
         .unwrap();
-    let headers = answer.headers().iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
-    Answer {
+    let headers = response.headers().iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
+    RecordedResponse {
         path: path.to_owned(),
-        status: answer.status().as_u16(),
+        status: response.status().as_u16(),
         headers: headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect(),
-        body: answer.body_mut().read_to_string().unwrap(),
+        body: response.body_mut().read_to_string().unwrap(),
     }
 }
 
-/// Gives those answers, and nothing else, until it is killed.
-pub fn serve(answers: &Path) {
-    let answers: Vec<Answer> = serde_json::from_slice(&std::fs::read(answers).unwrap()).unwrap();
-    let answers: &'static [Answer] = Box::leak(answers.into_boxed_slice());
+/// Serves the recorded responses until the process is killed.
+pub fn serve(file: &Path) {
+    let responses: Vec<RecordedResponse> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let responses: &'static [RecordedResponse] = Box::leak(responses.into_boxed_slice());
     actix_web::rt::System::new().block_on(async {
         let server = HttpServer::new(move || {
-            answers.iter().fold(App::new(), |app, answer| {
+            responses.iter().fold(App::new(), |app, recorded| {
                 app.route(
-                    &answer.path,
+                    &recorded.path,
                     web::get().to(async move || {
-                        let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap());
-                        for (name, value) in &answer.headers {
+                        let mut response = HttpResponse::build(StatusCode::from_u16(recorded.status).unwrap());
+                        for (name, value) in &recorded.headers {
                             response.insert_header((name.as_str(), value.as_str()));
                         }
-                        response.body(answer.body.as_str())
+                        response.body(recorded.body.as_str())
                     }),
                 )
             })

@@ -1,9 +1,8 @@
-//! How much of what the machine can do is left once every request's token is checked: `cargo bench --bench load`.
+//! Compares the throughput of Latchkey with that of a server without token checks: `cargo bench --bench load`.
 //!
-//! The limit is a bare actix-web handler that gives the same answers, byte for byte but for the request id. It and
-//! the program itself, the release binary as it is run by its operator (access log off), are asked in turns, round by
-//! round, by the same generator on the same machine; the figures are ratios within a round. `docs/performance.md`
-//! explains them.
+//! The limit is a bare actix-web handler that returns the same responses, identical except for the request id. The same
+//! generator sends requests to the limit and to the release binary (access log off) alternately in each round, on the
+//! same machine. The figures are ratios within a round; `docs/performance.md` explains them.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -29,7 +28,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use generator::{Asked, Load, Meet};
+use generator::{ConnectionLayout, Load, TokenValues};
 use process::Process;
 use report::Report;
 use seed::Seed;
@@ -71,32 +70,32 @@ struct Options {
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 const VERIFY: &str = "/auth/verify";
-/// How long it may take at most to ask for each token once, before anything is measured.
+/// Maximum time for the warm-up, which uses each token once.
 const WARM_UP: Duration = Duration::from_mins(2);
-/// The memory of the `PostgreSQL` server, which holds all of its database as an operator's would.
+/// `shared_buffers` of the `PostgreSQL` server, large enough for the whole database.
 const POSTGRES_SHARED_BUFFERS: &str = "1GB";
-/// Commits a second by another process, in the scenario that has them.
+/// Commits per second by the noise thread.
 const FOREIGN_COMMITS: u32 = 1000;
 
-/// One line of the table: who is asked what.
+/// One line of the table: a server, a path and the token values.
 struct Scenario {
     name: &'static str,
     server: Process,
     path: &'static str,
-    asked: Asked,
-    /// The limit's line that it is compared with.
+    values: TokenValues,
+    /// Index of the limit scenario to compare with.
     limit: usize,
     noise: Option<seed::Database>,
 }
 
 fn main() {
     let options = Options::parse();
-    if let Some(answers) = &options.be_limit {
-        return limit::serve(answers);
+    if let Some(file) = &options.be_limit {
+        return limit::serve(file);
     }
     let temporary = tempfile::tempdir().unwrap();
     let folder = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let is_wanted = |name: &str| options.only.iter().any(|only| name.starts_with(only));
+    let is_selected = |name: &str| options.only.iter().any(|only| name.starts_with(only));
 
     println!("{} tokens; each database is made first", options.tokens);
     let one = Seed::new(1);
@@ -105,85 +104,97 @@ fn main() {
     let large = many.in_sqlite(&folder.join("many"));
     let on_one = Process::latchkey(&small);
     let on_many = Process::latchkey(&large);
-    let answers = limit::answers(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path());
-    let limit = Process::limit(&answers);
+    let responses = limit::record_responses(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path());
+    let limit = Process::limit(&responses);
 
-    let scenario = |name, server: &Process, path, asked, limit| Scenario {
+    let scenario = |name, server: &Process, path, values, limit| Scenario {
         name,
         server: server.clone(),
         path,
-        asked,
+        values,
         limit,
         noise: None,
     };
-    let (one_token, any) = (Asked::known(&one), Asked::known(&many));
+    let (one_token, many_tokens) = (TokenValues::known(&one), TokenValues::known(&many));
     let mut scenarios = vec![
         scenario("limit", &limit, WORKSPACE, one_token.clone(), 0),
         scenario("limit of /auth/verify", &limit, VERIFY, one_token.clone(), 1),
     ];
-    let mut wanted = vec![
+    let mut optional = vec![
         scenario("one token", &on_one, WORKSPACE, one_token.clone(), 0),
-        scenario("many tokens", &on_many, WORKSPACE, any.clone(), 0),
-        scenario("many, half unknown", &on_many, WORKSPACE, Asked::half_unknown(&many), 0),
+        scenario("many tokens", &on_many, WORKSPACE, many_tokens.clone(), 0),
+        scenario("many, half unknown", &on_many, WORKSPACE, TokenValues::half_unknown(&many), 0),
         scenario("/auth/verify, one token", &on_one, VERIFY, one_token.clone(), 1),
-        scenario("/auth/verify, many tokens", &on_many, VERIFY, any.clone(), 1),
+        scenario("/auth/verify, many tokens", &on_many, VERIFY, many_tokens.clone(), 1),
         Scenario {
             noise: Some(small.clone()),
             ..scenario("1000 foreign commits/s, one token", &on_one, WORKSPACE, one_token.clone(), 0)
         },
         Scenario {
             noise: Some(large.clone()),
-            ..scenario("1000 foreign commits/s, many tokens", &on_many, WORKSPACE, any.clone(), 0)
+            ..scenario("1000 foreign commits/s, many tokens", &on_many, WORKSPACE, many_tokens.clone(), 0)
         },
     ];
     if let Some(other) = &options.against {
-        let start = |seed: &Seed, name| Process::build_of_latchkey(other, &seed.in_sqlite(&folder.join(name)));
-        wanted.push(scenario("one token, the other build", &start(&one, "other-one"), WORKSPACE, one_token.clone(), 0));
-        wanted.push(scenario("many tokens, the other build", &start(&many, "other-many"), WORKSPACE, any.clone(), 0));
+        let start = |seed: &Seed, name| Process::latchkey_build(other, &seed.in_sqlite(&folder.join(name)));
+        optional.push(scenario(
+            "one token, the other build",
+            &start(&one, "other-one"),
+            WORKSPACE,
+            one_token.clone(),
+            0,
+        ));
+        optional.push(scenario(
+            "many tokens, the other build",
+            &start(&many, "other-many"),
+            WORKSPACE,
+            many_tokens.clone(),
+            0,
+        ));
     }
-    if is_wanted("PostgreSQL, many tokens") {
+    if is_selected("PostgreSQL, many tokens") {
         if let Some(database) = postgres::Server::given_or_started(POSTGRES_SHARED_BUFFERS) {
             let server = Process::latchkey(&many.in_postgres(&database.url, &folder.join("postgres")));
-            wanted.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, any, 0));
+            optional.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, many_tokens, 0));
         } else {
             eprintln!("skipped: PostgreSQL, many tokens: apt-get install postgresql");
         }
     }
-    scenarios.extend(wanted.into_iter().filter(|scenario| is_wanted(scenario.name)));
+    scenarios.extend(optional.into_iter().filter(|scenario| is_selected(scenario.name)));
 
     let mut report = Report::new(&scenarios);
     for round in 0..=options.rounds {
-        // There and back, so that none always comes after the same other.
-        let there = 0..scenarios.len();
-        let order: Vec<usize> = if round % 2 == 0 { there.collect() } else { there.rev().collect() };
+        // The order alternates, so that no scenario always follows the same one.
+        let forward = 0..scenarios.len();
+        let order: Vec<usize> = if round % 2 == 0 { forward.collect() } else { forward.rev().collect() };
         for line in order {
             let scenario = &scenarios[line];
-            let load = |asked, time| Load {
+            let load = |values, time| Load {
                 address: scenario.server.address,
                 path: scenario.path,
-                asked,
+                values,
                 connections: options.connections,
-                meet: if options.paired { Meet::Paired } else { Meet::Crossed },
+                layout: if options.paired { ConnectionLayout::Paired } else { ConnectionLayout::Crossed },
                 time,
             };
             if round == 0 {
                 let is_same =
                     |other: &Scenario| (other.server.address, other.path) == (scenario.server.address, scenario.path);
                 if !scenarios[..line].iter().any(is_same) {
-                    load(&scenario.asked.each_once(), WARM_UP).run();
+                    load(&scenario.values.each_once(), WARM_UP).run();
                     scenario.server.settle();
                 }
                 continue;
             }
             let noise = scenario.noise.as_ref().map(|database| noise::Noise::start(database, FOREIGN_COMMITS));
             let cpu = scenario.server.cpu();
-            let result = load(&scenario.asked, Duration::from_secs(options.seconds)).run();
+            let result = load(&scenario.values, Duration::from_secs(options.seconds)).run();
             let cpu = scenario.server.cpu().saturating_sub(cpu);
             if let Some(noise) = noise {
                 noise.stop();
             }
             report.add(line, &result, cpu);
-            // What it still has to write would cost whoever is asked next.
+            // Pending writes of this server would slow down the next scenario.
             scenario.server.settle();
         }
     }

@@ -1,5 +1,5 @@
-//! Another process that writes to the same file: nothing that concerns a token, as a backup's bookkeeping or a burst of
-//! sign-ins would.
+//! Commits to the same database through a separate connection, as another process would. The writes must not concern
+//! tokens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,34 +13,34 @@ use crate::seed::Database;
 
 pub struct Noise {
     stop: Arc<AtomicBool>,
-    writing: JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Noise {
-    /// Commits so many times a second.
+    /// Starts a thread with `per_second` commits per second.
     pub fn start(database: &Database, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, url) = (Arc::clone(&stop), database.url.clone());
-        let writing = std::thread::spawn(move || {
+        let (is_stopped, url) = (Arc::clone(&stop), database.url.clone());
+        let thread = std::thread::spawn(move || {
             let mut conn = SqliteConnection::establish(url.trim_start_matches("sqlite://")).unwrap();
             conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF").unwrap();
-            let (begun, pause) = (Instant::now(), Duration::from_secs(1) / per_second);
+            let (start, pause) = (Instant::now(), Duration::from_secs(1) / per_second);
             let mut count = 0u32;
-            while !stopped.load(Ordering::Relaxed) {
+            while !is_stopped.load(Ordering::Relaxed) {
                 conn.batch_execute("INSERT OR REPLACE INTO settings VALUES ('load', hex(randomblob(8)))").unwrap();
                 count += 1;
-                std::thread::sleep((begun + pause * count).saturating_duration_since(Instant::now()));
+                std::thread::sleep((start + pause * count).saturating_duration_since(Instant::now()));
             }
-            let reached = f64::from(count) / begun.elapsed().as_secs_f64();
-            if reached < 0.9 * f64::from(per_second) {
-                println!("only {reached:.0} commits a second by the other process");
+            let rate = f64::from(count) / start.elapsed().as_secs_f64();
+            if rate < 0.9 * f64::from(per_second) {
+                println!("only {rate:.0} commits a second by the other process");
             }
         });
-        Self { stop, writing }
+        Self { stop, thread }
     }
 
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.writing.join().unwrap();
+        self.thread.join().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The processes that are asked, and what they cost.
+//! The server processes of the benchmark, and their CPU time and memory.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::seed::Database;
 
-/// A server. Killed when its last handle is dropped.
+/// A server process. It is killed when the last handle is dropped.
 #[derive(Clone)]
 pub struct Process {
     pub address: SocketAddr,
@@ -27,23 +27,23 @@ impl Drop for Running {
 }
 
 impl Process {
-    /// The program, on this database.
+    /// Starts Latchkey on this database.
     pub fn latchkey(database: &Database) -> Self {
-        Self::build_of_latchkey(Path::new(env!("CARGO_BIN_EXE_latchkey")), database)
+        Self::latchkey_build(Path::new(env!("CARGO_BIN_EXE_latchkey")), database)
     }
 
-    /// A build of the program, on this database.
-    pub fn build_of_latchkey(binary: &Path, database: &Database) -> Self {
+    /// Starts another build of Latchkey on this database.
+    pub fn latchkey_build(binary: &Path, database: &Database) -> Self {
         let mut command = Command::new(binary);
         command.env_clear().env("LATCHKEY_LOG", "warn").env("DATABASE_URL", &database.url);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&database.folder);
         Self::start(command)
     }
 
-    /// The limit, with the answers in this file.
-    pub fn limit(answers: &Path) -> Self {
+    /// Starts the limit with the responses in this file.
+    pub fn limit(responses: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("--be-limit").arg(answers);
+        command.arg("--be-limit").arg(responses);
         Self::start(command)
     }
 
@@ -52,7 +52,8 @@ impl Process {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("it says {line:?}"));
+        let address =
+            address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"));
         Self { address, child: Arc::new(Running(Mutex::new(child))) }
     }
 
@@ -60,7 +61,7 @@ impl Process {
         self.child.0.lock().unwrap().id()
     }
 
-    /// The time that it has computed, in user and kernel mode (proc(5), `stat`).
+    /// CPU time in user and kernel mode (proc(5), `stat`).
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -68,7 +69,7 @@ impl Process {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Waits until it has written what it collected, and rests.
+    /// Waits until the server has flushed its buffers and uses no CPU time.
     pub fn settle(&self) {
         std::thread::sleep(latchkey::usage::FLUSH_INTERVAL);
         loop {
@@ -80,7 +81,7 @@ impl Process {
         }
     }
 
-    /// What it has for itself, in MB: its proportional share of pages that are no file's (proc(5), `smaps_rollup`).
+    /// Proportional set size without file-backed pages, in MB (proc(5), `smaps_rollup`).
     pub fn own_memory(&self) -> f64 {
         let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();
         let kilobytes = |name: &str| {

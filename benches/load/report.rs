@@ -1,4 +1,4 @@
-//! The table.
+//! Collects the measurements and prints them as a table.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use crate::{Options, Scenario};
 
 pub struct Report<'a> {
     scenarios: &'a [Scenario],
-    /// What each scenario did.
+    /// One line per scenario.
     lines: Vec<Line>,
 }
 
 #[derive(Default)]
 struct Line {
     rounds: Vec<Round>,
-    /// Of all rounds: the slowest hundredth of one round is the scheduler's chance.
+    /// Of all rounds together, because the slowest 1 % of a single round depends on the scheduler.
     times: Times,
 }
 
 struct Round {
     per_second: f64,
-    /// Microseconds of the server's time for a request.
+    /// CPU time of the server per request, in microseconds.
     cpu: f64,
 }
 
@@ -58,14 +58,16 @@ impl<'a> Report<'a> {
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         for (scenario, line) in self.scenarios.iter().zip(&self.lines) {
             let limit = &self.lines[scenario.limit];
-            let median_of = |get: fn(&Round) -> f64| middle(line.rounds.iter().map(get).collect()).0;
+            let median_of = |get: fn(&Round) -> f64| median_and_range(line.rounds.iter().map(get).collect()).0;
             let ratio = |get: fn(&Round) -> f64| {
-                middle(line.rounds.iter().zip(&limit.rounds).map(|(round, limit)| get(round) / get(limit)).collect())
+                median_and_range(
+                    line.rounds.iter().zip(&limit.rounds).map(|(round, limit)| get(round) / get(limit)).collect(),
+                )
             };
-            let (share, least, most) = ratio(|round| round.per_second);
+            let (share, min, max) = ratio(|round| round.per_second);
             let p99 = line.times.percentile(99);
             println!(
-                "| {} | {:.0} | {share:.2} ({least:.2} to {most:.2}) | {} | {p99} | {:.2} | {:.1} | {:.2} | {:.1} |",
+                "| {} | {:.0} | {share:.2} ({min:.2} to {max:.2}) | {} | {p99} | {:.2} | {:.1} | {:.2} | {:.1} |",
                 scenario.name,
                 median_of(|round| round.per_second),
                 line.times.percentile(50),
@@ -78,7 +80,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// How many answers took so many microseconds; the last is for all that took longer.
+/// Histogram of response times: the index is the time in microseconds; the last bucket has all longer times.
 struct Times(Vec<u64>);
 
 impl Default for Times {
@@ -95,7 +97,7 @@ impl Times {
         }
     }
 
-    /// In microseconds.
+    /// A percentile in microseconds.
     fn percentile(&self, percent: u64) -> usize {
         let rank = self.0.iter().sum::<u64>() * percent / 100;
         let mut seen = 0;
@@ -109,8 +111,8 @@ impl Times {
     }
 }
 
-/// The median, the least and the most.
-fn middle(mut numbers: Vec<f64>) -> (f64, f64, f64) {
+/// The median, the minimum and the maximum.
+fn median_and_range(mut numbers: Vec<f64>) -> (f64, f64, f64) {
     numbers.sort_by(f64::total_cmp);
     (numbers[numbers.len() / 2], numbers[0], numbers[numbers.len() - 1])
 }

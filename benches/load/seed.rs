@@ -1,4 +1,5 @@
-//! Databases with so many tokens, and the values that open them.
+//! Creates databases with a given number of tokens, and provides the token values. The values must be the same in each
+//! run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,19 +14,19 @@ use rand::rngs::StdRng;
 
 /// 2026-11-24T00:00:00Z.
 const NOW: Timestamp = Timestamp::from_micros(1_795_478_400_000_000);
-const A_MEMBER: usize = 3;
-const A_WORKSPACE: usize = 1000;
-/// How many rows one statement inserts.
-const BATCH: usize = 500;
+const TOKENS_PER_MEMBER: usize = 3;
+const MEMBERS_PER_WORKSPACE: usize = 1000;
+/// Rows per INSERT statement.
+const ROWS_PER_INSERT: usize = 500;
 
-/// A database, and where the server on it may keep files.
+/// A database, and the data folder of its server.
 #[derive(Clone)]
 pub struct Database {
     pub url: String,
     pub folder: PathBuf,
 }
 
-/// Tokens: the same ones each time, from a generator with a fixed seed.
+/// Token values from a generator with a fixed seed.
 pub struct Seed {
     values: Arc<Vec<u8>>,
 }
@@ -35,8 +36,8 @@ impl Seed {
         Self { values: Arc::new(values(1, tokens)) }
     }
 
-    /// Values of the right form that are in no database.
-    pub fn strangers(count: usize) -> Arc<Vec<u8>> {
+    /// Well-formed values that are in no database.
+    pub fn unknown_values(count: usize) -> Arc<Vec<u8>> {
         Arc::new(values(2, count))
     }
 
@@ -48,12 +49,12 @@ impl Seed {
         std::str::from_utf8(&self.values[number * LENGTH..(number + 1) * LENGTH]).unwrap()
     }
 
-    /// How many tokens there are.
+    /// Number of tokens.
     fn len(&self) -> usize {
         self.values.len() / LENGTH
     }
 
-    /// A file in this folder, made unless it is there.
+    /// A SQLite database in this folder; created if it is missing.
     pub fn in_sqlite(&self, folder: &Path) -> Database {
         let file = folder.join("latchkey.db");
         let database = Database { url: format!("sqlite://{}", file.display()), folder: folder.to_owned() };
@@ -64,7 +65,7 @@ impl Seed {
         database
     }
 
-    /// A new database on this server.
+    /// A new `PostgreSQL` database on this server.
     pub fn in_postgres(&self, server: &str, folder: &Path) -> Database {
         use diesel::Connection as _;
         let mut url: url::Url = server.parse().unwrap();
@@ -78,10 +79,10 @@ impl Seed {
         Database { url: url.into(), folder: folder.to_owned() }
     }
 
-    fn fill(&self, url: &str, faster: &str) {
+    fn fill(&self, url: &str, fast_settings: &str) {
         let db = Db::open(&url.parse::<DatabaseUrl>().unwrap()).unwrap();
         let is_postgres = url.starts_with("postgres");
-        db.read_blocking(|conn| run(conn, faster)).unwrap();
+        db.read_blocking(|conn| run(conn, fast_settings)).unwrap();
         db.write_blocking(|conn| self.insert(conn, is_postgres)).unwrap();
     }
 
@@ -89,13 +90,13 @@ impl Seed {
         let mut rng = StdRng::seed_from_u64(3);
         let mut uuid = move || PublicId::new(NOW, &mut rng);
         let at = NOW.micros();
-        let yes = if is_postgres { "TRUE" } else { "1" };
+        let true_literal = if is_postgres { "TRUE" } else { "1" };
         let blob = |digest: ValueDigest| {
             let hex = digest.as_bytes().iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str());
             if is_postgres { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
         };
-        let members = self.len().div_ceil(A_MEMBER);
-        let workspaces = members.div_ceil(A_WORKSPACE);
+        let members = self.len().div_ceil(TOKENS_PER_MEMBER);
+        let workspaces = members.div_ceil(MEMBERS_PER_WORKSPACE);
         insert_rows(conn, "workspaces", workspaces, |n| {
             format!(
                 "({n}, '{}', 'acme-{n}', 'Acme {n}', 'production', 'DE', 'eng', 'Europe/Berlin', 'day_first', {at})",
@@ -103,13 +104,16 @@ impl Seed {
             )
         })?;
         insert_rows(conn, "users", members, |n| {
-            format!("({n}, '{}', 'ada{n}@example.org', 'ada{n}@example.org', 'Ada {n}', '-', {yes}, {at})", uuid())
+            format!(
+                "({n}, '{}', 'ada{n}@example.org', 'ada{n}@example.org', 'Ada {n}', '-', {true_literal}, {at})",
+                uuid()
+            )
         })?;
         insert_rows(conn, "memberships", members, |n| {
-            format!("({n}, {n}, {}, 'editor', {at}, {at}, NULL)", (n - 1) / A_WORKSPACE + 1)
+            format!("({n}, {n}, {}, 'editor', {at}, {at}, NULL)", (n - 1) / MEMBERS_PER_WORKSPACE + 1)
         })?;
         insert_rows(conn, "tokens", self.len(), |n| {
-            let (member, slot) = ((n - 1) / A_MEMBER + 1, (n - 1) % A_MEMBER + 1);
+            let (member, slot) = ((n - 1) / TOKENS_PER_MEMBER + 1, (n - 1) % TOKENS_PER_MEMBER + 1);
             format!(
                 "({n}, '{}', {member}, {slot}, 'Reporting {slot}', 'reporting {slot}', {at}, NULL, NULL, NULL)",
                 uuid()
@@ -129,8 +133,8 @@ fn insert_rows(
     count: usize,
     mut row: impl FnMut(usize) -> String,
 ) -> Result<(), DbError> {
-    for first in (1..=count).step_by(BATCH) {
-        let rows: Vec<String> = (first..=count.min(first + BATCH - 1)).map(&mut row).collect();
+    for first in (1..=count).step_by(ROWS_PER_INSERT) {
+        let rows: Vec<String> = (first..=count.min(first + ROWS_PER_INSERT - 1)).map(&mut row).collect();
         run(conn, &format!("INSERT INTO {table} VALUES {}", rows.join(", ")))?;
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! What the parts of a token's check cost, one by one, in one thread: `cargo bench --bench parts`.
+//! Measures the steps of token authentication separately, in one thread: `cargo bench --bench parts`.
 //!
-//! Each part is repeated in batches; the median of the batches is shown, and as a share of a whole check by lookup, so
-//! that machines can be compared. `docs/performance.md` explains the figures.
+//! Each step runs in batches. The output has the median of the batches, and its ratio to a complete lookup, which makes
+//! machines comparable. `docs/performance.md` explains the figures.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -50,63 +50,63 @@ fn main() {
     let folder = options.keep.unwrap_or_else(|| temporary.path().to_owned());
     let many = Seed::new(options.tokens);
     let db = Db::open(&many.in_sqlite(&folder).url.parse::<DatabaseUrl>().unwrap()).unwrap();
-    let mut near = db.local_connection().unwrap().unwrap();
-    let (strangers, now) = (Seed::strangers(BATCH), Clock::System.now());
-    // Far apart from one another, so that each is on other pages.
+    let mut conn = db.local_connection().unwrap().unwrap();
+    let (unknown, now) = (Seed::unknown_values(BATCH), Clock::System.now());
+    // Far apart from one another, so that each value is on a different database page.
     let known: Vec<&str> = (0..BATCH).map(|nth| many.value(nth * 7919 % options.tokens)).collect();
-    let unknown: Vec<&str> = strangers.chunks(LENGTH).map(|value| std::str::from_utf8(value).unwrap()).collect();
+    let unknown: Vec<&str> = unknown.chunks(LENGTH).map(|value| std::str::from_utf8(value).unwrap()).collect();
     let headers: Vec<String> = known.iter().map(|value| format!("Bearer {value}")).collect();
-    let read = |value: &str| credentials::parse(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
+    let parse = |value: &str| credentials::parse(std::iter::once(format!("Bearer {value}").as_bytes())).unwrap();
     let (known, unknown): (Vec<_>, Vec<_>) =
-        (known.into_iter().map(read).collect(), unknown.into_iter().map(read).collect());
-    let junk: Vec<String> = headers.iter().map(|header| header[..header.len() - 1].to_owned() + "!").collect();
+        (known.into_iter().map(parse).collect(), unknown.into_iter().map(parse).collect());
+    let malformed: Vec<String> = headers.iter().map(|header| header[..header.len() - 1].to_owned() + "!").collect();
 
-    let lookup = time(BATCH, |nth| check(&mut near, &known[nth], now, true));
+    let lookup = median_nanos(BATCH, |nth| check(&mut conn, &known[nth], now, true));
     println!("{} tokens; medians of {BATCHES} batches of {BATCH}", options.tokens);
     println!();
     println!("| part | ns | of a lookup |");
     println!("| --- | ---: | ---: |");
-    let show = |name: &str, nanos: f64| println!("| {name} | {nanos:.0} | {:.3} |", nanos / lookup);
-    show(
+    let print_row = |name: &str, nanos: f64| println!("| {name} | {nanos:.0} | {:.3} |", nanos / lookup);
+    print_row(
         "refuse what is no value",
-        time(BATCH, |nth| drop(black_box(credentials::parse(std::iter::once(junk[nth].as_bytes()))))),
+        median_nanos(BATCH, |nth| drop(black_box(credentials::parse(std::iter::once(malformed[nth].as_bytes()))))),
     );
-    show(
+    print_row(
         "read the header: form, checksum, digest",
-        time(BATCH, |nth| {
+        median_nanos(BATCH, |nth| {
             drop(black_box(credentials::parse(std::iter::once(headers[nth].as_bytes()))));
         }),
     );
-    show(
+    print_row(
         "checksum and digest alone",
-        time(BATCH, |nth| {
+        median_nanos(BATCH, |nth| {
             black_box(ValueDigest::parse(&headers[nth]["Bearer ".len()..]));
         }),
     );
-    show(
+    print_row(
         "ask for the epoch",
-        time(BATCH, |_| {
-            black_box(near.epoch().unwrap());
+        median_nanos(BATCH, |_| {
+            black_box(conn.epoch().unwrap());
         }),
     );
-    show("look an unknown value up", time(BATCH, |nth| check(&mut near, &unknown[nth], now, false)));
-    show("look a value up", lookup);
+    print_row("look an unknown value up", median_nanos(BATCH, |nth| check(&mut conn, &unknown[nth], now, false)));
+    print_row("look a value up", lookup);
 }
 
 const LENGTH: usize = latchkey::tokens::secret::LENGTH;
 
-fn check(near: &mut LocalConnection, presented: &Credentials, now: Timestamp, is_known: bool) {
-    let verdict = near.read(|conn| authenticator::authenticate_uncached(conn, presented, now)).unwrap();
-    assert_eq!(black_box(verdict).is_ok(), is_known);
+fn check(conn: &mut LocalConnection, credentials: &Credentials, now: Timestamp, is_known: bool) {
+    let result = conn.read(|conn| authenticator::authenticate_uncached(conn, credentials, now)).unwrap();
+    assert_eq!(black_box(result).is_ok(), is_known);
 }
 
 /// The median time of one of `count` calls, in nanoseconds.
-fn time(count: usize, mut call: impl FnMut(usize)) -> f64 {
+fn median_nanos(count: usize, mut call: impl FnMut(usize)) -> f64 {
     let mut batches: Vec<f64> = (0..=BATCHES)
         .map(|_| {
-            let begun = Instant::now();
+            let start = Instant::now();
             (0..count).for_each(&mut call);
-            begun.elapsed().as_secs_f64() * 1e9 / count as f64
+            start.elapsed().as_secs_f64() * 1e9 / count as f64
         })
         .skip(1)
         .collect();

@@ -1,5 +1,6 @@
-//! Forward authentication: a reverse proxy asks here, at each request, whether to let it through.
-//! What it relies on is in `docs/gateway.md`.
+//! Forward authentication: a reverse proxy sends a subrequest for each request, and the status decides whether it
+//! forwards the request. `docs/gateway.md` lists the requirements on the proxy. A requirement that cannot be checked
+//! must never count as met.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE};
@@ -16,13 +17,14 @@ use crate::web::request_log::LogNote;
 use crate::workspaces::model::Slug;
 use crate::workspaces::profile::Role;
 
-/// What a header can't hold, or a reader would take for something else; what is not ASCII is encoded anyway.
+/// Characters that a header value cannot contain or that a parser treats as a delimiter. Bytes outside ASCII are always
+/// encoded.
 const UNSAFE_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(b',').add(b';').add(b'\\');
 
-/// Nobody gets in, and the reason is in the proxy's configuration alone.
+/// Logged because every request fails and only a change of the proxy's configuration fixes it.
 const UNKNOWN_REQUIREMENT: LogNote = LogNote("a gateway demands something unknown of a token: see docs/gateway.md");
 
-/// What the proxy demands of the token beyond being good.
+/// The proxy's requirements on a valid token.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Requirements {
     workspace: Option<Slug>,
@@ -30,20 +32,20 @@ struct Requirements {
 }
 
 impl Requirements {
-    /// Reads a query. `None` for what is not understood: a demand that can't be checked is not met.
-    fn read(query: &str) -> Option<Self> {
-        let mut demands = Self::default();
+    /// `None` for an unknown, repeated or malformed parameter: a requirement that can't be checked is not met.
+    fn parse(query: &str) -> Option<Self> {
+        let mut requirements = Self::default();
         for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "workspace" if demands.workspace.is_none() => demands.workspace = Some(text.parse().ok()?),
-                "role" if demands.role.is_none() => demands.role = Some(text.parse().ok()?),
+                "workspace" if requirements.workspace.is_none() => requirements.workspace = Some(text.parse().ok()?),
+                "role" if requirements.role.is_none() => requirements.role = Some(text.parse().ok()?),
                 _ => return None,
             }
         }
-        Some(demands)
+        Some(requirements)
     }
 
-    /// Which demand the caller does not meet, in words.
+    /// The first requirement that the caller does not meet, as a sentence for the response.
     fn unmet_reason(&self, caller: &Caller) -> Option<&'static str> {
         if self.workspace.as_ref().is_some_and(|slug| *slug != caller.workspace.slug) {
             Some("The token opens another workspace.")
@@ -55,26 +57,26 @@ impl Requirements {
     }
 }
 
-/// `ANY /auth/verify`: 200 with headers that say who is calling, 401, 403, or 503 when nobody can be asked.
+/// `ANY /auth/verify`: 200 with headers that identify the caller, 401, 403, or 503 if the database is unavailable.
 pub async fn verify(request: HttpRequest, caller: Result<Authenticated, AuthError>) -> Result<HttpResponse, AuthError> {
-    let mut answer = match caller {
+    let mut response = match caller {
         Ok(Authenticated(caller)) => {
-            match Requirements::read(request.query_string()).map(|demands| demands.unmet_reason(&caller)) {
+            match Requirements::parse(request.query_string()).map(|requirements| requirements.unmet_reason(&caller)) {
                 Some(None) => allow(&caller),
-                Some(Some(why)) => json::error(StatusCode::FORBIDDEN, why),
+                Some(Some(reason)) => json::error(StatusCode::FORBIDDEN, reason),
                 None => {
-                    let why = "The gateway demands something that Latchkey does not know.";
-                    let mut answer = json::error(StatusCode::FORBIDDEN, why);
-                    answer.extensions_mut().insert(UNKNOWN_REQUIREMENT);
-                    answer
+                    let detail = "The gateway demands something that Latchkey does not know.";
+                    let mut response = json::error(StatusCode::FORBIDDEN, detail);
+                    response.extensions_mut().insert(UNKNOWN_REQUIREMENT);
+                    response
                 }
             }
         }
-        Err(AuthError::Rejected(refusal)) => deny(refusal),
+        Err(AuthError::Rejected(rejection)) => deny(rejection),
         Err(error @ AuthError::Db(_)) => return Err(error),
     };
-    answer.headers_mut().insert(VARY, VARY_AUTHORIZATION);
-    Ok(answer)
+    response.headers_mut().insert(VARY, VARY_AUTHORIZATION);
+    Ok(response)
 }
 
 const AUTH_WORKSPACE: HeaderName = HeaderName::from_static("x-auth-workspace");
@@ -89,11 +91,11 @@ const AUTH_ROLE: HeaderName = HeaderName::from_static("x-auth-role");
 
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// Always all six headers, so that each overwrites what a client may have sent under its name.
+/// Sets all six headers in every case, so that each replaces a header of the same name from the client.
 fn allow(caller: &Caller) -> HttpResponse {
     let email = utf8_percent_encode(caller.user.email.as_str(), UNSAFE_IN_HEADER).to_string();
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((CACHE_CONTROL, NO_STORE));
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, NO_STORE));
     for (name, value) in [
         (AUTH_WORKSPACE, caller.workspace.uuid.as_str()),
         (AUTH_WORKSPACE_SLUG, caller.workspace.slug.as_str()),
@@ -102,21 +104,21 @@ fn allow(caller: &Caller) -> HttpResponse {
         (AUTH_ROLE, caller.role.as_str()),
         (AUTH_TOKEN, caller.uuid.as_str()),
     ] {
-        answer.insert_header((name, value));
+        response.insert_header((name, value));
     }
-    answer.finish()
+    response.finish()
 }
 
-/// The API's own answer, as a status that proxies understand: nginx makes 500 of all but 401 and 403.
-fn deny(refusal: Rejection) -> HttpResponse {
-    let is_role = refusal.reason == RejectionReason::RoleNotAllowed;
-    let mut answer = AuthError::Rejected(refusal).error_response();
-    answer.head_mut().status = if is_role { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    if !is_role && !answer.headers().contains_key(WWW_AUTHENTICATE) {
+/// The API's error response with status 401 or 403: nginx replaces every other status with 500.
+fn deny(rejection: Rejection) -> HttpResponse {
+    let is_role_rejection = rejection.reason == RejectionReason::RoleNotAllowed;
+    let mut response = AuthError::Rejected(rejection).error_response();
+    response.head_mut().status = if is_role_rejection { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+    if !is_role_rejection && !response.headers().contains_key(WWW_AUTHENTICATE) {
         let challenge = HeaderValue::from_static("Bearer realm=\"latchkey\"");
-        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    answer
+    response
 }
 
 #[cfg(test)]
@@ -125,31 +127,31 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn demands_that_are_not_understood_are_never_met() {
-        assert_eq!(Requirements::read(""), Some(Requirements::default()));
-        let both = Requirements::read("workspace=acme&role=editor").unwrap();
+    fn a_query_that_cannot_be_parsed_is_rejected() {
+        assert_eq!(Requirements::parse(""), Some(Requirements::default()));
+        let both = Requirements::parse("workspace=acme&role=editor").unwrap();
         assert_eq!((both.workspace.unwrap().as_str(), both.role), ("acme", Some(Role::Editor)));
         for query in ["role=owner", "role=", "role=Administrator", "workspace=", "workspace=A b", "wrkspace=acme", "x"]
         {
-            assert_eq!(Requirements::read(query), None, "{query}");
+            assert_eq!(Requirements::parse(query), None, "{query}");
         }
-        for twice in ["role=editor&role=administrator", "workspace=acme&workspace=other"] {
-            assert_eq!(Requirements::read(twice), None, "{twice}");
+        for query in ["role=editor&role=administrator", "workspace=acme&workspace=other"] {
+            assert_eq!(Requirements::parse(query), None, "{query}");
         }
     }
 
     #[test]
-    fn an_address_cannot_break_a_header() {
+    fn an_email_address_cannot_break_a_header() {
         let encode = |text: &str| utf8_percent_encode(text, UNSAFE_IN_HEADER).to_string();
         assert_eq!(encode("ada+x_y.z@example.org"), "ada+x_y.z@example.org");
         assert_eq!(encode("zoë@exämple.org"), "zo%C3%AB@ex%C3%A4mple.org");
         assert_eq!(encode("a\r\nb:\"c\",d;%41@x"), "a%0D%0Ab:%22c%22%2Cd%3B%2541@x");
     }
 
-    fn written(demands: &Requirements) -> String {
+    fn to_query(requirements: &Requirements) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(demands.workspace.iter().map(|slug| ("workspace", slug.as_str())));
-        query.extend_pairs(demands.role.iter().map(|role| ("role", role.as_str())));
+        query.extend_pairs(requirements.workspace.iter().map(|slug| ("workspace", slug.as_str())));
+        query.extend_pairs(requirements.role.iter().map(|role| ("role", role.as_str())));
         query.finish()
     }
 
@@ -164,19 +166,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_demand_is_understood_whole_or_not_at_all(query in query(), more in "[a-z]{1,4}=?[a-z]{0,5}") {
-            let Some(demands) = Requirements::read(&query) else { return Ok(()) };
-            prop_assert!(Requirements::read(&written(&demands)).is_some_and(|read| read == demands), "{}", query);
-            // Whatever is added can only make it stricter.
-            if let Some(stricter) = Requirements::read(&format!("{query}&{more}")) {
-                prop_assert!(demands.workspace.is_none() || stricter.workspace == demands.workspace);
-                prop_assert!(demands.role.is_none() || stricter.role == demands.role);
-                prop_assert!(demands != stricter, "{} & {}", query, more);
+        fn requirements_are_parsed_completely_or_not_at_all(query in query(), more in "[a-z]{1,4}=?[a-z]{0,5}") {
+            let Some(requirements) = Requirements::parse(&query) else { return Ok(()) };
+            let parsed_again = Requirements::parse(&to_query(&requirements));
+            prop_assert!(parsed_again.is_some_and(|parsed| parsed == requirements), "{}", query);
+            // An additional parameter can only make the requirements stricter.
+            if let Some(stricter) = Requirements::parse(&format!("{query}&{more}")) {
+                prop_assert!(requirements.workspace.is_none() || stricter.workspace == requirements.workspace);
+                prop_assert!(requirements.role.is_none() || stricter.role == requirements.role);
+                prop_assert!(requirements != stricter, "{} & {}", query, more);
             }
         }
 
         #[test]
-        fn any_address_is_one_header_that_reads_as_itself(email in any::<String>()) {
+        fn any_email_address_survives_encoding_and_decoding(email in any::<String>()) {
             let encoded = utf8_percent_encode(&email, UNSAFE_IN_HEADER).to_string();
             prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b",;\"\\".contains(&byte)), "{}", encoded);
             prop_assert_eq!(percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap(), email);

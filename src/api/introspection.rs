@@ -1,4 +1,5 @@
-//! Token introspection (RFC 7662): a resource server asks what a token that it was given opens.
+//! Token introspection (RFC 7662): returns the state of a token to an authenticated resource server. An inactive
+//! token's response must not contain the reason.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -29,18 +30,18 @@ use crate::web::error::PageError;
 use crate::web::form::Form;
 use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 
-/// Who may introspect: names, and the SHA-256 of each one's secret.
+/// The resource servers that may introspect: each client's name and the SHA-256 of its secret.
 #[derive(Debug, Clone, Default)]
 pub struct IntrospectionClients(Vec<(String, [u8; 32])>);
 
 impl IntrospectionClients {
-    /// Of names and secrets.
+    /// Takes pairs of name and secret; keeps only the digests of the secrets.
     #[must_use]
     pub fn new(secrets: Vec<(String, Zeroizing<String>)>) -> Self {
         Self(secrets.into_iter().map(|(name, secret)| (name, Sha256::digest(secret.as_bytes()).into())).collect())
     }
 
-    /// The client whose credentials these headers bear: one Authorization header, Basic.
+    /// Returns the client's name. The headers must contain exactly one Authorization header, of the scheme Basic.
     fn authenticate(&self, headers: &HeaderMap) -> Option<&str> {
         let mut all = headers.get_all(AUTHORIZATION);
         let (header, None) = (all.next()?, all.next()) else { return None };
@@ -50,31 +51,34 @@ impl IntrospectionClients {
         }
         let pair = Zeroizing::new(BASE64_STANDARD.decode(encoded.trim_start()).ok()?);
         let (name, secret) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
-        // RFC 6749, section 2.3.1, wants both form-encoded; curl and many more send them as they are.
-        self.find(name, secret).or_else(|| self.find(&form_decoded(name)?, &form_decoded(secret)?))
+        // RFC 6749, section 2.3.1, requires form encoding for both; curl and many other clients send them unencoded.
+        self.find_client(name, secret).or_else(|| self.find_client(&form_decode(name)?, &form_decode(secret)?))
     }
 
-    fn find(&self, name: &str, secret: &str) -> Option<&str> {
+    fn find_client(&self, name: &str, secret: &str) -> Option<&str> {
         let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
-        self.0.iter().find(|(known, kept)| known == name && is_same(kept, &digest)).map(|(known, _)| known.as_str())
+        self.0
+            .iter()
+            .find(|(client, expected)| client == name && is_equal(expected, &digest))
+            .map(|(client, _)| client.as_str())
     }
 }
 
-/// In a time that does not depend on where the two differ.
-fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+/// Compares in constant time.
+fn is_equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-fn form_decoded(text: &str) -> Option<Zeroizing<String>> {
-    let spaced = Zeroizing::new(text.replace('+', " "));
-    let bytes: Vec<u8> = percent_encoding::percent_decode_str(&spaced).collect();
+fn form_decode(text: &str) -> Option<Zeroizing<String>> {
+    let with_spaces = Zeroizing::new(text.replace('+', " "));
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(&with_spaces).collect();
     String::from_utf8(bytes).ok().map(Zeroizing::new)
 }
 
-/// A resource server that is known here.
+/// Extractor for an authenticated resource server; holds the client's name.
 pub struct Introspector(String);
 
-/// The request comes from nobody who may introspect.
+/// The request has no valid client credentials: 401 with a Basic challenge.
 #[derive(Debug)]
 pub struct InvalidClient;
 
@@ -101,29 +105,29 @@ impl ResponseError for InvalidClient {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = problem(
+        let mut response = error_response(
             self.status_code(),
             "invalid_client",
             "Authenticate with Basic: a name and a secret of --introspection-client.",
         );
         let challenge = HeaderValue::from_static("Basic realm=\"latchkey\"");
-        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        answer
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response
     }
 }
 
-/// An error as RFC 6749, section 5.2, writes it.
+/// Error body (RFC 6749, section 5.2).
 #[derive(Serialize)]
 struct OauthError<'a> {
     error: &'a str,
     error_description: &'a str,
 }
 
-fn problem(status: StatusCode, error: &str, description: &str) -> HttpResponse {
-    answer(status, &OauthError { error, error_description: description })
+fn error_response(status: StatusCode, error: &str, description: &str) -> HttpResponse {
+    json_response(status, &OauthError { error, error_description: description })
 }
 
-fn answer(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+fn json_response(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, NO_STORE))
         .insert_header((VARY, VARY_AUTHORIZATION))
@@ -145,16 +149,16 @@ struct ActiveToken<'a> {
     role: &'a str,
 }
 
-/// All that is said of a token that does not live: why is its owner's business.
+/// Body for an inactive token. The reason is not disclosed to the resource server (RFC 7662, section 2.2).
 #[derive(Serialize)]
 struct InactiveToken {
     active: bool,
 }
 
-/// `POST /oauth2/introspect`
+/// `POST /oauth2/introspect`: 200 with the token's state; 400 for a form without exactly one token.
 pub async fn introspect(
     app: web::Data<AppState>,
-    uses: web::Data<UsageRecorder>,
+    usage: web::Data<UsageRecorder>,
     Introspector(introspector): Introspector,
     client: ClientInfo,
     form: Result<Form, PageError>,
@@ -162,97 +166,97 @@ pub async fn introspect(
     let form = match form {
         Ok(form) => form,
         Err(error) => {
-            let why = "Send one token as application/x-www-form-urlencoded, no field twice, at most 16 KiB.";
-            return Ok(problem(error.status_code(), "invalid_request", why));
+            let description = "Send one token as application/x-www-form-urlencoded, no field twice, at most 16 KiB.";
+            return Ok(error_response(error.status_code(), "invalid_request", description));
         }
     };
     if !form.is_present("token") {
-        return Ok(problem(StatusCode::BAD_REQUEST, "invalid_request", "The parameter token is missing."));
+        return Ok(error_response(StatusCode::BAD_REQUEST, "invalid_request", "The parameter token is missing."));
     }
     let now = app.clock.now();
-    // In the form of a user agent, whose first word is what pages show.
+    // Formatted as a user agent, because pages show the product name of a user agent.
     let client = ClientInfo { agent: Some(format!("introspection/{introspector}")), ..client };
-    Ok(match find(&app, &uses, form.text("token"), client, now).await? {
-        Some((caller, made_at)) => answer(
+    Ok(match find_active(&app, &usage, form.text("token"), client, now).await? {
+        Some((caller, created_at)) => json_response(
             StatusCode::OK,
             &ActiveToken {
                 active: true,
                 token_type: "Bearer",
                 sub: &caller.user.uuid,
                 username: caller.user.email.as_str(),
-                exp: caller.ends_at.map(seconds),
-                iat: seconds(made_at),
+                exp: caller.ends_at.map(numeric_date),
+                iat: numeric_date(created_at),
                 iss: &app.site.public_url.origin(),
                 jti: &caller.uuid,
                 workspace: &caller.workspace.uuid,
                 role: caller.role.as_str(),
             },
         ),
-        None => answer(StatusCode::OK, &InactiveToken { active: false }),
+        None => json_response(StatusCode::OK, &InactiveToken { active: false }),
     })
 }
 
-/// Whole seconds since 1970, as JSON Web Tokens count (RFC 7519, section 2).
-fn seconds(at: Timestamp) -> i64 {
+/// Whole seconds since 1970-01-01T00:00:00Z: `NumericDate` (RFC 7519, section 2).
+fn numeric_date(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)
 }
 
-/// Who holds this value, and when it was made; and the evidence that it was shown.
-async fn find(
+/// Returns the owner of an active value and the value's creation time. Records the use, also of a value that has ended.
+async fn find_active(
     app: &AppState,
-    uses: &UsageRecorder,
+    usage: &UsageRecorder,
     text: &str,
     client: ClientInfo,
     now: Timestamp,
 ) -> Result<Option<(Caller, Timestamp)>, DbError> {
-    // A header's reader forgives blanks around a value; here the parameter is the value.
+    // The header parser trims spaces around a value; the form parameter must match exactly.
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(None);
     }
     let header = Zeroizing::new(format!("Bearer {text}"));
     let found = match credentials::parse(std::iter::once(header.as_bytes())) {
-        Ok(presented) => app.db.read(move |conn| find_caller(conn, &presented, now)).await?,
-        Err(refusal) => Err(refusal),
+        Ok(credentials) => app.db.read(move |conn| find_caller(conn, &credentials, now)).await?,
+        Err(rejection) => Err(rejection),
     };
     match found {
-        Ok((caller, made_at)) => {
-            uses.record(caller.value(), client, now);
-            Ok(Some((caller, made_at)))
+        Ok((caller, created_at)) => {
+            usage.record(caller.value(), client, now);
+            Ok(Some((caller, created_at)))
         }
-        Err(refusal) => match refusal.reason {
+        Err(rejection) => match rejection.reason {
             RejectionReason::Ended(_, _, value) => {
-                uses.record_rejected(value, client, now);
+                usage.record_rejected(value, client, now);
                 Ok(None)
             }
-            // Nothing, nothing of ours, its owner deactivated, or in a role without tokens.
+            // Empty, unknown, owned by a deactivated user, or owned by a member whose role may not use tokens.
             RejectionReason::EmptyCredentials | RejectionReason::UnknownToken | RejectionReason::RoleNotAllowed => {
                 Ok(None)
             }
-            // The header is our own, so this is our mistake: it says nothing of the token.
+            // This function builds the header, so these reasons indicate a bug and not an inactive token.
             RejectionReason::MissingCredentials
             | RejectionReason::ContainsSpaces
             | RejectionReason::InvalidUtf8
             | RejectionReason::InvalidBase64
             | RejectionReason::DuplicateHeader
             | RejectionReason::EmailMismatch => {
-                Err(DbError::Query(format!("a header made for introspection is refused: {:?}", refusal.reason)))
+                Err(DbError::Query(format!("a header made for introspection is refused: {:?}", rejection.reason)))
             }
         },
     }
 }
 
-/// As things stand at the first query: what happens to the token after it is for the next to ask.
+/// The first query decides; a change to the token after it affects the next introspection.
 fn find_caller(
     conn: &mut DbConnection,
-    presented: &Credentials,
+    credentials: &Credentials,
     now: Timestamp,
 ) -> Result<Result<(Caller, Timestamp), Rejection>, DbError> {
-    match authenticator::authenticate_uncached(conn, presented, now)? {
+    match authenticator::authenticate_uncached(conn, credentials, now)? {
         Ok(caller) => {
-            let made_at = store::value_created_at(conn, caller.value())?;
-            Ok(Ok((caller, made_at)))
+            let created_at = store::value_created_at(conn, caller.value())?;
+            Ok(Ok((caller, created_at)))
         }
-        Err(refusal) => Ok(Err(refusal)),
+        Err(rejection) => Ok(Err(rejection)),
     }
 }
 
@@ -260,7 +264,7 @@ fn find_caller(
 mod tests {
     use super::*;
 
-    fn recognized(headers: &[&str]) -> Option<String> {
+    fn authenticated(headers: &[&str]) -> Option<String> {
         let secrets = [("warehouse", "16 characters, +%41 more"), ("billing", "another long secret")];
         let clients = IntrospectionClients::new(
             secrets.map(|(name, secret)| (name.to_owned(), Zeroizing::new(secret.to_owned()))).into(),
@@ -277,15 +281,15 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_known_by_name_and_secret_form_encoded_or_not() {
+    fn a_client_authenticates_with_name_and_secret_form_encoded_or_not() {
         for pair in ["warehouse:16 characters, +%41 more", "warehouse:16+characters%2C+%2B%2541+more"] {
-            assert_eq!(recognized(&[&basic(pair)]).as_deref(), Some("warehouse"), "{pair}");
+            assert_eq!(authenticated(&[&basic(pair)]).as_deref(), Some("warehouse"), "{pair}");
         }
-        assert_eq!(recognized(&["bAsIc  YmlsbGluZzphbm90aGVyIGxvbmcgc2VjcmV0"]).as_deref(), Some("billing"));
+        assert_eq!(authenticated(&["bAsIc  YmlsbGluZzphbm90aGVyIGxvbmcgc2VjcmV0"]).as_deref(), Some("billing"));
     }
 
     #[test]
-    fn nobody_else_is() {
+    fn invalid_client_credentials_are_rejected() {
         for pair in [
             "warehouse:another long secret",
             "warehouse:",
@@ -295,14 +299,14 @@ mod tests {
             "warehouse:16 characters, +A more",
             "nobody:another long secret",
         ] {
-            assert_eq!(recognized(&[&basic(pair)]), None, "{pair}");
+            assert_eq!(authenticated(&[&basic(pair)]), None, "{pair}");
         }
-        let good = basic("billing:another long secret");
-        assert_eq!(recognized(&[&good, &good]), None, "twice");
-        assert_eq!(recognized(&[&good.replace("Basic", "Bearer")]), None);
+        let valid = basic("billing:another long secret");
+        assert_eq!(authenticated(&[&valid, &valid]), None, "two headers");
+        assert_eq!(authenticated(&[&valid.replace("Basic", "Bearer")]), None);
         for header in ["", "Basic", "Basic !", "Basic  "] {
-            assert_eq!(recognized(&[header]), None, "{header}");
+            assert_eq!(authenticated(&[header]), None, "{header}");
         }
-        assert_eq!(recognized(&[]), None);
+        assert_eq!(authenticated(&[]), None);
     }
 }

@@ -1,5 +1,5 @@
-//! What tokens open: the HTTP API, compatible with RapidPro's v2 where it has the same endpoint, and what reverse proxies
-//! and resource servers ask about tokens.
+//! The HTTP API that tokens authenticate: version 2, compatible with RapidPro where RapidPro has the same endpoint, and
+//! the endpoints for reverse proxies and resource servers. The handlers must not use the session.
 
 pub mod docs;
 pub mod forward_auth;
@@ -14,13 +14,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::web::headers::NO_STORE;
 use crate::web::json;
 
-/// Any other path under `/api`.
+/// 404 as JSON, for every path without a route.
 pub async fn not_found() -> HttpResponse {
     json::not_found()
 }
 
-/// A method that a path has no handler for: OPTIONS is told which it has, all others are refused. No CORS headers: a token
-/// belongs into a program, not into a page of another site.
+/// Response to a method without a handler: 204 with Allow for OPTIONS, 405 for all others. No CORS headers, because
+/// tokens are for programs and not for pages of other sites.
 #[must_use]
 pub fn other_method(request: &HttpRequest, allow: &str) -> HttpResponse {
     let allow = format!("{allow}, OPTIONS");

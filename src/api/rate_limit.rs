@@ -1,4 +1,5 @@
-//! How often the tools of one workspace may call: counted after authentication, in the memory of this process.
+//! Rate limiter for API requests, per workspace: a sliding window in the memory of this process. It must run after
+//! authentication, so that requests without a valid token do not count.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -23,11 +24,11 @@ use crate::web::app_state::AppState;
 use crate::web::headers::VARY_AUTHORIZATION;
 use crate::web::json;
 
-/// A period is counted in so many slices. That bounds what is kept of a workspace, whatever the rate, and makes the
-/// period at most a 360th too long.
-const BUCKETS: i64 = 360;
+/// Buckets per period. The number bounds the memory per workspace at any rate; a window is longer than the period by at
+/// most one bucket.
+const BUCKETS_PER_PERIOD: i64 = 360;
 
-/// At most so many requests of a workspace in any period of this length.
+/// Allows at most `count` requests per workspace in any period.
 #[derive(Debug)]
 pub struct RateLimiter {
     count: u32,
@@ -37,25 +38,25 @@ pub struct RateLimiter {
 
 #[derive(Debug, Default)]
 struct SlidingWindows {
-    of: HashMap<PublicId, SlidingWindow>,
+    by_workspace: HashMap<PublicId, SlidingWindow>,
     swept_at: Option<Timestamp>,
 }
 
-/// The requests of one workspace that still count, by slice, the oldest first.
+/// The requests of one workspace in the current window, per bucket, oldest first.
 #[derive(Debug, Default)]
 struct SlidingWindow {
-    slices: VecDeque<(i64, u32)>,
+    buckets: VecDeque<(i64, u32)>,
     total: u32,
 }
 
 impl RateLimiter {
-    /// `count` requests a `period`.
+    /// Allows `count` requests per `period`.
     #[must_use]
     pub fn new(count: u32, period: Duration) -> Self {
         Self { count, period, windows: Mutex::default() }
     }
 
-    /// For people: `3600 requests in 1 hour`.
+    /// Text for pages: `3600 requests in one hour`.
     #[must_use]
     pub fn for_people(&self) -> String {
         let period = match self.period.as_secs() {
@@ -67,68 +68,73 @@ impl RateLimiter {
         format!("{} request{} in one {period}", self.count, if self.count == 1 { "" } else { "s" })
     }
 
-    /// Counts a request, or says how many seconds to wait. A request that is refused is not counted.
+    /// Counts a request, or returns the seconds to wait. A rejected request is not counted.
     fn check(&self, workspace: &PublicId, now: Timestamp) -> Result<(), u64> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(window) = windows.of.get_mut(workspace) {
-            return self.take_from(window, now);
+        if let Some(window) = windows.by_workspace.get_mut(workspace) {
+            return self.count_in(window, now);
         }
-        // Room is made when it is asked for: a workspace that was silent for a period is forgotten.
+        // Idle workspaces are removed only when a new one is added, at most once per period.
         if windows.swept_at.is_none_or(|at| now.since(at) > self.period || at > now) {
-            windows.of.retain(|_, window| window.slices.back().is_some_and(|(slice, _)| self.end(*slice) > now));
+            windows
+                .by_workspace
+                .retain(|_, window| window.buckets.back().is_some_and(|(bucket, _)| self.expires_at(*bucket) > now));
             windows.swept_at = Some(now);
         }
-        self.take_from(windows.of.entry(*workspace).or_default(), now)
+        self.count_in(windows.by_workspace.entry(*workspace).or_default(), now)
     }
 
-    fn take_from(&self, window: &mut SlidingWindow, now: Timestamp) -> Result<(), u64> {
-        let mut slice = now.micros().div_euclid(self.slice());
-        if let Some((newest, _)) = window.slices.back() {
-            // A clock that was set back a little goes on in the newest slice; one set back far begins anew.
-            if newest - slice > BUCKETS {
+    fn count_in(&self, window: &mut SlidingWindow, now: Timestamp) -> Result<(), u64> {
+        let mut bucket = now.micros().div_euclid(self.bucket_micros());
+        if let Some((newest, _)) = window.buckets.back() {
+            // After a small backward step of the clock the newest bucket continues; after a large one the window
+            // resets.
+            if newest - bucket > BUCKETS_PER_PERIOD {
                 *window = SlidingWindow::default();
             } else {
-                slice = slice.max(*newest);
+                bucket = bucket.max(*newest);
             }
         }
-        while let Some((oldest, count)) = window.slices.front().copied().filter(|(slice, _)| self.end(*slice) <= now) {
-            window.slices.pop_front();
+        while let Some((oldest, count)) =
+            window.buckets.front().copied().filter(|(bucket, _)| self.expires_at(*bucket) <= now)
+        {
+            window.buckets.pop_front();
             window.total -= count;
-            debug_assert!(oldest <= slice, "slices are in order");
+            debug_assert!(oldest <= bucket, "buckets are in order");
         }
-        if let Some((oldest, _)) = window.slices.front().filter(|_| window.total >= self.count) {
-            // Rounded up: who waits as long as told must be let in.
-            let wait = self.end(*oldest).since(now).as_micros().div_ceil(1_000_000);
+        if let Some((oldest, _)) = window.buckets.front().filter(|_| window.total >= self.count) {
+            // Rounded up, so that a request after this wait is accepted.
+            let wait = self.expires_at(*oldest).since(now).as_micros().div_ceil(1_000_000);
             return Err(u64::try_from(wait).unwrap_or(u64::MAX).max(1));
         }
-        match window.slices.back_mut().filter(|(newest, _)| *newest == slice) {
+        match window.buckets.back_mut().filter(|(newest, _)| *newest == bucket) {
             Some((_, count)) => *count += 1,
-            None => window.slices.push_back((slice, 1)),
+            None => window.buckets.push_back((bucket, 1)),
         }
         window.total += 1;
         Ok(())
     }
 
-    /// The length of a slice in microseconds.
-    fn slice(&self) -> i64 {
-        (i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX) / BUCKETS).max(1)
+    /// The length of a bucket in microseconds.
+    fn bucket_micros(&self) -> i64 {
+        (i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX) / BUCKETS_PER_PERIOD).max(1)
     }
 
-    /// When the requests of a slice stop counting.
-    fn end(&self, slice: i64) -> Timestamp {
-        Timestamp::from_micros((slice + 1).saturating_mul(self.slice())) + self.period
+    /// The time from which the requests of a bucket no longer count.
+    fn expires_at(&self, bucket: i64) -> Timestamp {
+        Timestamp::from_micros((bucket + 1).saturating_mul(self.bucket_micros())) + self.period
     }
 }
 
-/// A [`Bearer`] whose workspace did not call too often.
+/// Extractor for an [`Authenticated`] caller whose workspace is within the rate limit.
 pub struct RateLimited<T = Caller>(pub Arc<T>);
 
-/// Why a caller of the API is not served.
+/// The reasons why an API request is rejected before its handler.
 #[derive(Debug)]
 pub enum ApiRejection {
-    /// They were not let in.
+    /// Authentication failed.
     Auth(AuthError),
-    /// Their workspace calls too often: come again in so many seconds.
+    /// The workspace exceeded its rate limit; holds the seconds to wait.
     RateLimited(u64),
 }
 
@@ -139,13 +145,13 @@ impl<T: CachedIdentity> FromRequest for RateLimited<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let rate = request.app_data::<web::Data<RateLimiter>>();
         let rate = rate.and_then(|rate| Some((rate.clone(), request.app_data::<web::Data<AppState>>()?.clone())));
-        RateLimitedFuture { arriving: Authenticated::from_request(request, payload), rate }
+        RateLimitedFuture { authentication: Authenticated::from_request(request, payload), rate }
     }
 }
 
-/// The future of an [`Admitted`]: a [`Bearer`]'s, and nothing more while there is no rate.
+/// The future of [`RateLimited`]: that of [`Authenticated`], followed by the rate check if a rate limit is configured.
 pub struct RateLimitedFuture<T> {
-    arriving: LocalBoxFuture<Authenticated<T>>,
+    authentication: LocalBoxFuture<Authenticated<T>>,
     rate: Option<(web::Data<RateLimiter>, web::Data<AppState>)>,
 }
 
@@ -153,8 +159,8 @@ impl<T: CachedIdentity> Future for RateLimitedFuture<T> {
     type Output = Result<RateLimited<T>, ApiRejection>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let arrived = ready!(self.arriving.as_mut().poll(context));
-        Poll::Ready(arrived.map_err(ApiRejection::Auth).and_then(|Authenticated(caller)| {
+        let authenticated = ready!(self.authentication.as_mut().poll(context));
+        Poll::Ready(authenticated.map_err(ApiRejection::Auth).and_then(|Authenticated(caller)| {
             if let Some((rate, app)) = &self.rate {
                 rate.check(&caller.workspace().uuid, app.clock.now()).map_err(ApiRejection::RateLimited)?;
             }
@@ -186,10 +192,10 @@ impl ResponseError for ApiRejection {
             Self::RateLimited(seconds) => {
                 let unit = if *seconds == 1 { "second" } else { "seconds" };
                 let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
-                let mut answer = json::error(self.status_code(), &detail);
-                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
-                answer.headers_mut().insert(VARY, VARY_AUTHORIZATION);
-                answer
+                let mut response = json::error(self.status_code(), &detail);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
+                response.headers_mut().insert(VARY, VARY_AUTHORIZATION);
+                response
             }
         }
     }
@@ -204,73 +210,73 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_micros(1_795_435_200_123_456);
 
-    fn workspace() -> PublicId {
+    fn new_workspace() -> PublicId {
         PublicId::new(START, &mut random::os_rng())
     }
 
     proptest! {
-        /// Whatever the rate and the requests: never more in a period than allowed, who waits as told is let in, and
-        /// nobody is told to wait longer than a period and a slice.
+        /// At any rate and for any sequence of requests: no period has more requests than allowed, a request after the
+        /// returned wait is accepted, and no wait is longer than a period and a bucket.
         #[test]
-        fn waiting_as_told_is_enough_and_the_rate_holds(
+        fn the_returned_wait_is_sufficient_and_the_limit_holds(
             count in 1..20u32,
             seconds in prop_oneof![Just(1u64), Just(60), Just(3600), Just(86400)],
             steps in prop::collection::vec((0..2_000_000u64, any::<bool>()), 1..200),
         ) {
-            let (period, manual, me) = (Duration::from_secs(seconds), ManualClock::at(START), workspace());
+            let (period, manual, workspace) = (Duration::from_secs(seconds), ManualClock::at(START), new_workspace());
             let (rate, clock) = (RateLimiter::new(count, period), Clock::Manual(manual.clone()));
-            let mut let_in: Vec<Timestamp> = Vec::new();
+            let mut accepted: Vec<Timestamp> = Vec::new();
             for (pause, waits) in steps {
-                // Pauses in proportion to the period: from none to two thirds of what one request costs.
+                // Pauses scale with the period: from zero to two thirds of the period's share of one request.
                 manual.advance(Duration::from_micros(pause * seconds / u64::from(count) / 3));
-                match rate.check(&me, clock.now()) {
-                    Ok(()) => let_in.push(clock.now()),
+                match rate.check(&workspace, clock.now()) {
+                    Ok(()) => accepted.push(clock.now()),
                     Err(wait) => {
                         prop_assert!(Duration::from_secs(wait) <= period + period / 360 + Duration::from_secs(1));
                         prop_assert!(wait >= 1);
                         if waits {
                             manual.advance(Duration::from_secs(wait));
-                            prop_assert_eq!(rate.check(&me, clock.now()), Ok(()), "waited {} s", wait);
-                            let_in.push(clock.now());
+                            prop_assert_eq!(rate.check(&workspace, clock.now()), Ok(()), "waited {} s", wait);
+                            accepted.push(clock.now());
                         }
                     }
                 }
             }
-            for (nth, at) in let_in.iter().enumerate() {
-                let within = let_in[nth..].iter().take_while(|later| later.since(*at) < period).count();
+            for (nth, at) in accepted.iter().enumerate() {
+                let within = accepted[nth..].iter().take_while(|later| later.since(*at) < period).count();
                 prop_assert!(within <= count as usize, "{within} requests in one period");
             }
         }
     }
 
     #[test]
-    fn each_workspace_is_counted_for_itself_and_forgotten_when_silent() {
+    fn each_workspace_has_its_own_window_and_idle_ones_are_removed() {
         let (rate, period) = (RateLimiter::new(2, Duration::from_mins(1)), Duration::from_mins(1));
-        let (one, other) = (workspace(), workspace());
+        let (one, other) = (new_workspace(), new_workspace());
         assert_eq!([(); 3].map(|()| rate.check(&one, START)), [Ok(()), Ok(()), Err(61)]);
         assert_eq!(rate.check(&other, START), Ok(()));
-        assert_eq!(rate.windows.lock().unwrap().of.len(), 2);
-        assert_eq!(rate.check(&workspace(), START + 2 * period), Ok(()));
-        assert_eq!(rate.windows.lock().unwrap().of.len(), 1, "the silent ones are gone");
+        assert_eq!(rate.windows.lock().unwrap().by_workspace.len(), 2);
+        assert_eq!(rate.check(&new_workspace(), START + 2 * period), Ok(()));
+        assert_eq!(rate.windows.lock().unwrap().by_workspace.len(), 1, "idle workspaces are removed");
     }
 
     #[test]
-    fn what_is_kept_of_a_workspace_is_bounded_whatever_the_rate() {
-        let (rate, me) = (RateLimiter::new(u32::MAX, Duration::from_hours(1)), workspace());
+    fn memory_per_workspace_is_bounded_at_any_rate() {
+        let (rate, workspace) = (RateLimiter::new(u32::MAX, Duration::from_hours(1)), new_workspace());
         for second in 0..20_000 {
-            assert_eq!(rate.check(&me, START + Duration::from_secs(second)), Ok(()));
+            assert_eq!(rate.check(&workspace, START + Duration::from_secs(second)), Ok(()));
         }
         let windows = rate.windows.lock().unwrap();
-        let kept = windows.of[&me].slices.len();
-        assert!(kept <= 362, "{kept} slices");
-        assert!(windows.of[&me].total <= 3610, "an hour's requests");
+        let bucket_count = windows.by_workspace[&workspace].buckets.len();
+        assert!(bucket_count <= 362, "{bucket_count} buckets");
+        assert!(windows.by_workspace[&workspace].total <= 3610, "an hour's requests");
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out() {
-        let (rate, me) = (RateLimiter::new(1, Duration::from_secs(1)), workspace());
-        assert_eq!(rate.check(&me, START), Ok(()));
-        assert!(rate.check(&me, START - Duration::from_millis(100)).is_err());
-        assert_eq!(rate.check(&me, START - Duration::from_hours(1)), Ok(()));
+    fn a_clock_set_back_does_not_block_a_workspace() {
+        let (rate, workspace) = (RateLimiter::new(1, Duration::from_secs(1)), new_workspace());
+        assert_eq!(rate.check(&workspace, START), Ok(()));
+        assert!(rate.check(&workspace, START - Duration::from_millis(100)).is_err());
+        assert_eq!(rate.check(&workspace, START - Duration::from_hours(1)), Ok(()));
     }
 }

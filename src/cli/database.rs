@@ -1,4 +1,4 @@
-//! `latchkey copy` and `latchkey backup`: whole databases. Neither migrates what it reads.
+//! `latchkey copy` and `latchkey backup`, for whole databases. Neither may migrate its source database.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use crate::db::DatabaseUrl;
 use crate::db::backup::{BackupError, back_up};
 use crate::db::copy::{self, CopyError, Progress};
 
-/// After so many rows of a table a line says how far it is.
-const SAY_EVERY: i64 = 10_000;
+/// Rows of a table between two lines of progress.
+const PROGRESS_INTERVAL_ROWS: i64 = 10_000;
 
 /// From where to where.
 #[derive(Args)]
@@ -36,7 +36,7 @@ pub fn copy(data: &DatabaseArgs, args: &CopyArgs) -> CliResult {
     for url in [&args.from, &args.to] {
         data.allows(url).map_err(|error| CliError::usage(error.to_string()))?;
     }
-    copy::copy(&args.from, &args.to, &show).map_err(|error| match error {
+    copy::copy(&args.from, &args.to, &print_progress).map_err(|error| match error {
         CopyError::Same(_) => CliError::usage(error.to_string()),
         other => other.into(),
     })?;
@@ -46,9 +46,10 @@ pub fn copy(data: &DatabaseArgs, args: &CopyArgs) -> CliResult {
     ))
 }
 
-/// One line a table on standard error, and more for a long one. Who does not listen misses nothing.
-fn show(progress: &Progress) {
-    if progress.done == progress.total || progress.done % SAY_EVERY == 0 {
+/// Prints one line per table to standard error, and more for a long table. Progress is optional, so write errors are
+/// ignored.
+fn print_progress(progress: &Progress) {
+    if progress.done == progress.total || progress.done % PROGRESS_INTERVAL_ROWS == 0 {
         let _ = writeln!(std::io::stderr(), "{:<14}  {} of {}", progress.table, progress.done, progress.total);
     }
 }

@@ -1,4 +1,4 @@
-//! `latchkey demo`: a throw-away database with sample people, to look around.
+//! `latchkey demo`: serves a temporary database with sample data. It must not open the configured database.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ const PEOPLE: [(&str, &str, Role); 3] = [
     ("chiara@acme.example", "Chiara Rossi", Role::Agent),
 ];
 
-/// Serves sample data until told to stop, then throws them away.
+/// Serves sample data until the process is stopped, then deletes the data.
 pub fn demo(settings: ServerArgs, clock: Clock) -> CliResult {
     let folder = tempfile::Builder::new().prefix("latchkey-demo-").tempdir()?;
     let db = Db::open(&DatabaseUrl::Sqlite(folder.path().join("demo.db")))?;
@@ -58,68 +58,68 @@ pub fn demo(settings: ServerArgs, clock: Clock) -> CliResult {
 const DAY: Duration = Duration::from_hours(24);
 
 fn fill(db: &Db, now: Timestamp) -> CliResult {
-    let password = NewPassword::parse(PASSWORD, None).map_err(|refused| CliError::new(refused.0))?;
+    let password = NewPassword::parse(PASSWORD, None).map_err(|error| CliError::new(error.0))?;
     let hash = PasswordHasher::owasp().hash_blocking(&password, &mut random::os_rng())?;
-    let then = now - 120 * DAY;
+    let created_at = now - 120 * DAY;
     let mut users = Vec::new();
     for (email, name, role) in PEOPLE {
-        let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), then, &mut random::os_rng());
+        let new = NewUser::new(parse(email)?, parse(name)?, hash.clone(), created_at, &mut random::os_rng());
         users.push((db.write_blocking(|conn| add_user(conn, &new, None, "demo"))?, role));
     }
     let [(ada, _), (ben, _), (chiara, _)] = &users[..] else { return Ok(()) };
-    let hers = browser(ada)?;
-    let by = Some(WorkspaceActor { user: &ada.uuid, client: &hers });
+    let client = browser_of(ada)?;
+    let by = Some(WorkspaceActor { user: &ada.uuid, client: &client });
     let mut workspaces = Vec::new();
-    // The one made last is the one that opens first: production, whose tokens show every state.
+    // The home page shows the newest workspace: production, whose tokens cover every state.
     for (name, kind) in [("Acme Demo", WorkspaceKind::Demo), ("Acme Production", WorkspaceKind::Production)] {
-        let mut new = NewWorkspace::new(None, parse(name)?, kind, then, &mut random::os_rng());
+        let mut new = NewWorkspace::new(None, parse(name)?, kind, created_at, &mut random::os_rng());
         new.profile.country = parse("RW")?;
         new.profile.languages = parse("eng, kin, fra")?;
         new.profile.timezone = parse("Africa/Kigali")?;
-        let at = if kind == WorkspaceKind::Production { then + DAY } else { then };
+        let at = if kind == WorkspaceKind::Production { created_at + DAY } else { created_at };
         let workspace = db.write_blocking(|conn| add_workspace(conn, &new, by))?;
         for (user, role) in &users {
-            // Nobody begins as an agent: one becomes it below, and loses a token by that.
+            // Agents start as editors: the change of role below deletes their tokens.
             let role = if kind == WorkspaceKind::Production && *role == Role::Agent { Role::Editor } else { *role };
             db.write_blocking(|conn| add_member(conn, &workspace, user, role, by, at))?;
         }
         workspaces.push(workspace);
     }
     let [demo, production] = &workspaces[..] else { return Ok(()) };
-    let story = DemoData { db, now };
-    let reporting = story.token(ada, production, "Reporting", 20 * DAY, Expiry::Never)?;
-    story.uses(&reporting, 4 * MINUTE, "203.0.113.7", "python-requests/2.32.3")?;
-    let mut partner = story.token(ada, production, "Partner system", 103 * DAY, Expiry::Never)?;
-    story.uses(&partner, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
-    let old = story.rotate(&mut partner, 4 * HOUR)?;
-    story.uses(&partner, 2 * MINUTE, "198.51.100.21", "axios/1.7.9")?;
-    story.uses_value(&old, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
-    let survey = story.token(ada, production, "Survey import", 84 * DAY, Expiry::Days(90))?;
-    story.uses(&survey, 26 * HOUR, "203.0.113.40", "Go-http-client/2.0")?;
-    let gone = story.token(ada, demo, "Old dashboard", 80 * DAY, Expiry::Never)?;
-    story.uses(&gone, 9 * DAY, "203.0.113.80", "curl/8.5.0")?;
-    story.delete(&gone, 2 * DAY)?;
+    let data = DemoData { db, now };
+    let reporting = data.create_token(ada, production, "Reporting", 20 * DAY, Expiry::Never)?;
+    data.record_use(&reporting, 4 * MINUTE, "203.0.113.7", "python-requests/2.32.3")?;
+    let mut partner = data.create_token(ada, production, "Partner system", 103 * DAY, Expiry::Never)?;
+    data.record_use(&partner, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
+    let old = data.rotate(&mut partner, 4 * HOUR)?;
+    data.record_use(&partner, 2 * MINUTE, "198.51.100.21", "axios/1.7.9")?;
+    data.record_use_of_value(&old, 3 * HOUR, "198.51.100.20", "axios/1.7.9")?;
+    let survey = data.create_token(ada, production, "Survey import", 84 * DAY, Expiry::Days(90))?;
+    data.record_use(&survey, 26 * HOUR, "203.0.113.40", "Go-http-client/2.0")?;
+    let deleted = data.create_token(ada, demo, "Old dashboard", 80 * DAY, Expiry::Never)?;
+    data.record_use(&deleted, 9 * DAY, "203.0.113.80", "curl/8.5.0")?;
+    data.delete(&deleted, 2 * DAY)?;
     for hours in (0..14).rev() {
-        story.tries(&gone, 3 * MINUTE + hours * HOUR, "203.0.113.80", "python-requests/2.32.3")?;
+        data.record_rejected_use(&deleted, 3 * MINUTE + hours * HOUR, "203.0.113.80", "python-requests/2.32.3")?;
     }
-    story.token(ada, demo, "Try-out script", 2 * DAY, Expiry::Never)?;
+    data.create_token(ada, demo, "Try-out script", 2 * DAY, Expiry::Never)?;
 
-    let expired = story.token(ben, production, "Nightly export", 35 * DAY, Expiry::Days(30))?;
-    story.uses(&expired, 6 * DAY, "203.0.113.9", "curl/8.5.0")?;
-    story.tries(&expired, 8 * HOUR, "203.0.113.9", "curl/8.5.0")?;
-    story.token(ben, production, "Forgotten script", 95 * DAY, Expiry::Never)?;
-    let mut sync = story.token(ben, production, "Warehouse sync", 60 * DAY, Expiry::Never)?;
-    story.uses(&sync, 90 * MINUTE, "203.0.113.9", "Go-http-client/2.0")?;
-    story.rotate(&mut sync, 20 * MINUTE)?;
+    let expired = data.create_token(ben, production, "Nightly export", 35 * DAY, Expiry::Days(30))?;
+    data.record_use(&expired, 6 * DAY, "203.0.113.9", "curl/8.5.0")?;
+    data.record_rejected_use(&expired, 8 * HOUR, "203.0.113.9", "curl/8.5.0")?;
+    data.create_token(ben, production, "Forgotten script", 95 * DAY, Expiry::Never)?;
+    let mut sync = data.create_token(ben, production, "Warehouse sync", 60 * DAY, Expiry::Never)?;
+    data.record_use(&sync, 90 * MINUTE, "203.0.113.9", "Go-http-client/2.0")?;
+    data.rotate(&mut sync, 20 * MINUTE)?;
 
-    let tablet = story.token(chiara, production, "Field tablet", 90 * DAY, Expiry::Never)?;
-    story.uses(&tablet, 31 * DAY, "198.51.100.77", "okhttp/4.12.0")?;
-    let act = |ago| Ok::<_, CliError>(MemberActor::new(ada, browser(ada)?, now - ago));
-    let demotion = act(12 * DAY)?;
+    let tablet = data.create_token(chiara, production, "Field tablet", 90 * DAY, Expiry::Never)?;
+    data.record_use(&tablet, 31 * DAY, "198.51.100.77", "okhttp/4.12.0")?;
+    let actor = |ago| Ok::<_, CliError>(MemberActor::new(ada, browser_of(ada)?, now - ago));
+    let demotion = actor(12 * DAY)?;
     db.write_blocking(|conn| change_role(conn, production, &chiara.uuid, Role::Agent, &demotion))?;
-    let lost = story.token(ben, demo, "Lost laptop", 50 * DAY, Expiry::Never)?;
-    story.uses(&lost, 6 * DAY, "203.0.113.9", "python-requests/2.32.3")?;
-    let revocation = act(5 * DAY)?;
+    let lost = data.create_token(ben, demo, "Lost laptop", 50 * DAY, Expiry::Never)?;
+    data.record_use(&lost, 6 * DAY, "203.0.113.9", "python-requests/2.32.3")?;
+    let revocation = actor(5 * DAY)?;
     db.write_blocking(|conn| revoke(conn, demo, &lost.uuid, &revocation))?;
     Ok(())
 }
@@ -128,7 +128,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Lets things have happened: each so long ago, by the same code that does them for real.
+/// Creates past events through the same use cases as the server; each takes its age as an argument.
 struct DemoData<'a> {
     db: &'a Db,
     now: Timestamp,
@@ -142,7 +142,7 @@ struct SampleToken {
 }
 
 impl DemoData<'_> {
-    fn token(
+    fn create_token(
         &self,
         user: &User,
         workspace: &Workspace,
@@ -154,12 +154,12 @@ impl DemoData<'_> {
         let new = NewToken::new(parse(name)?, &value, None, expiry, self.now - ago, &mut random::os_rng());
         let owner = self.db.read_blocking(|conn| store::find_owner_by_email(conn, &workspace.slug, &user.email))?;
         let owner = owner.ok_or_else(|| CliError::new("a demo member is missing"))?;
-        let client = browser(user)?;
+        let client = browser_of(user)?;
         self.db.write_blocking(|conn| create(conn, &owner, &new, Some(&client)))?;
         Ok(SampleToken { owner, client, uuid: new.uuid, value })
     }
 
-    /// Rotates with 24 hours of grace and returns the old value.
+    /// Rotates with a grace period of 24 hours and returns the old value.
     fn rotate(&self, token: &mut SampleToken, ago: Duration) -> Result<TokenValue, CliError> {
         let value = TokenValue::generate(&mut random::os_rng());
         let rotation = Rotation::to(&value, GracePeriod::Day, None, self.now - ago);
@@ -175,38 +175,39 @@ impl DemoData<'_> {
         Ok(())
     }
 
-    fn uses(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> CliResult {
-        self.uses_value(&token.value, ago, ip, agent)
+    fn record_use(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> CliResult {
+        self.record_use_of_value(&token.value, ago, ip, agent)
     }
 
-    fn uses_value(&self, value: &TokenValue, ago: Duration, ip: &str, agent: &str) -> CliResult {
+    fn record_use_of_value(&self, value: &TokenValue, ago: Duration, ip: &str, agent: &str) -> CliResult {
         let at = self.now - ago;
-        let caller = self.present(value, at)?.map_err(|_| CliError::new("a demo token is refused"))?;
-        let evidence = UsageRecorder::default();
-        evidence.record(caller.value(), client(ip, agent)?, at);
-        Ok(evidence.flush_blocking(self.db)?)
+        let caller = self.authenticate(value, at)?.map_err(|_| CliError::new("a demo token is refused"))?;
+        let usage = UsageRecorder::default();
+        usage.record(caller.value(), client(ip, agent)?, at);
+        Ok(usage.flush_blocking(self.db)?)
     }
 
-    fn tries(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> CliResult {
+    fn record_rejected_use(&self, token: &SampleToken, ago: Duration, ip: &str, agent: &str) -> CliResult {
         let at = self.now - ago;
-        let Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) = self.present(&token.value, at)? else {
+        let Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) = self.authenticate(&token.value, at)?
+        else {
             return Err(CliError::new("a demo token still works"));
         };
-        let evidence = UsageRecorder::default();
-        evidence.record_rejected(value, client(ip, agent)?, at);
-        Ok(evidence.flush_blocking(self.db)?)
+        let usage = UsageRecorder::default();
+        usage.record_rejected(value, client(ip, agent)?, at);
+        Ok(usage.flush_blocking(self.db)?)
     }
 
-    fn present(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Rejection>, CliError> {
+    fn authenticate(&self, value: &TokenValue, at: Timestamp) -> Result<Result<Caller, Rejection>, CliError> {
         let header = format!("Bearer {}", value.reveal());
-        let presented = credentials::parse(std::iter::once(header.as_bytes()));
-        let presented = presented.map_err(|_| CliError::new("a demo token is malformed"))?;
-        Ok(self.db.read_blocking(|conn| authenticator::authenticate_uncached(conn, &presented, at))?)
+        let credentials = credentials::parse(std::iter::once(header.as_bytes()));
+        let credentials = credentials.map_err(|_| CliError::new("a demo token is malformed"))?;
+        Ok(self.db.read_blocking(|conn| authenticator::authenticate_uncached(conn, &credentials, at))?)
     }
 }
 
-/// The browser that somebody uses.
-fn browser(user: &User) -> Result<ClientInfo, CliError> {
+/// The browser of a sample user.
+fn browser_of(user: &User) -> Result<ClientInfo, CliError> {
     if user.email.as_str() == ADMINISTRATOR {
         return client("198.51.100.7", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0");
     }
@@ -219,5 +220,5 @@ fn client(ip: &str, agent: &str) -> Result<ClientInfo, CliError> {
 }
 
 fn parse<T: std::str::FromStr<Err = crate::base::text::ValidationError>>(text: &str) -> Result<T, CliError> {
-    text.parse().map_err(|refused: crate::base::text::ValidationError| CliError::new(refused.0))
+    text.parse().map_err(|error: crate::base::text::ValidationError| CliError::new(error.0))
 }

@@ -1,4 +1,4 @@
-//! `latchkey member`.
+//! `latchkey member`: parses arguments and calls the use cases.
 
 use clap::Subcommand;
 
@@ -65,30 +65,30 @@ pub fn member(db: &Db, command: MemberCommand, clock: &Clock) -> CliResult {
         }
         MemberCommand::Role { workspace, email, role } => {
             let workspace = find(db, &workspace)?;
-            let (user, act) = (find_user(db, &email)?, MemberActor::command_line(now));
-            let done = db.write_blocking(|conn| change_role(conn, &workspace, &user.uuid, role, &act))?;
-            let stopped = if done.stopped_tokens == 0 {
+            let (user, actor) = (find_user(db, &email)?, MemberActor::command_line(now));
+            let change = db.write_blocking(|conn| change_role(conn, &workspace, &user.uuid, role, &actor))?;
+            let stopped = if change.stopped_tokens == 0 {
                 String::new()
             } else {
-                format!("; {} stopped", tokens(done.stopped_tokens))
+                format!("; {} stopped", count_tokens(change.stopped_tokens))
             };
             print(&format!("{} is {role} of {} now{stopped}.", email.as_str(), workspace.slug))
         }
         MemberCommand::Remove { workspace, email } => {
             let workspace = find(db, &workspace)?;
-            let (user, act) = (find_user(db, &email)?, MemberActor::command_line(now));
-            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &user.uuid, &act))?;
-            let tokens = tokens(stopped);
+            let (user, actor) = (find_user(db, &email)?, MemberActor::command_line(now));
+            let (_, stopped) = db.write_blocking(|conn| remove_member(conn, &workspace, &user.uuid, &actor))?;
+            let tokens = count_tokens(stopped);
             print(&format!("{} is no member of {} any more; {tokens} stopped.", email.as_str(), workspace.slug))
         }
     }
 }
 
-pub(crate) fn tokens(count: usize) -> String {
+fn count_tokens(count: usize) -> String {
     if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") }
 }
 
-/// The user with this address; somebody who has no account is no member either.
+/// The user with this address. A user without an account is reported as not a member.
 pub(crate) fn find_user(db: &Db, email: &EmailAddress) -> Result<User, MemberError> {
     let found = db.read_blocking(|conn| accounts::user_by_email(conn, email))?;
     found.map(|(user, _)| user).ok_or(MemberError::NotAMember)

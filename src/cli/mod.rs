@@ -1,4 +1,5 @@
-//! Commands: parsed here, done by the library. They work while a server runs on the same database.
+//! The command line: parses commands and calls the library's use cases. Commands work while a server runs on the same
+//! database. Command-line code must not contain queries.
 
 mod database;
 mod demo;
@@ -80,21 +81,21 @@ enum Command {
     Token(tokens::TokenCommand),
 }
 
-/// Why a command failed: a sentence, and the exit code that goes with it.
+/// A failed command: the message and the exit code.
 struct CliError {
-    sentence: String,
+    message: String,
     code: u8,
 }
 
 impl CliError {
-    /// It could not be done.
-    fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), code: 1 }
+    /// The command failed: exit code 1.
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
     }
 
-    /// It was asked for wrongly.
-    fn usage(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), code: 2 }
+    /// The command line or the configuration is invalid: exit code 2.
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
     }
 }
 
@@ -106,16 +107,16 @@ impl<E: std::error::Error> From<E> for CliError {
 
 type CliResult = Result<(), CliError>;
 
-/// Parses the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 asked for wrongly.
+/// Parses the command line, runs the command, and returns the exit code: 0 success, 1 failure, 2 invalid usage.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| redact_database_url(error).exit());
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("LATCHKEY_LOG", "info,actix_server=warn")).init();
     let clock = Clock::System;
     let is_misplaced =
-        cli.command.is_some() && Cli::try_parse_from(["latchkey"]).is_ok_and(|it| it.server != cli.server);
-    let done = match cli.command {
-        // Not ignored: whoever says --listen means it.
+        cli.command.is_some() && Cli::try_parse_from(["latchkey"]).is_ok_and(|default| default.server != cli.server);
+    let result = match cli.command {
+        // Server options before another command are an error, because ignoring them would hide a mistake.
         Some(_) if is_misplaced => Err(CliError::usage(
             "say how the server is reached after the command that serves, like: latchkey serve --listen 127.0.0.1:8081",
         )),
@@ -129,29 +130,29 @@ pub fn run() -> ExitCode {
             Command::Workspace(command) => workspaces::workspace(&db, command, &clock),
             Command::Member(command) => members::member(&db, command, &clock),
             Command::Token(command) => tokens::token(&db, command, &clock),
-            // Opening is migrating.
+            // `open` has migrated the database.
             Command::Migrate | Command::Serve(_) | Command::Demo(_) | Command::Copy(_) | Command::Backup(_) => {
                 print("The database is up to date.")
             }
         }),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError { sentence, code }) => {
-            // libpq explains itself over several lines.
-            eprintln!("latchkey: {}", sentence.split_whitespace().collect::<Vec<_>>().join(" "));
+        Err(CliError { message, code }) => {
+            // libpq's messages have several lines.
+            eprintln!("latchkey: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::from(code)
         }
     }
 }
 
-/// The same complaint without the database URL that was typed: it may hold a password.
+/// Removes the database URL from the error: it may contain a password.
 fn redact_database_url(mut error: clap::Error) -> clap::Error {
-    let is_about_it = error.get(ContextKind::InvalidArg).is_some_and(|arg| {
+    let is_database_url = error.get(ContextKind::InvalidArg).is_some_and(|arg| {
         let arg = arg.to_string();
         ["--database-url", "--from", "--to"].iter().any(|name| arg.split(' ').next() == Some(*name))
     });
-    if is_about_it && error.get(ContextKind::InvalidValue).is_some() {
+    if is_database_url && error.get(ContextKind::InvalidValue).is_some() {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }
     error
@@ -162,7 +163,7 @@ fn open(data: &DatabaseArgs) -> Result<Db, CliError> {
     Ok(Db::open_with(&url, &data.limits())?)
 }
 
-/// Prints text and a line break on standard output. A reader that has gone away is no failure of ours.
+/// Prints text and a line break to standard output. A closed pipe is not an error.
 fn print(text: &str) -> CliResult {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -170,7 +171,7 @@ fn print(text: &str) -> CliResult {
     }
 }
 
-/// Says something to the person, beside what a script reads. Who does not listen misses nothing.
+/// Prints a note to standard error, apart from the output for scripts. Write errors are ignored.
 fn eprint_note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `latchkey serve`, and what `latchkey demo` shares with it.
+//! `latchkey serve`, and the server start that `latchkey demo` shares with it.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use crate::config::{DatabaseArgs, ServerArgs};
 use crate::db::Db;
 use crate::server::{Server, ServerOptions};
 
-/// Serves until told to stop.
+/// Serves until the process receives a signal to stop.
 pub fn serve(data: &DatabaseArgs, settings: ServerArgs, clock: Clock) -> CliResult {
-    make_private(data)?;
+    create_data_dir(data)?;
     let db = open(data)?;
     run(settings, data.data_dir.clone(), db, clock, |server| {
         if let Ok(url) = data.database() {
@@ -26,7 +26,7 @@ pub fn serve(data: &DatabaseArgs, settings: ServerArgs, clock: Clock) -> CliResu
     })
 }
 
-/// Starts a server, says where it listens, lets `ready` say more, and serves until told to stop.
+/// Starts a server, prints its address, calls `ready`, and serves until the process receives a signal to stop.
 pub fn run(
     settings: ServerArgs,
     data_dir: PathBuf,
@@ -50,8 +50,8 @@ pub fn run(
     })
 }
 
-/// Makes the data folder with access for its owner alone, if it is missing.
-fn make_private(data: &DatabaseArgs) -> CliResult {
+/// Creates the data folder with mode 0700 if it is missing.
+fn create_data_dir(data: &DatabaseArgs) -> CliResult {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data.data_dir).map_err(|error| {
         super::CliError::new(format!("can't make the data folder {}: {error}", data.data_dir.display()))

@@ -1,4 +1,5 @@
-//! `latchkey token`.
+//! `latchkey token`: parses arguments and calls the use cases. A value may be printed only by the command that
+//! generates it.
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -99,7 +100,7 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
     let now = clock.now();
     match command {
         TokenCommand::Create { workspace, email, name, expires } => {
-            let expiry = expiry(&expires, now)?;
+            let expiry = parse_expiry(&expires, now)?;
             find(db, &workspace)?;
             let owner = db
                 .read_blocking(|conn| store::find_owner_by_email(conn, &workspace, &email))?
@@ -112,7 +113,7 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
         TokenCommand::List { workspace, json } => {
             let workspace = find(db, &workspace)?;
             let tokens = db.read_blocking(|conn| store::list_by_workspace(conn, workspace.key()))?;
-            let lines: Vec<TokenListRow<'_>> = tokens
+            let rows: Vec<TokenListRow<'_>> = tokens
                 .iter()
                 .map(|(token, owner)| {
                     let last = token.current.last_use.as_ref();
@@ -130,23 +131,24 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
                 })
                 .collect();
             if json {
-                return print(&serde_json::to_string_pretty(&lines)?);
+                return print(&serde_json::to_string_pretty(&rows)?);
             }
-            let text = |line: &TokenListRow<'_>| {
-                let last = line.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-                format!("{}\t{}\t{}\trpat…{}\t{}\t{last}", line.uuid, line.name, line.email, line.hint, line.created_at)
+            let line = |row: &TokenListRow<'_>| {
+                let last = row.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                format!("{}\t{}\t{}\trpat…{}\t{}\t{last}", row.uuid, row.name, row.email, row.hint, row.created_at)
             };
             print(
                 &std::iter::once("uuid\tname\temail\thint\tcreated_at\tlast_used_at".to_owned())
-                    .chain(lines.iter().map(text))
+                    .chain(rows.iter().map(line))
                     .collect::<Vec<_>>()
                     .join("\n"),
             )
         }
         TokenCommand::Rotate { uuid, grace, exposed, expires } => {
-            let (id, owner) = owner_of(db, &uuid)?;
+            let (id, owner) = find_owner(db, &uuid)?;
             let value = TokenValue::generate(&mut random::os_rng());
-            let expiry = expires.map_or(Ok(ExpiryChange::Keep), |text| expiry(&text, now).map(ExpiryChange::Set))?;
+            let expiry =
+                expires.map_or(Ok(ExpiryChange::Keep), |text| parse_expiry(&text, now).map(ExpiryChange::Set))?;
             let (grace, cause) =
                 if exposed { (GracePeriod::None, RotationReason::Exposure) } else { (grace, RotationReason::Routine) };
             let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, None, now) };
@@ -154,7 +156,7 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
             print(value.reveal())
         }
         TokenCommand::Retire { uuid } => {
-            let (id, owner) = owner_of(db, &uuid)?;
+            let (id, owner) = find_owner(db, &uuid)?;
             match db.write_blocking(|conn| retire(conn, &owner, &id, None, now))? {
                 RetireOutcome::Stopped(name) => {
                     print(&format!("The old value of the token {} has stopped.", name.as_str()))
@@ -165,12 +167,12 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
             }
         }
         TokenCommand::Rename { uuid, name } => {
-            let (id, owner) = owner_of(db, &uuid)?;
+            let (id, owner) = find_owner(db, &uuid)?;
             db.write_blocking(|conn| rename(conn, &owner, &id, &name, None, now))?;
             print(&format!("The token is called {} now.", name.as_str()))
         }
         TokenCommand::Delete { uuid } => {
-            let (id, owner) = owner_of(db, &uuid)?;
+            let (id, owner) = find_owner(db, &uuid)?;
             let deletion = Deletion { via: DeletionSource::CommandLine, by: None, client: None, at: now };
             match db.write_blocking(|conn| delete(conn, &owner, &id, &deletion))? {
                 DeleteOutcome::Deleted(name) => print(&format!(
@@ -181,24 +183,24 @@ pub fn token(db: &Db, command: TokenCommand, clock: &Clock) -> CliResult {
                 DeleteOutcome::AlreadyDeleted(name) => {
                     print(&format!("The token {} of {} was deleted before.", name.as_str(), owner.email))
                 }
-                DeleteOutcome::NotFound => Err(missing(&uuid)),
+                DeleteOutcome::NotFound => Err(not_found(&uuid)),
             }
         }
     }
 }
 
-fn missing(uuid: &str) -> CliError {
+fn not_found(uuid: &str) -> CliError {
     CliError::new(format!("there is no token {uuid}; `latchkey token list --workspace …` shows their uuids"))
 }
 
-fn owner_of(db: &Db, uuid: &str) -> Result<(PublicId, TokenOwner), CliError> {
-    let id: PublicId = uuid.parse().map_err(|_| missing(uuid))?;
-    let owner = db.read_blocking(|conn| store::find_owner(conn, &id))?.ok_or_else(|| missing(uuid))?;
+fn find_owner(db: &Db, uuid: &str) -> Result<(PublicId, TokenOwner), CliError> {
+    let id: PublicId = uuid.parse().map_err(|_| not_found(uuid))?;
+    let owner = db.read_blocking(|conn| store::find_owner(conn, &id))?.ok_or_else(|| not_found(uuid))?;
     Ok((id, owner))
 }
 
-/// Reads days, a date or `never`.
-fn expiry(text: &str, now: Timestamp) -> Result<Expiry, CliError> {
-    let read = if text.contains('-') { Expiry::parse("date", text, now) } else { Expiry::parse(text, "", now) };
-    read.map_err(|refused| CliError::usage(format!("--expires {text}: {refused}")))
+/// Parses a number of days, a date or `never`.
+fn parse_expiry(text: &str, now: Timestamp) -> Result<Expiry, CliError> {
+    let parsed = if text.contains('-') { Expiry::parse("date", text, now) } else { Expiry::parse(text, "", now) };
+    parsed.map_err(|error| CliError::usage(format!("--expires {text}: {error}")))
 }

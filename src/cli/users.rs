@@ -1,4 +1,4 @@
-//! `latchkey user`, `workspace` and `member`.
+//! `latchkey user`: parses arguments, prompts for passwords and calls the use cases.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -77,7 +77,7 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> CliResult {
     match command {
         UserCommand::Add { email, name, password_stdin } => {
             let new =
-                NewUser::new(email.clone(), name, new_password(&email, password_stdin)?, now, &mut random::os_rng());
+                NewUser::new(email.clone(), name, read_password(&email, password_stdin)?, now, &mut random::os_rng());
             db.write_blocking(|conn| add_user(conn, &new, None, "command line"))?;
             print(&format!("Added {}. Make them a member of a workspace with: latchkey member add", email.as_str()))
         }
@@ -107,7 +107,7 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> CliResult {
             if db.read_blocking(|conn| accounts::user_by_email(conn, &email))?.is_none() {
                 return Err(no_user(&email));
             }
-            let hash = new_password(&email, password_stdin)?;
+            let hash = read_password(&email, password_stdin)?;
             set_password(db, &email, &hash, now)?.ok_or_else(|| no_user(&email))?;
             print(&format!(
                 "{} has a new password. Their sessions are over; their tokens go on working.",
@@ -115,8 +115,8 @@ pub fn user(db: &Db, command: UserCommand, clock: &Clock) -> CliResult {
             ))
         }
         UserCommand::ResetPassword { email, public_url } => {
-            let known = db.read_blocking(site_settings::public_url)?;
-            let url = public_url.or(known).ok_or_else(|| {
+            let last_public_url = db.read_blocking(site_settings::public_url)?;
+            let url = public_url.or(last_public_url).ok_or_else(|| {
                 CliError::usage(
                     "no server was started on this database yet; say --public-url, like https://tokens.example",
                 )
@@ -145,9 +145,9 @@ pub(crate) fn no_user(email: &EmailAddress) -> CliError {
     CliError::new(format!("there is no user with the e-mail address {}", email.as_str()))
 }
 
-/// Asks for a password, twice where a person types it, and hashes it.
-fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, CliError> {
-    let typed = if from_stdin {
+/// Reads a password from standard input, or prompts for it twice, and hashes it.
+fn read_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, CliError> {
+    let text = if from_stdin {
         let mut line = Zeroizing::new(String::new());
         std::io::stdin().lock().read_line(&mut line)?;
         Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
@@ -162,7 +162,7 @@ fn new_password(email: &EmailAddress, from_stdin: bool) -> Result<PasswordHash, 
         }
         first
     };
-    let password = NewPassword::parse(&typed, Some(email))
-        .map_err(|refused| CliError::new(format!("{refused} Nothing was changed.")))?;
+    let password = NewPassword::parse(&text, Some(email))
+        .map_err(|error| CliError::new(format!("{error} Nothing was changed.")))?;
     Ok(PasswordHasher::owasp().hash_blocking(&password, &mut random::os_rng())?)
 }

@@ -1,4 +1,4 @@
-//! `latchkey workspace`.
+//! `latchkey workspace`: parses arguments and calls the use cases.
 
 use clap::Subcommand;
 
@@ -63,7 +63,7 @@ pub fn workspace(db: &Db, command: WorkspaceCommand, clock: &Clock) -> CliResult
     }
 }
 
-/// The workspace with this slug, or a failure that says so.
+/// The workspace with this slug, or an error that names the slug.
 pub fn find(db: &Db, slug: &Slug) -> Result<Workspace, CliError> {
     db.read_blocking(|conn| workspaces::workspace_by_slug(conn, slug))?
         .ok_or_else(|| CliError::new(format!("there is no workspace with the slug {slug}")))

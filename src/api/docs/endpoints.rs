@@ -1,31 +1,31 @@
-//! What there is to call, described once: the page for people and the `OpenAPI` document are both made of this table.
-//! `tests/it/api_docs.rs` holds it against the routes and against real answers.
+//! The table of API endpoints, from which the reference page and the `OpenAPI` document are generated. Tests compare it
+//! with the routes and with actual responses.
 
 /// One method of one path.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The method.
     pub method: &'static str,
-    /// The path, from the host on.
+    /// The absolute path.
     pub path: &'static str,
-    /// A name that no other has.
+    /// Unique name; the `operationId` of the `OpenAPI` document.
     pub id: &'static str,
-    /// What it does, in a few words.
+    /// Short description, without a full stop.
     pub summary: &'static str,
-    /// What else there is to know, in sentences.
+    /// Further sentences; may be empty.
     pub text: &'static str,
-    /// Does it ask for no token?
+    /// Whether it needs no token.
     pub is_open: bool,
-    /// What its query may say.
+    /// Query parameters.
     pub parameters: &'static [Field],
-    /// The body of its good answer.
+    /// Body of a successful response.
     pub answer: ResponseBody,
 }
 
-/// The body of a good answer.
+/// Body of a successful response.
 #[derive(Debug)]
 pub enum ResponseBody {
-    /// None: 204.
+    /// No body: 204.
     Nothing,
     /// An object with these fields.
     Object(&'static [Field]),
@@ -33,27 +33,27 @@ pub enum ResponseBody {
     OpenApi,
 }
 
-/// A field of an object, or a parameter of a query.
+/// A field of an object, or a query parameter.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name.
+    /// Name in JSON or in the query.
     pub name: &'static str,
-    /// What it holds.
+    /// Type of the value.
     pub kind: FieldType,
-    /// What it says.
+    /// Description, in sentences.
     pub text: &'static str,
 }
 
-/// What a field holds.
+/// Type of a field.
 #[derive(Debug)]
 pub enum FieldType {
     /// Any text.
     Text,
     /// A UUID.
     Uuid,
-    /// An e-mail address, which may have letters beyond ASCII.
+    /// An email address, which may contain characters outside ASCII.
     Email,
-    /// A moment: `2026-11-23T18:21:04.123456Z`.
+    /// A timestamp (RFC 3339): `2026-11-23T18:21:04.123456Z`.
     Time,
     /// An absolute URL.
     Url,
@@ -65,9 +65,9 @@ pub enum FieldType {
     OneOf(&'static [&'static str]),
     /// A list of texts.
     Texts,
-    /// Always `null`: what RapidPro has and Latchkey has not.
+    /// Always `null`: a RapidPro field that Latchkey does not support.
     Null,
-    /// This, or `null`.
+    /// The inner type or `null`.
     Nullable(&'static FieldType),
     /// An object.
     Object(&'static [Field]),
@@ -76,7 +76,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// For people.
+    /// Text for the reference page.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
@@ -87,17 +87,17 @@ impl FieldType {
             Self::Url => "URL".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Integer => "number".to_owned(),
-            Self::OneOf(words) => words.join(", "),
+            Self::OneOf(values) => values.join(", "),
             Self::Texts => "list of texts".to_owned(),
             Self::Null => "null".to_owned(),
             Self::Nullable(kind) => format!("{} or null", kind.words()),
-            Self::Object(fields) => format!("object: {}", names(fields)),
-            Self::Objects(fields) => format!("list of objects: {}", names(fields)),
+            Self::Object(fields) => format!("object: {}", join_names(fields)),
+            Self::Objects(fields) => format!("list of objects: {}", join_names(fields)),
         }
     }
 }
 
-fn names(fields: &[Field]) -> String {
+fn join_names(fields: &[Field]) -> String {
     fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
@@ -186,7 +186,7 @@ const MAP: &[Field] = &[
     field("workspace", FieldType::Url, "The workspace."),
 ];
 
-/// Every endpoint, in the order of the page.
+/// All endpoints, in the order of the page.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
@@ -260,22 +260,22 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
 ];
 
-/// An answer that is no good one.
+/// An error response.
 #[derive(Debug)]
 pub struct ErrorResponse {
-    /// Its status.
+    /// HTTP status.
     pub status: u16,
-    /// What it means, and what to do.
+    /// Meaning of the status, and what the client can do.
     pub text: &'static str,
-    /// Does it carry `Retry-After`?
+    /// Whether the response has `Retry-After`.
     pub has_retry_after: bool,
 }
 
-const fn failure(status: u16, says_when: bool, text: &'static str) -> ErrorResponse {
-    ErrorResponse { status, text, has_retry_after: says_when }
+const fn failure(status: u16, has_retry_after: bool, text: &'static str) -> ErrorResponse {
+    ErrorResponse { status, text, has_retry_after }
 }
 
-/// What every endpoint that asks for a token may answer.
+/// Error responses of every endpoint that needs a token.
 pub const AUTH_ERRORS: &[ErrorResponse] = &[
     failure(400, false, "Bearer without a value, with a blank in it, or not text; or two Authorization headers."),
     failure(
@@ -296,7 +296,7 @@ pub const AUTH_ERRORS: &[ErrorResponse] = &[
     failure(503, true, "The database does not answer. The token may be good: try again after Retry-After seconds."),
 ];
 
-/// What every endpoint may answer.
+/// Error responses of every endpoint.
 pub const COMMON_ERRORS: &[ErrorResponse] = &[
     failure(404, false, "Nothing is at this path; or, for users.json, the cursor is not one of ours."),
     failure(405, false, "The path does not take this method; Allow names those it does. OPTIONS asks for them."),
@@ -304,7 +304,7 @@ pub const COMMON_ERRORS: &[ErrorResponse] = &[
 ];
 
 impl Endpoint {
-    /// The command that calls it.
+    /// A curl command that calls the endpoint.
     #[must_use]
     pub fn curl(&self, origin: &str) -> String {
         let method = if self.method == "GET" { String::new() } else { format!("-X {} ", self.method) };
@@ -312,7 +312,7 @@ impl Endpoint {
         format!("curl {method}{token}{origin}{}", self.path)
     }
 
-    /// The fields of its answer.
+    /// Fields of the response; empty if the body is not an object of known fields.
     #[must_use]
     pub fn fields(&self) -> &'static [Field] {
         match self.answer {
@@ -321,7 +321,7 @@ impl Endpoint {
         }
     }
 
-    /// The fields of the objects in its lists, and the name of the list.
+    /// Name of the response's list field, and the fields of its items.
     #[must_use]
     pub fn item_fields(&self) -> Option<(&'static str, &'static [Field])> {
         self.fields().iter().find_map(|field| match field.kind {

@@ -1,4 +1,4 @@
-//! Docs of api.
+//! The API reference: a page for people, and an `OpenAPI` document.
 
 pub mod endpoints;
 pub mod openapi;

@@ -1,4 +1,4 @@
-//! The table of endpoints as an `OpenAPI` 3.1 document.
+//! Generates an `OpenAPI` 3.1 document from the table of endpoints.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use crate::api::docs::endpoints::{
     AUTH_ERRORS, COMMON_ERRORS, ENDPOINTS, Endpoint, ErrorResponse, Field, FieldType, ResponseBody,
 };
 
-/// The document of a site that is reached at `origin`.
+/// The document for a site whose public origin is `origin`.
 #[must_use]
 pub fn document(origin: &str) -> Value {
     let mut paths = Map::new();
@@ -59,8 +59,8 @@ pub fn document(origin: &str) -> Value {
 }
 
 fn operation(endpoint: &Endpoint) -> Value {
-    let mut answers = Map::new();
-    let (status, good) = match &endpoint.answer {
+    let mut responses = Map::new();
+    let (status, mut success) = match &endpoint.answer {
         ResponseBody::Nothing => ("204", json!({"description": "Done."})),
         ResponseBody::Object(fields) => {
             ("200", json!({"description": endpoint.summary, "content": content(&object(fields))}))
@@ -69,27 +69,28 @@ fn operation(endpoint: &Endpoint) -> Value {
             ("200", json!({"description": endpoint.summary, "content": content(&json!({"type": "object"}))}))
         }
     };
-    let mut good = good;
     if !endpoint.is_open {
-        good["headers"] = json!({
-            "X-Temba-Workspace": {"description": "The workspace’s identifier.", "required": true, "schema": kind(&FieldType::Uuid)},
+        success["headers"] = json!({
+            "X-Temba-Workspace": {"description": "The workspace’s identifier.", "required": true, "schema": schema(&FieldType::Uuid)},
         });
     }
-    answers.insert(status.to_owned(), good);
-    let of_callers: &[ErrorResponse] = if endpoint.is_open { &[] } else { AUTH_ERRORS };
-    for failure in of_callers.iter().chain(COMMON_ERRORS) {
-        answers.insert(failure.status.to_string(), problem(failure));
+    responses.insert(status.to_owned(), success);
+    let auth_errors: &[ErrorResponse] = if endpoint.is_open { &[] } else { AUTH_ERRORS };
+    for failure in auth_errors.iter().chain(COMMON_ERRORS) {
+        responses.insert(failure.status.to_string(), error_response(failure));
     }
     let parameters: Vec<Value> = endpoint
         .parameters
         .iter()
-        .map(|it| json!({"name": it.name, "in": "query", "description": it.text, "schema": kind(&it.kind)}))
+        .map(|field| {
+            json!({"name": field.name, "in": "query", "description": field.text, "schema": schema(&field.kind)})
+        })
         .collect();
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
         "parameters": parameters,
-        "responses": answers,
+        "responses": responses,
     });
     if !endpoint.text.is_empty() {
         operation["description"] = json!(endpoint.text);
@@ -100,25 +101,25 @@ fn operation(endpoint: &Endpoint) -> Value {
     operation
 }
 
-fn problem(failure: &ErrorResponse) -> Value {
-    let mut answer = json!({
+fn error_response(failure: &ErrorResponse) -> Value {
+    let mut response = json!({
         "description": failure.text,
         "content": content(&json!({"$ref": "#/components/schemas/Problem"})),
     });
     if failure.has_retry_after {
-        answer["headers"] = json!({
+        response["headers"] = json!({
             "Retry-After": {"description": "Seconds to wait.", "required": true, "schema": {"type": "integer", "minimum": 1}},
         });
     } else if failure.status == 401 {
-        answer["headers"] = json!({
+        response["headers"] = json!({
             "WWW-Authenticate": {"description": "RFC 6750, section 3.", "required": true, "schema": {"type": "string"}},
         });
     } else if failure.status == 405 {
-        answer["headers"] = json!({
+        response["headers"] = json!({
             "Allow": {"description": "The methods that the path takes.", "required": true, "schema": {"type": "string"}},
         });
     }
-    answer
+    response
 }
 
 fn content(schema: &Value) -> Value {
@@ -130,30 +131,30 @@ fn object(fields: &[Field]) -> Value {
     let properties: Map<String, Value> = fields
         .iter()
         .map(|field| {
-            let mut schema = kind(&field.kind);
-            schema["description"] = json!(field.text);
-            (field.name.to_owned(), schema)
+            let mut property = schema(&field.kind);
+            property["description"] = json!(field.text);
+            (field.name.to_owned(), property)
         })
         .collect();
     json!({"type": "object", "required": names, "additionalProperties": false, "properties": properties})
 }
 
-fn kind(of: &FieldType) -> Value {
-    match of {
-        // Not `format: email`, which knows ASCII alone.
+fn schema(kind: &FieldType) -> Value {
+    match kind {
+        // Not `format: email`, which allows ASCII only.
         FieldType::Text | FieldType::Email => json!({"type": "string"}),
         FieldType::Uuid => json!({"type": "string", "format": "uuid"}),
         FieldType::Time => json!({"type": "string", "format": "date-time"}),
         FieldType::Url => json!({"type": "string", "format": "uri"}),
         FieldType::Bool => json!({"type": "boolean"}),
         FieldType::Integer => json!({"type": "integer"}),
-        FieldType::OneOf(words) => json!({"type": "string", "enum": words}),
+        FieldType::OneOf(values) => json!({"type": "string", "enum": values}),
         FieldType::Texts => json!({"type": "array", "items": {"type": "string"}}),
         FieldType::Null => json!({"type": "null"}),
         FieldType::Nullable(inner) => {
-            let mut schema = kind(inner);
-            schema["type"] = json!([schema["type"], "null"]);
-            schema
+            let mut nullable = schema(inner);
+            nullable["type"] = json!([nullable["type"], "null"]);
+            nullable
         }
         FieldType::Object(fields) => object(fields),
         FieldType::Objects(fields) => json!({"type": "array", "items": object(fields)}),

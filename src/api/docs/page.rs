@@ -1,4 +1,5 @@
-//! The documentation: a page for people, a map and an `OpenAPI` document for tools. None asks who is calling.
+//! The handlers of the API reference: a page for people, an index and an `OpenAPI` document for tools. All are public;
+//! none may show data of a workspace.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
@@ -22,7 +23,7 @@ struct ReferencePage {
     failures: Vec<&'static ErrorResponse>,
 }
 
-/// `GET /api/` and `GET /api/v2/`
+/// `GET /api/` and `GET /api/v2/`: the reference page.
 pub async fn reference(app: web::Data<AppState>, rate: Option<web::Data<RateLimiter>>) -> HttpResponse {
     let mut failures: Vec<_> = AUTH_ERRORS.iter().chain(COMMON_ERRORS).collect();
     failures.sort_by_key(|failure| failure.status);
@@ -37,18 +38,18 @@ pub async fn reference(app: web::Data<AppState>, rate: Option<web::Data<RateLimi
     )
 }
 
-/// `GET /api/v2/.json`: where everything is.
+/// `GET /api/v2/.json`: the URLs of the endpoints.
 pub async fn index(app: web::Data<AppState>) -> HttpResponse {
-    let named = ENDPOINTS.iter().find(|endpoint| endpoint.id == "map").map_or(&[][..], Endpoint::fields);
+    let listed = ENDPOINTS.iter().find(|endpoint| endpoint.id == "map").map_or(&[][..], Endpoint::fields);
     let map: Map<String, Value> = ENDPOINTS
         .iter()
-        .filter(|endpoint| named.iter().any(|field| field.name == endpoint.id))
+        .filter(|endpoint| listed.iter().any(|field| field.name == endpoint.id))
         .map(|endpoint| (endpoint.id.to_owned(), app.site.public_url.join(endpoint.path).into()))
         .collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(map)
 }
 
-/// `GET /api/v2/openapi.json`
+/// `GET /api/v2/openapi.json`: the `OpenAPI` document.
 pub async fn openapi(app: web::Data<AppState>) -> HttpResponse {
     let document = openapi::document(&app.site.public_url.origin());
     HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(document)

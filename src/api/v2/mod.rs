@@ -1,4 +1,4 @@
-//! Version 2 of the API.
+//! Version 2 of the API. Responses stay compatible with RapidPro's.
 
 pub mod token;
 pub mod users;
@@ -11,17 +11,17 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 use crate::workspaces::model::Workspace;
 
-/// RapidPro's name for the workspace that a token opens.
+/// RapidPro's header for the token's workspace.
 pub(crate) const WORKSPACE: HeaderName = HeaderName::from_static("x-temba-workspace");
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// An answer to somebody who was let in.
+/// Response builder with the headers that every authenticated response has.
 pub(crate) fn answer(workspace: &Workspace, status: StatusCode) -> HttpResponseBuilder {
-    let mut answer = HttpResponse::build(status);
-    answer
+    let mut response = HttpResponse::build(status);
+    response
         .insert_header((WORKSPACE, workspace.uuid.as_str()))
         .insert_header((CACHE_CONTROL, NO_STORE))
         .insert_header((VARY, VARY_AUTHORIZATION));
-    answer
+    response
 }

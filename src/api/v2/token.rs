@@ -1,4 +1,4 @@
-//! GET and DELETE /api/v2/token.json
+//! `GET` and `DELETE /api/v2/token.json`: the token of the request. A response must not contain a token's value.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -45,19 +45,19 @@ pub(crate) struct UserRef<'a> {
     name: &'a str,
 }
 
-/// `GET /api/v2/token.json`: the token that asks. `hint` and `last_used_on` are of the value that asks; `retires_on`
-/// is when the older of two values stops.
+/// `GET /api/v2/token.json`: the token of the request. `hint` and `last_used_on` describe the value in the request;
+/// `retires_on` is the time at which the older of two values expires.
 pub async fn token(app: web::Data<AppState>, RateLimited(caller): RateLimited) -> Result<HttpResponse, AuthError> {
-    let (now, asker) = (app.clock.now(), caller.clone());
-    let token = app.db.read(move |conn| store::find(conn, asker.membership, &asker.uuid)).await?;
-    // Deleted between the check and this query: the caller will be told at its next request.
+    let (now, owner) = (app.clock.now(), caller.clone());
+    let token = app.db.read(move |conn| store::find(conn, owner.membership, &owner.uuid)).await?;
+    // The token was deleted between authentication and this query; the next request fails authentication.
     let Some(token) = token else { return Ok(json::not_found()) };
     let retiring = token.retiring(now);
-    let asking = token.values().find(|value| value.key == caller.value).unwrap_or(&token.current);
+    let presented_value = token.values().find(|value| value.key == caller.value).unwrap_or(&token.current);
     let body = TokenBody {
         uuid: &caller.uuid,
         name: caller.name.as_str(),
-        hint: &asking.hint,
+        hint: &presented_value.hint,
         workspace: WorkspaceRef {
             uuid: &caller.workspace.uuid,
             slug: caller.workspace.slug.as_str(),
@@ -67,14 +67,14 @@ pub async fn token(app: web::Data<AppState>, RateLimited(caller): RateLimited) -
         role: caller.role.as_str(),
         created_on: token.created_at,
         expires_on: token.current.ends_at,
-        last_used_on: asking.last_use.as_ref().map(|last| last.at),
+        last_used_on: presented_value.last_use.as_ref().map(|last| last.at),
         rotating: retiring.is_some(),
         retires_on: retiring.and_then(|value| value.ends_at),
     };
     Ok(answer(&caller.workspace, StatusCode::OK).json(body))
 }
 
-/// `DELETE /api/v2/token.json`: deletes the token that asks, so that whoever finds a leaked value can end it.
+/// `DELETE /api/v2/token.json`: deletes the token of the request, so that the finder of a leaked value can revoke it.
 pub async fn delete_token(
     app: web::Data<AppState>,
     RateLimited(caller): RateLimited,

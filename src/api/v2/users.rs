@@ -1,4 +1,4 @@
-//! Who is in the workspace: a page of 250 at a time, the newest user first.
+//! `GET /api/v2/users.json`: the members of the token's workspace in pages of 250, newest first.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,7 +15,7 @@ use crate::web::app_state::AppState;
 use crate::web::json;
 use crate::workspaces::store::{self, MemberRow, PageDirection};
 
-/// How many users a page has.
+/// Users per page.
 pub const PAGE: usize = 250;
 
 #[derive(Serialize)]
@@ -31,10 +31,10 @@ struct UserBody<'a> {
     name: &'a str,
     email: &'a str,
     role: &'a str,
-    /// Nobody is in a team here.
+    /// Always null: Latchkey has no teams.
     team: Option<()>,
     created_on: Timestamp,
-    /// Nobody has a picture here.
+    /// Always null: Latchkey has no avatars.
     avatar: Option<()>,
     first_name: &'a str,
     last_name: &'a str,
@@ -43,7 +43,7 @@ struct UserBody<'a> {
 impl<'a> From<&'a MemberRow> for UserBody<'a> {
     fn from(member: &'a MemberRow) -> Self {
         let name = member.user.name.as_str();
-        // One name is kept here; tools for RapidPro want two.
+        // Latchkey stores one name; RapidPro clients expect two.
         let (first_name, last_name) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
         Self {
             uuid: &member.user.uuid,
@@ -59,7 +59,7 @@ impl<'a> From<&'a MemberRow> for UserBody<'a> {
     }
 }
 
-/// Where a page begins, and which way it goes. Opaque to tools: base64url of `side:microseconds:uuid`.
+/// Start and direction of a page. Opaque to clients: base64url of `side:microseconds:uuid`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
     side: PageDirection,
@@ -68,11 +68,11 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn beside(member: &MemberRow, side: PageDirection) -> Self {
+    fn at_member(member: &MemberRow, side: PageDirection) -> Self {
         Self { side, at: member.created_at, uuid: member.user.uuid }
     }
 
-    fn text(&self) -> String {
+    fn encode(&self) -> String {
         let side = match self.side {
             PageDirection::Older => "o",
             PageDirection::Newer => "n",
@@ -81,8 +81,8 @@ impl Cursor {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let mut parts = plain.splitn(3, ':');
+        let decoded = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = decoded.splitn(3, ':');
         let side = match parts.next()? {
             "o" => PageDirection::Older,
             "n" => PageDirection::Newer,
@@ -90,12 +90,12 @@ impl Cursor {
         };
         let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
         let cursor = Self { side, at, uuid: parts.next()?.parse().ok()? };
-        // A number and an identifier can be written in several ways; a cursor in one.
-        Some(cursor).filter(|cursor| cursor.text() == text)
+        // Numbers and UUIDs have several spellings; only the canonical one is a valid cursor.
+        Some(cursor).filter(|cursor| cursor.encode() == text)
     }
 }
 
-/// `GET /api/v2/users.json`
+/// `GET /api/v2/users.json`: 404 for an invalid cursor.
 pub async fn users(
     app: web::Data<AppState>,
     request: HttpRequest,
@@ -109,39 +109,39 @@ pub async fn users(
         None => None,
     };
     let (workspace, start) = (caller.workspace.key(), cursor.clone());
-    let (mut members, is_other_side) = app
+    let (mut members, has_other_side) = app
         .db
         .read(move |conn| {
-            let place = start.as_ref().map(|cursor| (cursor.side, cursor.at, &cursor.uuid));
-            let members = store::list_members_page(conn, workspace, place, PAGE + 1)?;
-            // What a page came from may be gone: each way is offered only where somebody is.
+            let position = start.as_ref().map(|cursor| (cursor.side, cursor.at, &cursor.uuid));
+            let members = store::list_members_page(conn, workspace, position, PAGE + 1)?;
+            // Members at the cursor may have been removed, so a link is created only if the other page has members.
             let edge = members.first().map(|member| (member.created_at, member.user.uuid));
-            let is_other_side = match (place, edge) {
+            let has_other_side = match (position, edge) {
                 (Some((side, ..)), Some((at, uuid))) => {
                     !store::list_members_page(conn, workspace, Some((side.other(), at, &uuid)), 1)?.is_empty()
                 }
                 _ => false,
             };
-            Ok::<_, AuthError>((members, is_other_side))
+            Ok::<_, AuthError>((members, has_other_side))
         })
         .await?;
-    let is_more = members.len() > PAGE;
+    let has_more = members.len() > PAGE;
     members.truncate(PAGE);
     let side = cursor.map_or(PageDirection::Older, |cursor| cursor.side);
-    let (is_older, is_newer) = match side {
-        PageDirection::Older => (is_more, is_other_side),
+    let (has_older, has_newer) = match side {
+        PageDirection::Older => (has_more, has_other_side),
         PageDirection::Newer => {
             members.reverse();
-            (is_other_side, is_more)
+            (has_other_side, has_more)
         }
     };
-    let url = |member: Option<&MemberRow>, side: PageDirection, is_there: bool| {
-        let cursor = Cursor::beside(member.filter(|_| is_there)?, side);
-        Some(app.site.public_url.join(&format!("/api/v2/users.json?cursor={}", cursor.text())))
+    let url = |member: Option<&MemberRow>, side: PageDirection, has_page: bool| {
+        let cursor = Cursor::at_member(member.filter(|_| has_page)?, side);
+        Some(app.site.public_url.join(&format!("/api/v2/users.json?cursor={}", cursor.encode())))
     };
     let body = UsersBody {
-        next: url(members.last(), PageDirection::Older, is_older),
-        previous: url(members.first(), PageDirection::Newer, is_newer),
+        next: url(members.last(), PageDirection::Older, has_older),
+        previous: url(members.first(), PageDirection::Newer, has_newer),
         results: members.iter().map(UserBody::from).collect(),
     };
     Ok(answer(&caller.workspace, StatusCode::OK).json(body))
@@ -153,14 +153,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+    fn a_cursor_round_trips_and_other_text_is_rejected() {
         let uuid: PublicId = "0199c2b4-0000-7000-8000-000000000000".parse().unwrap();
         for side in [PageDirection::Older, PageDirection::Newer] {
             let cursor = Cursor { side, at: Timestamp::from_micros(-7), uuid };
-            assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+            assert_eq!(Cursor::parse(&cursor.encode()), Some(cursor));
         }
-        for plain in ["", "o", "o:1", "x:1:0199c2b4-0000-7000-8000-000000000000", "o:1:nobody", "o::", "n:9e9:x"] {
-            assert_eq!(Cursor::parse(&BASE64_URL_SAFE_NO_PAD.encode(plain)), None, "{plain}");
+        for decoded in ["", "o", "o:1", "x:1:0199c2b4-0000-7000-8000-000000000000", "o:1:nobody", "o::", "n:9e9:x"] {
+            assert_eq!(Cursor::parse(&BASE64_URL_SAFE_NO_PAD.encode(decoded)), None, "{decoded}");
         }
         assert_eq!(Cursor::parse("!"), None);
         assert_eq!(Cursor::parse("_w"), None, "not UTF-8");
@@ -168,23 +168,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_what_was_written_is_a_cursor(
+        fn only_canonical_text_is_a_cursor(
             text in prop_oneof![
                 "[on]:[-+]?[0-9]{0,20}:[0-9a-fA-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-                    .prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
-                "\\PC{0,60}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
+                    .prop_map(|decoded| BASE64_URL_SAFE_NO_PAD.encode(decoded)),
+                "\\PC{0,60}".prop_map(|decoded| BASE64_URL_SAFE_NO_PAD.encode(decoded)),
                 "[A-Za-z0-9_=-]{0,90}",
                 any::<String>(),
             ],
         ) {
-            prop_assert!(Cursor::parse(&text).is_none_or(|cursor| cursor.text() == text), "{}", text);
+            prop_assert!(Cursor::parse(&text).is_none_or(|cursor| cursor.encode() == text), "{}", text);
         }
 
         #[test]
-        fn each_place_has_its_cursor(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
+        fn every_cursor_round_trips(is_older in any::<bool>(), at in any::<i64>(), uuid in any::<u128>()) {
             let side = if is_older { PageDirection::Older } else { PageDirection::Newer };
             let cursor = Cursor { side, at: Timestamp::from_micros(at), uuid: uuid::Uuid::from_u128(uuid).into() };
-            prop_assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+            prop_assert_eq!(Cursor::parse(&cursor.encode()), Some(cursor));
         }
     }
 }

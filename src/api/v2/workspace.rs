@@ -1,4 +1,4 @@
-//! GET /api/v2/workspace.json
+//! `GET /api/v2/workspace.json` and `org.json`: the token's workspace.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -25,17 +25,17 @@ pub(crate) struct WorkspaceBody<'a> {
     primary_language: Option<&'a str>,
 }
 
-/// What RapidPro says of a workspace that is not billed.
+/// RapidPro's values for a workspace without billing.
 #[derive(Serialize)]
 pub(crate) struct Credits {
     used: i32,
     remaining: i32,
 }
 
-/// `GET /api/v2/workspace.json`, and `org.json`, the name that RapidPro's Python client calls.
-pub async fn workspace(RateLimited(opened): RateLimited<WorkspaceAccess>) -> HttpResponse {
-    let body = opened.cached_json(|workspace| Bytes::from(workspace_body(workspace)));
-    answer(&opened.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body)
+/// `GET /api/v2/workspace.json`, and `org.json`, the path that RapidPro's Python client uses.
+pub async fn workspace(RateLimited(access): RateLimited<WorkspaceAccess>) -> HttpResponse {
+    let body = access.cached_json(|workspace| Bytes::from(workspace_body(workspace)));
+    answer(&access.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body)
 }
 
 pub(crate) fn workspace_body(workspace: &Workspace) -> Vec<u8> {
@@ -51,6 +51,6 @@ pub(crate) fn workspace_body(workspace: &Workspace) -> Vec<u8> {
         credits: Credits { used: -1, remaining: -1 },
         primary_language: profile.languages.codes().next(),
     };
-    // Text and numbers, which can always be written.
+    // Serialization of strings and numbers cannot fail.
     serde_json::to_vec(&body).unwrap_or_default()
 }
