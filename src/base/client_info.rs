@@ -2,27 +2,27 @@
 
 use std::net::IpAddr;
 
-/// The longest user agent that is kept, in characters.
+/// Maximum stored length of a user agent, in characters.
 pub(crate) const AGENT_MAX: usize = 200;
 
-/// Address and user agent of whoever sent a request.
+/// Address and user agent of the client that sent a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientInfo {
-    /// The address. IPv4 in IPv6 clothes counts as IPv4.
+    /// The address. An IPv4-mapped IPv6 address is stored as IPv4.
     pub ip: IpAddr,
-    /// The User-Agent header, cut and cleaned; `None` without one.
+    /// The sanitized, truncated User-Agent header; `None` if the request has none.
     pub agent: Option<String>,
 }
 
 impl ClientInfo {
-    /// The address as text.
+    /// Returns the address as text.
     #[must_use]
     pub fn ip_text(&self) -> String {
         self.ip.to_string()
     }
 
-    /// What counts as one address where failures are counted: an IPv4 address, or the /64 network that an
-    /// IPv6 subscriber has for themselves (RFC 6177).
+    /// Returns the key under which failures of this client are counted: the IPv4 address, or the /64 network of an
+    /// IPv6 address. A subscriber usually controls a whole /64 (RFC 6177).
     #[must_use]
     pub fn rate_limit_key(&self) -> String {
         match self.ip {

@@ -1,4 +1,4 @@
-//! Time as an argument: nothing below `main` asks the operating system what time it is but through a [`Clock`].
+//! Timestamps and the clock. Time is an argument: code reads the system time only through a [`Clock`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,41 +12,41 @@ use time::OffsetDateTime;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Later than any other.
+    /// The latest representable timestamp.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The moment `micros` microseconds after 1970-01-01T00:00:00Z.
+    /// Creates the timestamp `micros` microseconds after 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Returns the microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// Whole milliseconds since 1970-01-01T00:00:00Z; moments before it count as it.
+    /// Returns the whole milliseconds since 1970-01-01T00:00:00Z; 0 for an earlier timestamp.
     #[must_use]
     pub fn millis(self) -> u64 {
         u64::try_from(self.0 / 1000).unwrap_or(0)
     }
 
-    /// How long ago `earlier` was; nothing if it lies ahead.
+    /// Returns the duration from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// For people: `23 Nov 2026, 18:21 UTC`.
+    /// Formats date and time for display: `23 Nov 2026, 18:21 UTC`.
     #[must_use]
     pub fn display(self) -> String {
         let t = self.calendar();
         format!("{}, {:02}:{:02} UTC", self.display_date(), t.hour(), t.minute())
     }
 
-    /// For people, the day alone: `23 Nov 2026`.
+    /// Formats the date for display: `23 Nov 2026`.
     #[must_use]
     pub fn display_date(self) -> String {
         let t = self.calendar();
@@ -103,22 +103,22 @@ impl serde::Serialize for Timestamp {
     }
 }
 
-/// Where the time comes from.
+/// A source of the current time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The system clock.
     System,
-    /// A clock that stands still until it is moved, for tests.
+    /// A clock for tests that changes only when it is set.
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The present moment, cut to microseconds.
+    /// Returns the current time, truncated to microseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => {
-                #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+                #[expect(clippy::disallowed_methods, reason = "the only place that reads the system time")]
                 let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
                 Timestamp(since.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
             }
@@ -127,23 +127,23 @@ impl Clock {
     }
 }
 
-/// A clock that a test moves by hand; clones show the same time.
+/// A clock that a test sets; clones share the same time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// Creates a clock that is set to `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(AtomicI64::new(now.0)))
     }
 
-    /// Moves the clock forward.
+    /// Advances the clock by a duration.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
     }
 
-    /// Moves the clock back.
+    /// Sets the clock back by a duration.
     pub fn set_back(&self, by: Duration) {
         self.0.fetch_sub(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
     }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_as_rfc_3339_with_six_decimals() {
+    fn a_timestamp_is_formatted_as_rfc_3339_with_six_decimals() {
         let t = Timestamp::from_micros(1_795_458_064_123_456);
         assert_eq!(t.to_string(), "2026-11-23T18:21:04.123456Z");
         assert_eq!(t.display(), "23 Nov 2026, 18:21 UTC");
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn time_since_a_later_moment_is_nothing() {
+    fn the_duration_since_a_later_timestamp_is_zero() {
         let (early, late) = (Timestamp::from_micros(5), Timestamp::from_micros(9));
         assert_eq!(late.since(early), Duration::from_micros(4));
         assert_eq!(early.since(late), Duration::ZERO);

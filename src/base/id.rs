@@ -1,4 +1,4 @@
-//! Public identifiers: UUIDs of version 7 (RFC 9562, section 5.7), in time order, written in lower case with hyphens.
+//! Public identifiers: version 7 UUIDs (RFC 9562, section 5.7), ordered by time, in hyphenated lower-case form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use uuid::fmt::Hyphenated;
 use crate::base::clock::Timestamp;
 use crate::base::random::{self, CryptoRng};
 
-/// A public identifier. Holds its text, since that is what pages, answers and the database want.
+/// A public identifier. It stores the text form, which pages, responses and the database use.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicId([u8; Hyphenated::LENGTH]);
 
 impl PublicId {
-    /// A new identifier made at `now`.
+    /// Creates a new identifier with the timestamp `now`.
     #[must_use]
     pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Self {
         uuid::Builder::from_unix_timestamp_millis(now.millis(), &random::bytes(rng)).into_uuid().into()
     }
 
-    /// The identifier's text.
+    /// Returns the text form.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Hexadecimal digits and hyphens; there is no other way to make one.
+        // Every constructor writes only hexadecimal digits and hyphens.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -41,14 +41,14 @@ impl serde::Serialize for PublicId {
     }
 }
 
-/// The text is no UUID.
+/// The text is not a hyphenated UUID.
 #[derive(Debug, thiserror::Error)]
 #[error("not a UUID")]
 pub struct InvalidId;
 
 impl FromStr for PublicId {
     type Err = InvalidId;
-    /// Takes the hyphenated form only, in any case.
+    /// Accepts only the hyphenated form, in upper or lower case.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text.len() != Hyphenated::LENGTH {
             return Err(InvalidId);
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_identifier_is_read_in_one_form(
+        fn only_the_hyphenated_form_is_parsed(
             text in prop_oneof![
                 "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
                 "[{]?[0-9a-g-]{32,38}[}]?",
@@ -84,10 +84,10 @@ mod tests {
                 any::<String>(),
             ],
         ) {
-            let is_one = text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+            let is_hyphenated_uuid = text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
                 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
             let id = text.parse::<PublicId>().ok();
-            prop_assert_eq!(id.is_some(), is_one);
+            prop_assert_eq!(id.is_some(), is_hyphenated_uuid);
             prop_assert!(id.is_none_or(|id| id.as_str() == text.to_ascii_lowercase()));
         }
     }

@@ -1,4 +1,4 @@
-//! What every feature stands on: time, randomness, ids, the database, the web. It knows no feature.
+//! Basic types that every feature uses: time, randomness, identifiers, validated text. Must not import from a feature.
 
 pub mod client_info;
 pub mod clock;

@@ -1,29 +1,29 @@
-//! The URL under which people and tools reach this server.
+//! The public URL of this server.
 
-/// Scheme, host and port under which people and tools reach this server; no path.
+/// Scheme, host and port at which browsers and tools reach this server; no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(url::Url);
 
 impl PublicUrl {
-    /// The origin (RFC 6454): `https://tokens.example`, without a slash at the end.
+    /// Returns the origin (RFC 6454), without a trailing slash: `https://tokens.example`.
     #[must_use]
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
     }
 
-    /// The absolute URL of a path that starts with a slash.
+    /// Returns the absolute URL of `path`, which must start with a slash.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
     }
 
-    /// Is it reached over TLS?
+    /// Returns whether the scheme is `https`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Is it reached from this machine alone?
+    /// Returns whether the host is a loopback address or a `localhost` name (RFC 6761, section 6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -35,7 +35,7 @@ impl PublicUrl {
     }
 }
 
-/// The text is no URL that a site can have.
+/// The text is not a valid public URL.
 #[derive(Debug, thiserror::Error)]
 #[error("must look like https://tokens.example: http or https, a host, perhaps a port, and nothing after it")]
 pub struct InvalidPublicUrl;
@@ -44,13 +44,13 @@ impl std::str::FromStr for PublicUrl {
     type Err = InvalidPublicUrl;
     fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
         let url = url::Url::parse(text.trim()).map_err(|_| InvalidPublicUrl)?;
-        let plain = matches!(url.scheme(), "http" | "https")
+        let is_origin = matches!(url.scheme(), "http" | "https")
             && url.host().is_some()
             && url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
-        if plain { Ok(Self(url)) } else { Err(InvalidPublicUrl) }
+        if is_origin { Ok(Self(url)) } else { Err(InvalidPublicUrl) }
     }
 }
