@@ -1,5 +1,5 @@
-//! What happened, written in the transaction that did it. Rows are copies of text: they outlive what they tell of.
-//! Nothing in the program changes one, and only age ends it.
+//! Audit events. An event is inserted in the transaction of the change that it records. Rows hold copies of text, so
+//! that they outlive the rows that they refer to. An event must not be updated; only [`purge`] deletes events.
 
 use std::str::FromStr;
 
@@ -11,11 +11,11 @@ use crate::base::text::ValidationError;
 use crate::db::schema::{events, users};
 use crate::db::{DbConnection, DbError};
 
-/// Makes the kinds of events, each with our own word for it and the name that the OWASP Logging Vocabulary has, or could
-/// have. Several of ours share one of theirs.
+/// Defines the kinds of events. Each has a unique action word and a name in the style of the OWASP Logging Vocabulary;
+/// several kinds may share one OWASP name.
 macro_rules! kinds {
     ($($kind:ident = $action:literal, $name:literal;)+) => {
-        /// What happened.
+        /// The kind of an audit event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[expect(missing_docs, reason = "the names are the documentation")]
         pub enum EventKind {
@@ -23,16 +23,16 @@ macro_rules! kinds {
         }
 
         impl EventKind {
-            /// Each of them.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The name in the words of the OWASP Logging Vocabulary.
+            /// Returns the name in the style of the OWASP Logging Vocabulary.
             #[must_use]
             pub const fn owasp_name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
             }
 
-            /// Our own word, which no other kind has.
+            /// Returns the unique action word.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $action),+ }
@@ -70,39 +70,39 @@ kinds! {
 
 impl FromStr for EventKind {
     type Err = ValidationError;
-    /// Reads our own word.
+    /// Parses the action word.
     fn from_str(text: &str) -> Result<Self, ValidationError> {
         let kind = Self::ALL.iter().find(|kind| kind.as_str() == text);
         kind.copied().ok_or_else(|| ValidationError::new("not a kind of event"))
     }
 }
 
-/// One thing that happened. Names are public identifiers and labels, never a secret and never what somebody typed
-/// in place of one.
+/// An audit event. Its fields hold public identifiers and display names. They must not hold a secret, nor text that a
+/// user typed as a password or token.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// The uuid of the user who did it; nobody for the command line.
+    /// UUID of the user who acted; `None` for the command line.
     pub actor: Option<&'a str>,
-    /// The uuid of the user it happened to, or whose token it is, if that may be another.
+    /// UUID of the affected user or of the token's owner, where it can differ from the actor.
     pub subject: Option<&'a str>,
-    /// The uuid of the workspace it concerns.
+    /// UUID of the workspace.
     pub workspace: Option<&'a str>,
-    /// The uuid of the token it concerns.
+    /// UUID of the token.
     pub token: Option<&'a str>,
-    /// How that token was called.
+    /// Name of the token at the time of the event.
     pub token_name: Option<&'a str>,
-    /// From where; the command line has no address.
+    /// The client that sent the request; `None` for the command line.
     pub client: Option<&'a ClientInfo>,
-    /// What else the reader needs, in words.
+    /// Further details, as text.
     pub detail: Option<&'a str>,
 }
 
 impl Event<'_> {
-    /// An event of this kind about nothing yet.
+    /// Creates an event of this kind with no other fields set.
     #[must_use]
     pub const fn new(at: Timestamp, kind: EventKind) -> Self {
         Self {
@@ -118,18 +118,23 @@ impl Event<'_> {
         }
     }
 
-    /// Writes the event down, with what the people in it are called at this moment.
+    /// Inserts the event, with the current names and email addresses of actor and subject.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a query fails.
     pub fn record(&self, conn: &mut DbConnection) -> Result<(), DbError> {
         let uuids: Vec<&str> = [self.actor, self.subject].into_iter().flatten().collect();
-        let people = users::table
+        let users = users::table
             .filter(users::uuid.eq_any(uuids))
             .select((users::uuid, users::name, users::email))
             .load::<(String, String, String)>(conn)?;
-        let called = |uuid: Option<&str>| {
-            let person = people.iter().find(|(known, ..)| Some(known.as_str()) == uuid);
-            (person.map(|(_, name, _)| name), person.map(|(.., email)| email))
+        let name_and_email = |uuid: Option<&str>| {
+            let user = users.iter().find(|(id, ..)| Some(id.as_str()) == uuid);
+            (user.map(|(_, name, _)| name), user.map(|(.., email)| email))
         };
-        let ((actor_name, actor_email), (subject_name, subject_email)) = (called(self.actor), called(self.subject));
+        let ((actor_name, actor_email), (subject_name, subject_email)) =
+            (name_and_email(self.actor), name_and_email(self.subject));
         diesel::insert_into(events::table)
             .values((
                 events::at.eq(self.at.micros()),
@@ -153,7 +158,7 @@ impl Event<'_> {
     }
 }
 
-/// Forgets what happened before `before`, and says how much that was.
+/// Deletes the events before `before` and returns their number.
 pub fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
     Ok(diesel::delete(events::table.filter(events::at.lt(before.micros()))).execute(conn)?)
 }
@@ -163,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_event_has_a_word_of_its_own() {
+    fn every_kind_of_event_has_a_unique_action_word() {
         for kind in EventKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }

@@ -1,3 +1,3 @@
-//! Audit of audit.
+//! Audit events. The page and the API that list them are elsewhere.
 
 pub mod event;
