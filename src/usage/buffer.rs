@@ -1,5 +1,5 @@
-//! The evidence of use that waits to be written, of some of the values. There may be hundreds of thousands of entries, so
-//! each is 24 bytes, and who called stands in a list of its own.
+//! One shard of the usage that is not written yet. There may be hundreds of thousands of entries, so an entry is 24 bytes
+//! and refers to its client by an index into a separate table. Must not grow without bound.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::db::ids::ValueId;
 
-/// How many values are waited with, of uses and of tries each: as many as a hash table of 2^16 places takes. While nothing
-/// can be written, what comes then is not noted; a value that is known stays so.
+/// Maximum number of values with uses, and of values with rejected uses: the capacity of a hash table of 2^16 buckets.
+/// While the database is unavailable, a full buffer updates its entries but does not add new values.
 const MAX_ENTRIES: usize = 57_344;
 
-/// When so many wait they are written at once; as many more as are missing may come until it is their turn. The more there
-/// are, the more of them share a page of the database, which is written once for all of them.
+/// Number of values from which a flush is due immediately. The rest of the capacity is for values that arrive before the
+/// flush. In a larger batch more rows share a database page, which is then written once.
 const FLUSH_THRESHOLD: usize = MAX_ENTRIES / 8 * 5;
 
-/// When so many wait, the table gets the room for all that may, and keeps it. Doubled from few to many, again after each
-/// rest, it would tear holes into the memory that many passes are kept in.
+/// Number of values from which the hash table reserves its full capacity, and keeps it. Repeated doubling after each
+/// flush would fragment the heap.
 const PREALLOCATE_AT: usize = MAX_ENTRIES / 64;
 
-/// How many clients are told apart until they are written. The uses of others are noted without one.
+/// Maximum number of different clients between two flushes. Uses by further clients are recorded without a client.
 const MAX_CLIENTS: usize = 4096;
 
-/// What happened to values since it was written last.
+/// Uses and rejected uses since the last flush.
 #[derive(Debug, Default)]
 pub(crate) struct UsageBuffer {
     used: HashMap<ValueId, UsageEntry>,
@@ -32,27 +32,27 @@ pub(crate) struct UsageBuffer {
     clients: ClientTable,
 }
 
-/// The uses of one value.
+/// The uses of one value since the last flush.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UsageEntry {
-    /// When the first was.
+    /// Time of the first use.
     pub first: Timestamp,
-    /// How many milliseconds later the last was, rounded up.
+    /// Milliseconds from the first use to the last, rounded up.
     span_ms: u32,
-    /// Who called last.
+    /// Client of the last use.
     pub client: ClientIndex,
 }
 
-/// The tries of one value after it had stopped.
+/// The uses of one value that were rejected because the value had ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RejectedUses {
     pub count: i64,
     pub last: Timestamp,
-    /// Who tried last.
+    /// Client of the last rejected use.
     pub client: ClientIndex,
 }
 
-/// What was taken to be written.
+/// Entries that were drained from a buffer, to be written to the database.
 #[derive(Debug)]
 pub(crate) struct UsageBatch {
     pub used: Vec<(ValueId, UsageEntry)>,
@@ -61,93 +61,93 @@ pub(crate) struct UsageBatch {
 }
 
 impl UsageBatch {
-    /// How many values the longer list is of.
+    /// Length of the longer list.
     pub fn len(&self) -> usize {
         self.used.len().max(self.tried.len())
     }
 
-    /// In the order of the database's rows: neighbours share pages, and each page is written once.
+    /// Sorts by row key: neighbouring rows share pages, so each page is written once.
     pub fn sort(&mut self) {
         self.used.sort_unstable_by_key(|(value, _)| *value);
         self.tried.sort_unstable_by_key(|(value, _)| *value);
     }
 }
 
-/// Each client once, however many values it uses.
+/// The distinct clients of a buffer.
 #[derive(Debug, Default)]
 struct ClientTable {
     all: Vec<Arc<ClientInfo>>,
-    numbers: HashMap<Arc<ClientInfo>, ClientIndex>,
-    /// Who was asked for last: most often it is they again.
+    indexes: HashMap<Arc<ClientInfo>, ClientIndex>,
+    /// The last result of `index_of`: consecutive uses often have the same client.
     latest: ClientIndex,
 }
 
-/// A client's place in the list.
+/// Index of a client in the list of clients.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ClientIndex(u32);
 
-/// Of clients that are not told apart.
+/// Index of the clients that did not fit into the table.
 const UNKNOWN: ClientIndex = ClientIndex(u32::MAX);
 
 impl ClientIndex {
-    /// What stands at its place.
+    /// Returns the element of `list` at this index.
     pub fn get<T>(self, list: &[T]) -> Option<&T> {
         list.get(usize::try_from(self.0).ok()?)
     }
 }
 
 impl ClientTable {
-    fn number(&mut self, client: ClientInfo) -> ClientIndex {
+    fn index_of(&mut self, client: ClientInfo) -> ClientIndex {
         if self.latest.get(&self.all).is_some_and(|latest| **latest == client) {
             return self.latest;
         }
-        let number = match self.numbers.get(&client) {
+        let index = match self.indexes.get(&client) {
             Some(known) => *known,
             None => self.add(Arc::new(client)),
         };
-        self.latest = number;
-        number
+        self.latest = index;
+        index
     }
 
-    fn are_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.all.len() >= MAX_CLIENTS
     }
 
     fn add(&mut self, client: Arc<ClientInfo>) -> ClientIndex {
-        if self.are_full() {
+        if self.is_full() {
             return UNKNOWN;
         }
-        let number = u32::try_from(self.all.len()).map_or(UNKNOWN, ClientIndex);
+        let index = u32::try_from(self.all.len()).map_or(UNKNOWN, ClientIndex);
         self.all.push(Arc::clone(&client));
-        self.numbers.insert(client, number);
-        number
+        self.indexes.insert(client, index);
+        index
     }
 }
 
 impl UsageBuffer {
-    /// Notes that a value was used.
+    /// Records a use of a value.
     pub fn record(&mut self, value: ValueId, client: ClientInfo, now: Timestamp) {
-        let client = self.clients.number(client);
+        let client = self.clients.index_of(client);
         self.add_use(value, UsageEntry::between(now, now, client));
     }
 
-    /// Notes that a value was tried after it had stopped.
+    /// Records a rejected use of a value that had ended.
     pub fn record_rejected(&mut self, value: ValueId, client: ClientInfo, now: Timestamp) {
-        let client = self.clients.number(client);
-        self.add_tries(value, RejectedUses { count: 1, last: now, client });
+        let client = self.clients.index_of(client);
+        self.add_rejected(value, RejectedUses { count: 1, last: now, client });
     }
 
-    /// Is there so much that it is better written now?
+    /// Returns whether the buffer should be flushed immediately.
     pub fn is_due(&self) -> bool {
-        self.used.len() >= FLUSH_THRESHOLD || self.clients.are_full()
+        self.used.len() >= FLUSH_THRESHOLD || self.clients.is_full()
     }
 
-    /// How many values wait.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.used.len() + self.tried.len()
     }
 
-    /// Everything, to be written.
+    /// Removes and returns all entries.
     pub fn drain(&mut self) -> UsageBatch {
         UsageBatch {
             used: self.used.drain().collect(),
@@ -156,20 +156,20 @@ impl UsageBuffer {
         }
     }
 
-    /// Takes back what could not be written: of each list what comes after so many.
+    /// Restores the entries of a batch that were not written: those after the first `written` of each list.
     pub fn restore(&mut self, taken: &UsageBatch, written: usize) {
-        let numbers: Vec<ClientIndex> =
-            taken.clients.iter().map(|client| self.clients.number(ClientInfo::clone(client))).collect();
-        let here = |there: ClientIndex| there.get(&numbers).copied().unwrap_or(UNKNOWN);
-        for (value, seen) in taken.used.iter().skip(written) {
-            self.add_use(*value, UsageEntry { client: here(seen.client), ..*seen });
+        let indexes: Vec<ClientIndex> =
+            taken.clients.iter().map(|client| self.clients.index_of(ClientInfo::clone(client))).collect();
+        let remap = |old: ClientIndex| old.get(&indexes).copied().unwrap_or(UNKNOWN);
+        for (value, entry) in taken.used.iter().skip(written) {
+            self.add_use(*value, UsageEntry { client: remap(entry.client), ..*entry });
         }
-        for (value, seen) in taken.tried.iter().skip(written) {
-            self.add_tries(*value, RejectedUses { client: here(seen.client), ..*seen });
+        for (value, entry) in taken.tried.iter().skip(written) {
+            self.add_rejected(*value, RejectedUses { client: remap(entry.client), ..*entry });
         }
     }
 
-    /// Adds uses from elsewhere in time: earlier or later, whichever way two batches meet.
+    /// Merges uses that may be earlier or later than the existing entry: a restored batch is older than new uses.
     fn add_use(&mut self, value: ValueId, other: UsageEntry) {
         if let Some(known) = self.used.get_mut(&value) {
             known.merge(other);
@@ -181,7 +181,7 @@ impl UsageBuffer {
         }
     }
 
-    fn add_tries(&mut self, value: ValueId, other: RejectedUses) {
+    fn add_rejected(&mut self, value: ValueId, other: RejectedUses) {
         if let Some(known) = self.tried.get_mut(&value) {
             known.merge(other);
         } else if self.tried.len() < MAX_ENTRIES {
@@ -192,11 +192,11 @@ impl UsageBuffer {
 
 impl UsageEntry {
     fn between(first: Timestamp, last: Timestamp, client: ClientIndex) -> Self {
-        let lasted = last.since(first).as_micros().div_ceil(1000);
-        Self { first, span_ms: u32::try_from(lasted).unwrap_or(u32::MAX), client }
+        let span_ms = last.since(first).as_micros().div_ceil(1000);
+        Self { first, span_ms: u32::try_from(span_ms).unwrap_or(u32::MAX), client }
     }
 
-    /// When the last was; up to a millisecond late, so that it never seems to lie before what happened before it.
+    /// Time of the last use, rounded up by less than a millisecond, so that it is never earlier than the real time.
     pub fn last(&self) -> Timestamp {
         self.first + Duration::from_millis(self.span_ms.into())
     }
@@ -225,70 +225,75 @@ mod tests {
         ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) }
     }
 
-    fn agent(waiting: &UsageBuffer, number: ClientIndex) -> Option<&str> {
-        number.get(&waiting.clients.all)?.agent.as_deref()
+    fn agent(buffer: &UsageBuffer, index: ClientIndex) -> Option<&str> {
+        index.get(&buffer.clients.all)?.agent.as_deref()
     }
 
     #[test]
-    fn what_waits_for_a_database_that_takes_nothing_is_bounded_and_what_is_known_stays() {
-        let mut waiting = UsageBuffer::default();
+    fn a_full_buffer_updates_existing_values_and_adds_no_new_ones() {
+        let mut buffer = UsageBuffer::default();
         let later = NOON + Duration::from_micros(1500);
         let many = i64::try_from(MAX_ENTRIES).unwrap() + 1;
         for value in 0..many {
-            waiting.record(ValueId(value), client("first"), NOON);
-            waiting.record_rejected(ValueId(value), client("first"), NOON);
+            buffer.record(ValueId(value), client("first"), NOON);
+            buffer.record_rejected(ValueId(value), client("first"), NOON);
         }
-        let taken = waiting.drain();
+        let taken = buffer.drain();
         assert_eq!([taken.used.len(), taken.tried.len()], [MAX_ENTRIES; 2]);
-        // Meanwhile one of these values is used again, and a new one.
+        // Between drain and restore, one of these values is used again, and a new one.
         for value in [0, many] {
-            waiting.record(ValueId(value), client("second"), later);
-            waiting.record_rejected(ValueId(value), client("second"), later);
+            buffer.record(ValueId(value), client("second"), later);
+            buffer.record_rejected(ValueId(value), client("second"), later);
         }
-        waiting.restore(&taken, 0);
-        assert_eq!([waiting.used.len(), waiting.tried.len()], [MAX_ENTRIES; 2]);
-        let (used, tried) = (waiting.used[&ValueId(0)], waiting.tried[&ValueId(0)]);
+        buffer.restore(&taken, 0);
+        assert_eq!([buffer.used.len(), buffer.tried.len()], [MAX_ENTRIES; 2]);
+        let (used, tried) = (buffer.used[&ValueId(0)], buffer.tried[&ValueId(0)]);
         assert_eq!(
             (used.first, used.last()),
             (NOON, NOON + Duration::from_millis(2)),
-            "to the millisecond, never early"
+            "the last use is rounded up to the millisecond"
         );
         assert_eq!((tried.count, tried.last), (2, later));
-        assert_eq!([used.client, tried.client].map(|number| agent(&waiting, number)), [Some("second"); 2]);
-        let untouched = waiting.used.keys().find(|value| ![0, many].contains(&value.0)).unwrap();
-        assert_eq!(agent(&waiting, waiting.used[untouched].client), Some("first"));
-        assert!(waiting.used.contains_key(&ValueId(many)), "the latest is kept before the oldest");
-        let mut elsewhere = UsageBuffer::default();
-        elsewhere.restore(&taken, MAX_ENTRIES - 1);
-        assert_eq!([elsewhere.used.len(), elsewhere.tried.len()], [1; 2], "what was written is not written again");
+        assert_eq!([used.client, tried.client].map(|index| agent(&buffer, index)), [Some("second"); 2]);
+        let untouched = buffer.used.keys().find(|value| ![0, many].contains(&value.0)).unwrap();
+        assert_eq!(agent(&buffer, buffer.used[untouched].client), Some("first"));
+        assert!(buffer.used.contains_key(&ValueId(many)), "a value that was recorded after the drain is kept");
+        let mut other = UsageBuffer::default();
+        other.restore(&taken, MAX_ENTRIES - 1);
+        assert_eq!([other.used.len(), other.tried.len()], [1; 2], "written entries are not restored");
     }
 
     #[test]
-    fn uses_meet_in_any_order() {
+    fn entries_merge_in_any_order() {
         let after = |minutes| NOON + Duration::from_mins(minutes);
-        let of = |first, last| UsageEntry::between(after(first), after(last), UNKNOWN);
-        for (one, other) in [(of(0, 1), of(3, 9)), (of(3, 9), of(0, 1)), (of(0, 9), of(3, 4)), (of(3, 4), of(0, 9))] {
-            let mut both = one;
-            both.merge(other);
-            assert_eq!((both.first, both.last()), (NOON, after(9)));
+        let entry = |first, last| UsageEntry::between(after(first), after(last), UNKNOWN);
+        for (one, other) in [
+            (entry(0, 1), entry(3, 9)),
+            (entry(3, 9), entry(0, 1)),
+            (entry(0, 9), entry(3, 4)),
+            (entry(3, 4), entry(0, 9)),
+        ] {
+            let mut merged = one;
+            merged.merge(other);
+            assert_eq!((merged.first, merged.last()), (NOON, after(9)));
         }
-        // Longer than it can be told, which is 49 days: the last is early rather than lost.
+        // A span over 49 days does not fit: the last use is then too early.
         let far = UsageEntry::between(NOON, NOON + Duration::from_hours(24 * 60), UNKNOWN);
         assert_eq!(far.last().since(NOON).as_secs() / 86_400, 49);
     }
 
     #[test]
-    fn of_more_clients_than_are_told_apart_the_uses_still_count() {
-        let mut waiting = UsageBuffer::default();
+    fn uses_by_clients_beyond_the_limit_are_recorded_without_a_client() {
+        let mut buffer = UsageBuffer::default();
         for number in 0..MAX_CLIENTS {
-            assert!(!waiting.is_due());
-            waiting.record(ValueId(1), client(&number.to_string()), NOON);
+            assert!(!buffer.is_due());
+            buffer.record(ValueId(1), client(&number.to_string()), NOON);
         }
-        assert!(waiting.is_due(), "they are written before there are more");
-        waiting.record(ValueId(2), client("one more"), NOON);
-        waiting.record(ValueId(3), client("7"), NOON);
-        assert_eq!(waiting.clients.all.len(), MAX_CLIENTS);
-        let agent_of = |value| agent(&waiting, waiting.used[&ValueId(value)].client);
+        assert!(buffer.is_due(), "a full client table makes a flush due");
+        buffer.record(ValueId(2), client("one more"), NOON);
+        buffer.record(ValueId(3), client("7"), NOON);
+        assert_eq!(buffer.clients.all.len(), MAX_CLIENTS);
+        let agent_of = |value| agent(&buffer, buffer.used[&ValueId(value)].client);
         assert_eq!([agent_of(1), agent_of(2), agent_of(3)], [Some("4095"), None, Some("7")]);
     }
 }

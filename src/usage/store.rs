@@ -1,5 +1,5 @@
-//! The writes of the evidence of use. There are many of them, so each is a statement that the database keeps prepared:
-//! diesel's own updates are prepared anew each time.
+//! Statements that write usage. They run often, so each is a query type whose prepared statement is cached: diesel's own
+//! updates are prepared again each time.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,48 +15,48 @@ use crate::db::ids::ValueId;
 use crate::db::{DbConnection, DbError};
 use crate::usage::buffer::{ClientIndex, RejectedUses, UsageBatch, UsageEntry};
 
-/// Writes down what happened to these of the values, counted in each list.
-pub(crate) fn write(conn: &mut DbConnection, taken: &UsageBatch, these: Range<usize>) -> Result<(), DbError> {
-    let origins: Vec<ClientColumns> = taken.clients.iter().map(|client| ClientColumns::of(client)).collect();
-    mark_used(conn, slice_of(&taken.used, &these), &origins)?;
-    for (value, tried) in slice_of(&taken.tried, &these) {
-        mark_rejected(conn, *value, tried, &origins)?;
+/// Writes the entries of a batch at the positions `range` of each list.
+pub(crate) fn write(conn: &mut DbConnection, taken: &UsageBatch, range: Range<usize>) -> Result<(), DbError> {
+    let clients: Vec<ClientColumns> = taken.clients.iter().map(|client| ClientColumns::from_client(client)).collect();
+    mark_used(conn, slice_of(&taken.used, &range), &clients)?;
+    for (value, tried) in slice_of(&taken.tried, &range) {
+        mark_rejected(conn, *value, tried, &clients)?;
     }
     Ok(())
 }
 
-fn slice_of<'a, T>(list: &'a [T], these: &Range<usize>) -> &'a [T] {
-    &list[these.start.min(list.len())..these.end.min(list.len())]
+fn slice_of<'a, T>(list: &'a [T], range: &Range<usize>) -> &'a [T] {
+    &list[range.start.min(list.len())..range.end.min(list.len())]
 }
 
-/// Writes down that values were used: one write a value, however often. A later use that another process wrote stays.
-/// A server is told of many at once, because each word with it takes longer than the writing.
+/// Writes the first and last use of each value. A later use that another process wrote is kept. On `PostgreSQL` a
+/// statement updates many rows, because a round trip takes longer than the update.
 fn mark_used(
     conn: &mut DbConnection,
     used: &[(ValueId, UsageEntry)],
-    origins: &[ClientColumns],
+    clients: &[ClientColumns],
 ) -> Result<(), DbError> {
     match conn {
         DbConnection::Sqlite(conn) => {
             for (nth, (value, used)) in used.iter().enumerate() {
                 if nth > 0 && nth.is_multiple_of(ROWS_BEFORE_PAUSE) {
-                    #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+                    #[expect(clippy::disallowed_methods, reason = "runs on a thread that may block")]
                     std::thread::sleep(PAUSE);
                 }
                 let (first, last) = (used.first.micros(), used.last().micros());
-                MarkUsed { value: value.0, first, last, origin: client_columns(used.client, origins) }.execute(conn)?;
+                MarkUsed { value: value.0, first, last, client: client_columns(used.client, clients) }.execute(conn)?;
             }
         }
         DbConnection::Postgres(conn) => {
             for used in used.chunks(ROWS_PER_STATEMENT) {
-                let origins: Vec<&ClientColumns> =
-                    used.iter().map(|(_, used)| client_columns(used.client, origins)).collect();
+                let clients: Vec<&ClientColumns> =
+                    used.iter().map(|(_, used)| client_columns(used.client, clients)).collect();
                 diesel::sql_query(MARK_ALL_USED)
                     .bind::<Array<BigInt>, _>(used.iter().map(|(value, _)| value.0).collect::<Vec<_>>())
                     .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.first.micros()).collect::<Vec<_>>())
                     .bind::<Array<BigInt>, _>(used.iter().map(|(_, used)| used.last().micros()).collect::<Vec<_>>())
-                    .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.ip).collect::<Vec<_>>())
-                    .bind::<Array<Nullable<Text>>, _>(origins.iter().map(|origin| &origin.agent).collect::<Vec<_>>())
+                    .bind::<Array<Nullable<Text>>, _>(clients.iter().map(|client| &client.ip).collect::<Vec<_>>())
+                    .bind::<Array<Nullable<Text>>, _>(clients.iter().map(|client| &client.agent).collect::<Vec<_>>())
                     .execute(conn)?;
             }
         }
@@ -64,32 +64,32 @@ fn mark_used(
     Ok(())
 }
 
-/// How many values are marked in one go on `SQLite`, which takes 0.1 ms, and how long a breath is drawn then. Where all cores
-/// are busy, requests wait for a thread that goes on for a millisecond; they pass one that rests as often as this.
+/// Rows that are written on `SQLite` before a [`PAUSE`]; they take 0.1 ms. While all cores are busy, the pauses give
+/// request threads CPU time.
 const ROWS_BEFORE_PAUSE: usize = 128;
 
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// How many values one statement marks: of more than that `PostgreSQL` reads the whole table to find them.
+/// Maximum number of rows in one `PostgreSQL` statement. For more rows the planner chooses a sequential scan.
 const ROWS_PER_STATEMENT: usize = 1000;
 
-/// One look into the index a row, in the order of the rows, which is also the order of their locks: two instances that
-/// write of the same values wait for each other in turn.
+/// The statement uses one index lookup per row, in row order. Rows are therefore locked in row order, so that two
+/// instances that write the same values do not deadlock.
 const MARK_ALL_USED: &str = "
     UPDATE value_uses SET first_used_at = COALESCE(first_used_at, used.first), last_used_at = used.last,
         last_used_ip = used.ip, last_used_agent = used.agent
     FROM unnest($1, $2, $3, $4, $5) AS used (id, first, last, ip, agent)
     WHERE value_id = used.id AND (last_used_at IS NULL OR last_used_at < used.last)";
 
-/// Writes down that a value was tried after it had stopped.
+/// Writes the rejected uses of a value that had ended.
 fn mark_rejected(
     conn: &mut DbConnection,
     value: ValueId,
     tried: &RejectedUses,
-    origins: &[ClientColumns],
+    clients: &[ClientColumns],
 ) -> Result<(), DbError> {
     let (count, last) = (tried.count, tried.last.micros());
-    let marked = MarkRejected { value: value.0, count, last, origin: client_columns(tried.client, origins) };
+    let marked = MarkRejected { value: value.0, count, last, client: client_columns(tried.client, clients) };
     crate::on_its_own!(conn, conn => marked.execute(conn))?;
     Ok(())
 }
@@ -98,33 +98,33 @@ struct MarkUsed<'a> {
     value: i64,
     first: i64,
     last: i64,
-    origin: &'a ClientColumns,
+    client: &'a ClientColumns,
 }
 
 struct MarkRejected<'a> {
     value: i64,
     count: i64,
     last: i64,
-    origin: &'a ClientColumns,
+    client: &'a ClientColumns,
 }
 
-/// A client, as it is written.
+/// The column values of a client.
 struct ClientColumns {
     ip: Option<String>,
     agent: Option<String>,
 }
 
-/// Of a client that was not told apart from others.
+/// The columns for a use without a client.
 static UNKNOWN: ClientColumns = ClientColumns { ip: None, agent: None };
 
 impl ClientColumns {
-    fn of(client: &ClientInfo) -> Self {
+    fn from_client(client: &ClientInfo) -> Self {
         Self { ip: Some(client.ip_text()), agent: client.agent.clone() }
     }
 }
 
-fn client_columns(client: ClientIndex, origins: &[ClientColumns]) -> &ClientColumns {
-    client.get(origins).unwrap_or(&UNKNOWN)
+fn client_columns(client: ClientIndex, clients: &[ClientColumns]) -> &ClientColumns {
+    client.get(clients).unwrap_or(&UNKNOWN)
 }
 
 impl<DB: Backend> QueryFragment<DB> for MarkUsed<'_>
@@ -138,9 +138,9 @@ where
         out.push_sql("), last_used_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(", last_used_ip = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.origin.ip)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.client.ip)?;
         out.push_sql(", last_used_agent = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.client.agent)?;
         out.push_sql(" WHERE value_id = ");
         out.push_bind_param::<BigInt, _>(&self.value)?;
         out.push_sql(" AND (last_used_at IS NULL OR last_used_at < ");
@@ -161,9 +161,9 @@ where
         out.push_sql(", last_try_at = ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(", last_try_ip = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.origin.ip)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.client.ip)?;
         out.push_sql(", last_try_agent = ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.origin.agent)?;
+        out.push_bind_param::<Nullable<Text>, _>(&self.client.agent)?;
         out.push_sql(" WHERE value_id = ");
         out.push_bind_param::<BigInt, _>(&self.value)?;
         Ok(())
@@ -194,8 +194,8 @@ mod tests {
     use crate::db::schema::value_uses;
     use crate::usage::UsageRecorder;
 
-    /// A database with the places for the evidence of so many values.
-    fn with_values(folder: &tempfile::TempDir, values: i64) -> Db {
+    /// Creates a database with usage rows for this many values.
+    fn open_with_values(folder: &tempfile::TempDir, values: i64) -> Db {
         let db = Db::open(&folder.path().join("x.db").to_string_lossy().parse().unwrap()).unwrap();
         let rows = format!(
             "PRAGMA foreign_keys = OFF; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {values}) \
@@ -206,11 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn each_value_gets_its_own_client_and_of_too_many_clients_the_time_is_written() {
+    fn each_value_has_its_own_client_and_uses_beyond_the_client_limit_have_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let (db, uses) = (with_values(&folder, 1000), UsageRecorder::default());
+        let (db, uses) = (open_with_values(&folder, 1000), UsageRecorder::default());
         let client = |agent: String| ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent) };
-        // One value's callers take all the places for clients that there are, but for those of the first ten.
+        // The clients of one value fill the rest of the client table.
         (1..=10).for_each(|value| uses.record(ValueId(value), client(value.to_string()), Timestamp::from_micros(1)));
         (0..5000).for_each(|one| uses.record(ValueId(20), client(format!("tool {one}")), Timestamp::from_micros(2)));
         uses.record(ValueId(30), client("late".to_owned()), Timestamp::from_micros(3));
@@ -225,17 +225,17 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_behind_another_ends_when_everything_is_written() {
+    fn a_concurrent_flush_returns_when_everything_is_written() {
         const VALUES: i64 = 45_000;
         let folder = tempfile::tempdir().unwrap();
-        let db = with_values(&folder, VALUES);
+        let db = open_with_values(&folder, VALUES);
         let uses = UsageRecorder::default();
         let client = ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: None };
         (1..=VALUES).for_each(|value| uses.record(ValueId(value), client.clone(), Timestamp::from_micros(1)));
-        let (first, its_db) = (uses.clone(), db.clone());
+        let (first, first_db) = (uses.clone(), db.clone());
         let written = actix_web::rt::System::new().block_on(async move {
-            let first = actix_web::rt::spawn(async move { first.flush(&its_db).await });
-            // The first has begun; a server that ends now asks for another, and then gives the first up.
+            let first = actix_web::rt::spawn(async move { first.flush(&first_db).await });
+            // The first flush is in progress; a server that shuts down starts another and then aborts the first.
             tokio::task::yield_now().await;
             uses.flush(&db).await;
             first.abort();
