@@ -1,4 +1,4 @@
-//! A consistent copy of a `SQLite` database that is in use. `PostgreSQL` has tools of its own for that.
+//! Online backup of a `SQLite` database. `PostgreSQL` has its own backup tools. Must not modify the database.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,38 @@ use crate::db::connection;
 use crate::db::error::{DbError, OpenError};
 use crate::db::url::DatabaseUrl;
 
-/// Why there is no backup.
+/// A backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// A server, which `pg_dump` backs up.
+    /// The database is a server, which `pg_dump` backs up.
     #[error("{0} is backed up with pg_dump; docs/operations.md says how")]
     NotSqlite(DatabaseUrl),
-    /// The file must not exist.
+    /// The backup file already exists.
     #[error("{path} is there already; a backup replaces nothing", path = .0.display())]
     Exists(PathBuf),
-    /// The file can't be written.
+    /// The backup file can't be written.
     #[error("can't write the backup {path}: {1}", path = .0.display())]
     Write(PathBuf, std::io::Error),
-    /// There is no such database, or it does not open.
+    /// The database does not exist or can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Locked for too long, or no room on the disk.
+    /// A query failed: the database is locked or the disk is full.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// What was written does not pass `SQLite`'s own check: the database itself is damaged.
+    /// The backup does not pass `SQLite`'s integrity check: the database itself is damaged.
     #[error("the database is damaged, nothing was kept: {0}")]
     Damaged(String),
 }
 
-/// Writes everything that is committed now to `file`, which must not exist, and returns its size in bytes.
+/// Writes all committed data to `file`, which must not exist, and returns its size in bytes.
 ///
-/// The file has mode 0600, appears whole or not at all, and was checked and brought to the disk before. Whoever reads
-/// or writes meanwhile is not held up. The database is neither made nor migrated, so that a backup can be taken with
-/// the program that is about to migrate it.
+/// The file has mode 0600. It is written under a temporary name, checked and synced before it gets its name, so it is
+/// complete or absent. Other readers and writers are not blocked. The database is neither created nor migrated, so that
+/// a new version of the program can back it up before it migrates it.
 ///
 /// # Errors
 ///
-/// [`BackupError`] says what to do; nothing is left behind.
+/// Returns a [`BackupError`] if there is no backup. No partial file remains.
 pub fn back_up(url: &DatabaseUrl, file: &Path) -> Result<u64, BackupError> {
     if let DatabaseUrl::Postgres(_) = url {
         return Err(BackupError::NotSqlite(url.clone()));
@@ -50,25 +50,25 @@ pub fn back_up(url: &DatabaseUrl, file: &Path) -> Result<u64, BackupError> {
     }
     let mut conn = connection::open_existing(url)?;
     let failed = |error| BackupError::Write(file.to_owned(), error);
-    // Absolute: a relative name could look like a URI to SQLite.
-    let place = std::path::absolute(file).map_err(failed)?;
-    let folder = place.parent().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
-    let unfinished = tempfile::Builder::new().prefix(".latchkey-backup-").tempfile_in(folder).map_err(failed)?;
-    let path = unfinished.path().to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
+    // SQLite could parse a relative path as a URI.
+    let target = std::path::absolute(file).map_err(failed)?;
+    let folder = target.parent().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
+    let temporary = tempfile::Builder::new().prefix(".latchkey-backup-").tempfile_in(folder).map_err(failed)?;
+    let path = temporary.path().to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
 
     diesel::sql_query("VACUUM INTO ?")
         .bind::<diesel::sql_types::Text, _>(path)
         .execute(&mut conn)
         .map_err(DbError::from)?;
     check(path)?;
-    // VACUUM INTO leaves that to us.
-    unfinished.as_file().sync_all().map_err(failed)?;
-    let kept = unfinished.persist_noclobber(&place).map_err(|error| match error.error.kind() {
+    // VACUUM INTO does not sync the file.
+    temporary.as_file().sync_all().map_err(failed)?;
+    let backup = temporary.persist_noclobber(&target).map_err(|error| match error.error.kind() {
         std::io::ErrorKind::AlreadyExists => BackupError::Exists(file.to_owned()),
         _ => failed(error.error),
     })?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(kept.metadata().map_err(failed)?.len())
+    Ok(backup.metadata().map_err(failed)?.len())
 }
 
 #[derive(QueryableByName)]
@@ -84,7 +84,7 @@ fn check(path: &str) -> Result<(), BackupError> {
     match &findings[..] {
         [IntegrityRow { text }] if text == "ok" => Ok(()),
         findings => {
-            Err(BackupError::Damaged(findings.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("; ")))
+            Err(BackupError::Damaged(findings.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("; ")))
         }
     }
 }

@@ -1,10 +1,11 @@
-//! How columns are named, and how values of ours are read from them. They are written by `.as_str()` and `.micros()`.
+//! Column lists, and conversions from columns to the program's types. Queries write these types with `.as_str()` and
+//! `.micros()`.
 
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::text::DisplayName;
 
-/// Names columns that are read together, once for the query and once for its type.
+/// Defines a named column list, as a constant for queries and as a type.
 #[macro_export]
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident: $type:ident = $columns:tt) => {
@@ -15,9 +16,9 @@ macro_rules! columns {
     };
 }
 
-/// The same query for whichever database it is, each on a connection of its own kind. For what does not compile on both
-/// at once (a `Vec` of rows), and for the few queries that are asked so often that it counts: on both at once diesel
-/// writes the text of a query anew each time, on one it knows a prepared statement by its type.
+/// Runs the same query on the connection type of whichever backend is in use. For queries that do not compile on the
+/// multi-backend connection (a `Vec` of rows), and for frequent queries: on the multi-backend connection diesel
+/// generates the SQL each time, on a single backend it finds the prepared statement by the query's type.
 #[macro_export]
 macro_rules! on_its_own {
     ($either:expr, $conn:ident => $query:expr) => {
@@ -28,7 +29,7 @@ macro_rules! on_its_own {
     };
 }
 
-/// Lets a type that is `FromStr` be read from a text column.
+/// Implements reading from a text column for types that implement `FromStr`.
 #[macro_export]
 macro_rules! text_column {
     ($($type:ty),+ $(,)?) => {$(

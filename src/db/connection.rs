@@ -1,4 +1,4 @@
-//! One connection to either database, and the manager that opens it by its URL's scheme.
+//! Database connections: the multi-backend connection type, its options, and the manager that opens connections.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use diesel::{Connection as _, RunQueryDsl as _};
 use crate::db::error::{self, OpenError};
 use crate::db::url::DatabaseUrl;
 
-/// A connection to `SQLite` or `PostgreSQL`. Queries are written once, against this.
+/// A connection to `SQLite` or `PostgreSQL`. Queries are written once, for this type.
 #[derive(diesel::MultiConnection)]
 pub enum DbConnection {
     /// `PostgreSQL`.
@@ -21,18 +21,18 @@ pub enum DbConnection {
     Sqlite(diesel::SqliteConnection),
 }
 
-/// How long one waits for a database, and how much of it one takes.
+/// Timeouts and connection limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DbOptions {
-    /// The most connections to a `PostgreSQL` server. `SQLite` always has four that read and one that writes.
+    /// Maximum number of connections to a `PostgreSQL` server. `SQLite` always has four readers and one writer.
     pub connections: u32,
-    /// How long opening a connection may take; whole seconds, at least 2 (libpq's own least).
+    /// Maximum time to open a connection; whole seconds, at least 2 (libpq's minimum).
     pub connect_timeout: Duration,
-    /// How long one statement may take on `PostgreSQL`.
+    /// Maximum time of one statement on `PostgreSQL`.
     pub statement_timeout: Duration,
-    /// How long a write waits for another's lock.
+    /// Maximum time that a write waits for a lock.
     pub lock_timeout: Duration,
-    /// How long a server that does not answer is waited for at start.
+    /// Maximum time to wait at start for a server that does not respond.
     pub wait_at_start: Duration,
 }
 
@@ -48,12 +48,12 @@ impl Default for DbOptions {
     }
 }
 
-/// What is worth telling of an error of libpq's, which likes several lines.
+/// Returns the first line of an error message: libpq's messages often have several.
 pub(crate) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or("").trim().to_owned()
 }
 
-/// Opens connections. On `SQLite` they wait at most `busy_timeout` for another's lock.
+/// Opens connections. On `SQLite` they wait at most `busy_timeout` for a lock.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionManager {
     pub url: DatabaseUrl,
@@ -67,10 +67,11 @@ impl ConnectionManager {
         let DbOptions { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
         match &self.url {
             DatabaseUrl::Postgres(url) => {
-                // What the URL says itself counts. A network that swallows packets is noticed in 10 s.
-                let mark = if url.contains('?') { '&' } else { '?' };
+                // Parameters in the URL take precedence. The TCP timeout detects a network that drops packets within 10
+                // s.
+                let separator = if url.contains('?') { '&' } else { '?' };
                 let seconds = connect_timeout.as_secs().max(2);
-                let mut url = format!("{url}{mark}fallback_application_name=latchkey");
+                let mut url = format!("{url}{separator}fallback_application_name=latchkey");
                 for (name, value) in
                     [("connect_timeout", seconds), ("tcp_user_timeout", 10_000), ("keepalives_idle", 30)]
                 {
@@ -79,8 +80,8 @@ impl ConnectionManager {
                     }
                 }
                 let mut conn = diesel::PgConnection::establish(&url).map_err(ConnectionError)?;
-                // Each query here finds its rows by an index, whatever the numbers in it: to plan it anew each time
-                // takes longer than to run it.
+                // Every query uses an index, whatever its parameters: planning it each time would take longer than
+                // running it.
                 conn.batch_execute(&format!(
                     "SET statement_timeout = {}; SET lock_timeout = {}; SET TIME ZONE 'UTC'; \
                      SET plan_cache_mode = force_generic_plan",
@@ -94,7 +95,8 @@ impl ConnectionManager {
             }
             DatabaseUrl::Sqlite(path) => {
                 let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).map_err(ConnectionError)?;
-                // busy_timeout first: going to WAL needs the lock, and must wait for it even where reading must not.
+                // busy_timeout first: the switch to WAL needs the lock, and must wait for it even on a reading
+                // connection.
                 conn.batch_execute(&format!(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = {};",
@@ -107,7 +109,7 @@ impl ConnectionManager {
     }
 }
 
-/// Opens a database that is there already and leaves it as it is: nothing is made, migrated or set.
+/// Opens an existing database without creating, migrating or configuring it.
 pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<DbConnection, OpenError> {
     let failed = |why: String| OpenError::Connect(url.clone(), first_line(&why));
     match url {
@@ -127,14 +129,14 @@ pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<DbConnection, OpenError
     }
 }
 
-/// A connection that a pool keeps until it is lost.
+/// A connection in a pool.
 pub(crate) struct PooledConn {
     conn: DbConnection,
     is_lost: bool,
 }
 
 impl PooledConn {
-    /// Asks the other side whether it is still there. If not, the pool throws the connection away.
+    /// Tests the connection. The pool drops a broken connection.
     pub fn is_broken(&mut self) -> bool {
         self.is_lost = self.conn.ping().is_err();
         self.is_lost
@@ -164,15 +166,15 @@ impl diesel::r2d2::ManageConnection for ConnectionManager {
     fn is_valid(&self, conn: &mut PooledConn) -> Result<(), Self::Error> {
         conn.ping().map_err(diesel::r2d2::Error::QueryError)
     }
-    fn has_broken(&self, kept: &mut PooledConn) -> bool {
-        std::thread::panicking() || kept.is_lost || kept.conn.is_broken()
+    fn has_broken(&self, pooled: &mut PooledConn) -> bool {
+        std::thread::panicking() || pooled.is_lost || pooled.conn.is_broken()
     }
 }
 
-/// Makes the database file if it is missing, readable by its owner alone, and the folders above it.
+/// Creates the database file and its parent folders if they do not exist, accessible only to the owner.
 ///
-/// Must run before the first connection of this process: opening the file past `SQLite` and closing it again
-/// would drop the locks that `SQLite` holds on it.
+/// Must run before the first connection of this process: closing a file that was opened outside `SQLite` releases the
+/// POSIX locks that `SQLite` holds on it.
 pub(crate) fn prepare_file(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

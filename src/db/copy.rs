@@ -1,7 +1,7 @@
-//! Copies a database into another that is empty, whichever of the two each one is.
+//! Copies a database into an empty one, between any two backends.
 //!
-//! Rows keep their integer keys, so that nothing has to be looked up or translated. The source is read in one
-//! snapshot, the target written in one transaction: a copy is whole, or there is none.
+//! Rows keep their integer keys, so that foreign keys need no translation. The source is read in one snapshot and the
+//! target is written in one transaction, so a copy is complete or absent.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 
@@ -12,61 +12,61 @@ use crate::db::migrations::{SchemaState, schema_state};
 use crate::db::transaction::{ConnTransactions, transaction_once};
 use crate::db::url::DatabaseUrl;
 
-/// Rows that are read and written at once. Times the columns of the widest table (16) it must stay below what a
-/// statement may have of parameters: 32,766 on `SQLite`, 65,535 on `PostgreSQL`.
+/// Rows per statement. Multiplied by the columns of the widest table (16), it must stay below the maximum number of
+/// parameters in a statement: 32,766 on `SQLite`, 65,535 on `PostgreSQL`.
 const BATCH: i64 = 1_000;
 
-/// The tables that stay behind: sessions hang on a browser's cookie, which would be worth as much in both places,
-/// and attempts to sign in count for minutes. An epoch counts what happened to its own database.
+/// The tables that are not copied. A copied session would make its cookie valid on both servers. Sign-in attempts
+/// expire within minutes. An epoch refers to its own database.
 pub const EXCLUDED_TABLES: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
 
-/// Copied tables that a server fills by itself before anybody has set it up. What a target holds of them is replaced.
+/// Copied tables that a new server fills before its setup. Rows of the target in these tables are replaced.
 const SEEDED_TABLES: &[&str] = &["settings", "one_time_links"];
 
-/// How far the copy of a table is.
+/// Progress of the copy of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The table.
+    /// Name of the table.
     pub table: &'static str,
-    /// Rows that are written.
+    /// Number of rows written.
     pub done: i64,
-    /// Rows of the source.
+    /// Number of rows in the source.
     pub total: i64,
 }
 
-/// Why nothing was copied.
+/// A copy failed; the target is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// Source and target are the same.
+    /// Source and target are the same database.
     #[error("--from and --to are both {0}")]
     Same(DatabaseUrl),
-    /// One of them is missing or does not open.
+    /// A database does not exist or can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// None of our migrations ran there.
+    /// The source has none of this program's migrations.
     #[error("{0} is no Latchkey database")]
     Foreign(DatabaseUrl),
     /// The source lacks a migration.
     #[error("the database {0} is older than this program: run `latchkey migrate` on it first")]
     Behind(DatabaseUrl),
-    /// The source has a migration that this program does not know. (Opening the target says the same of it.)
+    /// The source has a migration that this program does not have. (Opening the target checks the target.)
     #[error("the database {0} is newer than this program: copy with the latchkey that it belongs to")]
     Ahead(DatabaseUrl),
-    /// The target has something to lose.
+    /// The target has rows that the copy would have to replace.
     #[error("the database {0} is not empty: it has rows in the table {1}. Copy into an empty one")]
     NotEmpty(DatabaseUrl, &'static str),
     /// A row could not be read or written.
     #[error("can't copy the table {0}, nothing was kept: {1}")]
     Table(&'static str, DbError),
-    /// Not every row arrived.
+    /// The target has another number of rows than the source.
     #[error("{arrived} of {total} rows of the table {table} arrived, nothing was kept", total = .of.total, table = .of.table)]
     RowCountMismatch {
-        /// What was to be copied.
+        /// The table and the rows of the source.
         of: Progress,
-        /// Rows of the target.
+        /// Number of rows in the target.
         arrived: i64,
     },
-    /// The database does not answer.
+    /// A query failed.
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -80,12 +80,12 @@ impl FromDb for CopyError {
     }
 }
 
-/// Copies everything but [`LEFT_OUT`] from the database at `from` to the one at `to`, which is made or migrated if need
-/// be and must have no rows of people's. Tells `show` after each batch of rows.
+/// Copies all tables except [`EXCLUDED_TABLES`] from the database at `from` to the one at `to`, which is created or
+/// migrated if necessary and must have no rows except those of a new server. Calls `show` after each batch of rows.
 ///
 /// # Errors
 ///
-/// Any [`CopyError`] leaves the target as empty as it was.
+/// Returns a [`CopyError`] if the copy fails. The target is then unchanged.
 pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> Result<(), CopyError> {
     if from == to {
         return Err(CopyError::Same(from.clone()));
@@ -99,7 +99,7 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
         SchemaState::Newer => return Err(CopyError::Ahead(from.clone())),
     }
     if let DatabaseUrl::Postgres(_) = to {
-        // A pool would ask a server that is not there for seconds, and tell the log each time.
+        // A pool would retry for seconds and log each attempt if the server is down.
         drop(connection::open_existing(to)?);
     }
     let target = Db::open(to)?;
@@ -112,12 +112,12 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
         copy_tables(&mut source, target, show)
     })
     .map_err(|(error, _)| error)?;
-    // Only read; whether the server hears of the end does not matter any more.
+    // The transaction is read-only, so a failed rollback has no effect.
     let _ = ConnTransactions::rollback_transaction(&mut source);
     Ok(())
 }
 
-/// Everything that is read after this is of one moment.
+/// Begins a read transaction in which all queries see the same snapshot.
 fn begin_snapshot(conn: &mut DbConnection) -> Result<(), DbError> {
     match conn {
         DbConnection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
@@ -129,7 +129,8 @@ fn begin_snapshot(conn: &mut DbConnection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Nobody may fill a table after it was seen empty. On `SQLite` the transaction itself sees to that.
+/// Prevents other writers from adding rows after the check for empty tables. On `SQLite` the write transaction does
+/// this.
 fn lock_tables(conn: &mut DbConnection) -> Result<(), DbError> {
     if let DbConnection::Postgres(conn) = conn {
         let tables = COPIED_TABLES.join(", ");
@@ -138,7 +139,7 @@ fn lock_tables(conn: &mut DbConnection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The next row of a table must not get a key that a copied row has. `SQLite` looks for itself.
+/// Advances a key sequence past the copied keys. `SQLite` derives the next key from the table.
 fn advance_sequence(conn: &mut DbConnection, table: &str) -> Result<(), DbError> {
     if let DbConnection::Postgres(conn) = conn {
         conn.batch_execute(&format!(
@@ -148,8 +149,8 @@ fn advance_sequence(conn: &mut DbConnection, table: &str) -> Result<(), DbError>
     Ok(())
 }
 
-/// The copied tables, those before that others refer to, with the columns of `schema.rs` in its order: the compiler
-/// sees to their number and kinds, `tests/it/copy.rs` to the rest.
+/// Defines the copied tables. A table must follow the tables that it refers to. The columns must have the order of
+/// `schema.rs`: the compiler checks their number and types, `tests/it/copy.rs` checks the rest.
 macro_rules! tables {
     ($($table:ident by $key:ident: $kind:ty $(as $sequence:ident)? { $($column:ident: $type:ty),+ $(,)? })+) => {
         /// The tables that are copied.
@@ -214,7 +215,7 @@ macro_rules! tables {
                 Ok(crate::on_its_own!(conn, conn => diesel::delete(table).execute(conn))?)
             }
 
-            pub(crate) fn copy(from: &mut DbConnection, to: &mut DbConnection, mut wrote: impl FnMut(i64)) -> Result<(), DbError> {
+            pub(crate) fn copy(from: &mut DbConnection, to: &mut DbConnection, mut on_batch: impl FnMut(i64)) -> Result<(), DbError> {
                 let mut last: Option<$kind> = None;
                 loop {
                     let rows: Vec<Row> = match &last {
@@ -228,7 +229,7 @@ macro_rules! tables {
                         return Ok(());
                     }
                     let written = crate::on_its_own!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
-                    wrote(i64::try_from(written).unwrap_or(i64::MAX));
+                    on_batch(i64::try_from(written).unwrap_or(i64::MAX));
                     last = rows.into_iter().next_back().map(|row| row.$key);
                 }
             }

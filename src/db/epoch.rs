@@ -1,4 +1,4 @@
-//! The epoch: what tells whether anything changed that decides who a value's caller is and what they may do.
+//! The identity epoch: it changes with every change of data that authenticates or authorizes the caller of a token.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
@@ -12,14 +12,14 @@ use crate::db::connection::DbConnection;
 use crate::db::error::DbError;
 use crate::db::schema::identity_epoch;
 
-/// A state of everything that decides who a value's caller is and what they may do. While it is the same, so is the
-/// answer. One is neither before nor after another.
+/// Version of all data that authenticates or authorizes the caller of a token. While the epoch is equal, cached lookups
+/// are valid. Epochs have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IdentityEpoch(u64);
 
 impl IdentityEpoch {
-    /// The epoch as a query that begins now sees it, whichever process moved it: triggers on the tables do, within the
-    /// transaction that changes them. A lookup after this, on the same connection, finds nothing older.
+    /// Reads the current epoch. Triggers on the tables change it in the transaction that changes the data, so it
+    /// reflects commits of every process. A later lookup on the same connection returns data at least as new.
     pub fn read(conn: &mut DbConnection) -> Result<Self, DbError> {
         Ok(match conn {
             DbConnection::Sqlite(conn) => {
@@ -33,10 +33,9 @@ impl IdentityEpoch {
         })
     }
 
-    /// The one that this tells from all others.
-    fn from_hash(what: impl Hash) -> Self {
+    fn from_hash(version: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
-        what.hash(&mut hasher);
+        version.hash(&mut hasher);
         Self(hasher.finish())
     }
 }
@@ -48,9 +47,9 @@ impl From<i64> for IdentityEpoch {
     }
 }
 
-/// Here the number is the next one, which could come again: after a failover, from a server that had not heard of
-/// everything, but was started at another moment; or after a restore beneath a running program, but written by another
-/// transaction. A query type of its own, because diesel prepares `sql_query` anew each time.
+/// The query for the epoch on `PostgreSQL`. The number is a counter, which can repeat. After a failover to a replica
+/// that lags behind, the start time of the server differs. After a restore under a running program, the transaction id
+/// differs. A separate query type, because diesel prepares `sql_query` again each time.
 #[derive(QueryId)]
 struct SelectEpoch;
 

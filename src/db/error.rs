@@ -1,4 +1,4 @@
-//! What goes wrong with a database: what passes by itself, what somebody else was first in, and what is a mistake.
+//! Database errors: transient failures, unique violations, and all others.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::db::url::DatabaseUrl;
 /// A query that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DbError {
-    /// Locked, gone, or too busy: the same request may succeed in a moment.
+    /// A transient failure: the database is locked, unreachable or overloaded. A retry may succeed.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
-    /// A unique index refused the row: somebody else was first.
+    /// A unique index rejected the row.
     #[error("a row like it is there already: {0}")]
     UniqueViolation(String),
-    /// A statement that this program should not have sent, or a row that it cannot read.
+    /// Any other failure: an invalid statement, or a row that can't be read.
     #[error("the database refused a query: {0}")]
     Query(String),
 }
@@ -27,7 +27,7 @@ impl From<QueryError> for DbError {
             QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
                 Self::UniqueViolation(info.message().to_owned())
             }
-            // Read-only: a server that was the first and is now another's copy, or will be the first in a moment.
+            // Read-only: the server was demoted to a replica, or is a replica that is about to be promoted.
             QueryError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::SerializationFailure
@@ -47,10 +47,10 @@ impl From<QueryError> for DbError {
     }
 }
 
-/// Has this process met a server whose messages are not in English?
+/// Whether this process has connected to a server whose messages are not in English.
 static NON_ENGLISH_SERVER: AtomicBool = AtomicBool::new(false);
 
-/// Notes in which language a server answers (`lc_messages`).
+/// Records the language of a server's messages (`lc_messages`).
 pub(crate) fn note_server_language(language: &str) {
     if !is_english(language) && !NON_ENGLISH_SERVER.swap(true, Ordering::Relaxed) {
         log::warn!(
@@ -60,23 +60,23 @@ pub(crate) fn note_server_language(language: &str) {
     }
 }
 
-/// An empty name is whatever the server was started with.
+/// Returns whether `lc_messages` is English. An empty value is not: it means the locale of the server's environment.
 fn is_english(language: &str) -> bool {
     let name = language.split(['_', '.', '@']).next().unwrap_or("");
     ["C", "POSIX", "en", "English"].contains(&name)
 }
 
-/// Is this a failure that may pass by itself, where the database gives no kind that says so?
+/// Returns whether an error without a specific kind is transient.
 ///
-/// diesel hands neither `SQLite`'s code nor `PostgreSQL`'s SQLSTATE through, so the texts must do: `SQLite`'s are in
-/// this program, and `PostgreSQL`'s are known in English. Of a server that speaks otherwise everything counts that does
-/// not point at a place in the statement, as mistakes in statements do.
-fn is_transient(info: &dyn DatabaseErrorInformation, speaks_otherwise: bool) -> bool {
-    TRANSIENT_MESSAGES.iter().any(|sign| info.message().contains(sign))
-        || (speaks_otherwise && info.statement_position().is_none())
+/// diesel exposes neither `SQLite`'s result code nor `PostgreSQL`'s SQLSTATE, so this function compares messages.
+/// `SQLite` is part of this program, and `PostgreSQL`'s messages are known in English. In any other language, every
+/// error counts as transient unless it has a position in the statement, as errors in statements have.
+fn is_transient(info: &dyn DatabaseErrorInformation, is_translated: bool) -> bool {
+    TRANSIENT_MESSAGES.iter().any(|part| info.message().contains(part))
+        || (is_translated && info.statement_position().is_none())
 }
 
-/// Of locks, full or broken disks, timeouts, and servers and connections that end.
+/// Parts of messages about locks, disk errors, timeouts, and closed connections.
 const TRANSIENT_MESSAGES: [&str; 15] = [
     "database is locked",
     "database table is locked",
@@ -95,10 +95,10 @@ const TRANSIENT_MESSAGES: [&str; 15] = [
     "SSL connection has been closed",
 ];
 
-/// An error that a failed query turns into: what [`Db::read`](crate::db::Db::read) and [`Db::write`](crate::db::Db::write) ask of a
-/// use case's error.
+/// An error type that can hold a [`DbError`]. [`Db::read`](crate::db::Db::read) and [`Db::write`](crate::db::Db::write)
+/// require it of a use case's error.
 pub trait FromDb: From<DbError> + Send + 'static {
-    /// The failed query behind this error, if that is what it is.
+    /// Returns the database error, if this error is one.
     fn as_db(&self) -> Option<&DbError>;
 }
 
@@ -108,22 +108,22 @@ impl FromDb for DbError {
     }
 }
 
-/// The database could not be made ready at start.
+/// The database can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file or its folder cannot be made.
+    /// The file or its folder can't be created.
     #[error("can't make the database file {0}: {1}")]
     File(std::path::PathBuf, std::io::Error),
-    /// It was to be there already.
+    /// The database does not exist.
     #[error("there is no database {0}")]
     Missing(DatabaseUrl),
-    /// Nothing answers there, or it is no database.
+    /// The connection failed, or the file is not a database.
     #[error("can't open the database {0}: {1}")]
     Connect(DatabaseUrl, String),
-    /// It did not answer for as long as one should wait.
+    /// The database did not respond within the timeout.
     #[error("the database {0} did not answer for {1:?}: {2}")]
     Timeout(DatabaseUrl, Duration, String),
-    /// A migration failed; nothing of it was kept.
+    /// A migration failed and was rolled back.
     #[error("can't migrate the database {0}: {1}")]
     Migrate(DatabaseUrl, String),
 }
@@ -132,10 +132,10 @@ pub enum OpenError {
 mod tests {
     use super::*;
 
-    /// What a server says, and the place in the statement that it points at.
-    struct Said(&'static str, Option<i32>);
+    /// A server's error message and statement position.
+    struct ServerError(&'static str, Option<i32>);
 
-    impl DatabaseErrorInformation for Said {
+    impl DatabaseErrorInformation for ServerError {
         fn message(&self) -> &str {
             self.0
         }
@@ -160,22 +160,23 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_told_from_a_mistake_whatever_the_server_speaks() {
-        let (lock, schloss) = ("canceling statement due to lock timeout", "storniere Anfrage wegen Zeitüberschreitung");
-        let (mistake, fehler) = ("column x does not exist", "Spalte x existiert nicht");
-        for (said, place, in_english, otherwise) in [
+    fn transient_errors_are_recognized_in_any_server_language() {
+        let (lock, lock_in_german) =
+            ("canceling statement due to lock timeout", "storniere Anfrage wegen Zeitüberschreitung");
+        let (invalid, invalid_in_german) = ("column x does not exist", "Spalte x existiert nicht");
+        for (message, position, in_english, translated) in [
             (lock, None, true, true),
-            (schloss, None, false, true),
-            (mistake, Some(8), false, false),
-            (fehler, Some(8), false, false),
+            (lock_in_german, None, false, true),
+            (invalid, Some(8), false, false),
+            (invalid_in_german, Some(8), false, false),
         ] {
-            assert_eq!(is_transient(&Said(said, place), false), in_english, "{said}");
-            assert_eq!(is_transient(&Said(said, place), true), otherwise, "{said}");
+            assert_eq!(is_transient(&ServerError(message, position), false), in_english, "{message}");
+            assert_eq!(is_transient(&ServerError(message, position), true), translated, "{message}");
         }
     }
 
     #[test]
-    fn english_goes_by_several_names() {
+    fn several_locale_names_are_english() {
         for english in ["C", "POSIX", "C.UTF-8", "en_US.UTF-8", "en_GB", "en", "English_United States.1252"] {
             assert!(is_english(english), "{english}");
         }

@@ -1,7 +1,7 @@
-//! A reading connection of one thread's own, for short reads right where they are needed.
+//! Thread-local `SQLite` connections for short reads on the calling thread.
 //!
-//! A lookup by key in a `SQLite` file takes a few microseconds, less than handing it to another thread and back. This
-//! is the one exception to the rule that an async thread does not block; nothing but such lookups belongs here.
+//! A lookup by key in a `SQLite` file takes a few microseconds, less than a switch to another thread and back. This is
+//! the only exception to the rule that an async thread must not block. Must not be used for any other query.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -13,20 +13,19 @@ use crate::db::connection::{ConnectionManager, DbConnection, first_line};
 use crate::db::epoch::IdentityEpoch;
 use crate::db::error::{DbError, OpenError};
 
-/// How much of the file a reader sees as memory, in bytes: `SQLite`'s own most. A lookup touches some twenty pages, and
-/// without this each is a system call. The pages are the operating system's, shared by all, and given back when others
-/// need them.
+/// Memory-mapped part of the file, in bytes: `SQLite`'s maximum. A lookup reads about twenty pages, and without the
+/// mapping each is a system call. The pages belong to the operating system's page cache, which can evict them.
 const MMAP_SIZE: u64 = 0x7fff_0000;
 
-/// How many KiB of pages a reader has copies of: those in the WAL, which can't be mapped.
+/// Size of the page cache per connection, in KiB. It holds the pages in the WAL, which can't be mapped.
 const PAGE_CACHE_KIB: u32 = 256;
 
 /// A connection to a `SQLite` file that belongs to one thread.
 pub struct LocalConnection {
     conn: DbConnection,
-    /// The version of the file when its epoch was read last.
-    seen: Option<(i64, IdentityEpoch)>,
-    /// Is the file held as it was at some moment?
+    /// The file's data version at the last read of the epoch, and that epoch.
+    last_read: Option<(i64, IdentityEpoch)>,
+    /// Whether a read transaction is open.
     has_snapshot: bool,
 }
 
@@ -35,16 +34,16 @@ impl LocalConnection {
         let mut conn = crate::db::pool::connect_with_retry(manager)?;
         conn.batch_execute(&format!("PRAGMA mmap_size = {MMAP_SIZE}; PRAGMA cache_size = -{PAGE_CACHE_KIB}"))
             .map_err(|error| OpenError::Connect(manager.url.clone(), first_line(&error.to_string())))?;
-        Ok(Self { conn, seen: None, has_snapshot: false })
+        Ok(Self { conn, last_read: None, has_snapshot: false })
     }
 
-    /// Runs a short read here and now.
+    /// Runs a short read on the calling thread.
     pub fn read<T, E>(&mut self, work: impl FnOnce(&mut DbConnection) -> Result<T, E>) -> Result<T, E> {
         work(&mut self.conn)
     }
 
-    /// The epoch at this moment, whichever process moved it, and what all reads see from now on until
-    /// [`Near::let_go`]: one taking of the file's lock serves them all.
+    /// Begins a read transaction and returns its epoch. All reads until [`LocalConnection::end_snapshot`] see the same
+    /// snapshot and share one acquisition of the file lock.
     pub fn begin_snapshot(&mut self) -> Result<IdentityEpoch, DbError> {
         self.end_snapshot();
         StaticStatement::<BEGIN>.execute(self.sqlite()?)?;
@@ -52,8 +51,8 @@ impl LocalConnection {
         self.epoch()
     }
 
-    /// Lets the next read see what is there then. Must soon follow on [`Near::hold`]: what is held can't be tidied away
-    /// from the WAL.
+    /// Ends the read transaction. Must follow soon on [`LocalConnection::begin_snapshot`]: an open snapshot prevents a
+    /// complete WAL checkpoint.
     pub fn end_snapshot(&mut self) {
         if !std::mem::take(&mut self.has_snapshot) {
             return;
@@ -71,22 +70,22 @@ impl LocalConnection {
         }
     }
 
-    /// The epoch at this moment, whichever process moved it.
+    /// Returns the current epoch, which reflects commits of every process.
     pub fn epoch(&mut self) -> Result<IdentityEpoch, DbError> {
-        // In this order: a commit between the two is noticed at the next look.
+        // The version is read first, so that the next call detects a commit between the two reads.
         let version = StaticStatement::<DATA_VERSION>.get_result::<i64>(self.sqlite()?)?;
-        match self.seen {
-            Some((seen, epoch)) if seen == version => Ok(epoch),
+        match self.last_read {
+            Some((read_at, epoch)) if read_at == version => Ok(epoch),
             _ => {
                 let epoch = IdentityEpoch::read(&mut self.conn)?;
-                self.seen = Some((version, epoch));
+                self.last_read = Some((version, epoch));
                 Ok(epoch)
             }
         }
     }
 }
 
-/// A statement without parameters. A query of its own, because `sql_query` would prepare it anew each time.
+/// A statement without parameters. A separate query type, because diesel prepares `sql_query` again each time.
 #[derive(QueryId)]
 struct StaticStatement<const STATEMENT: usize>;
 
@@ -96,7 +95,7 @@ const BEGIN: usize = 0;
 
 const COMMIT: usize = 1;
 
-/// Moves with each commit of another connection, in this process or elsewhere.
+/// The data version changes with each commit of another connection, in any process.
 const DATA_VERSION: usize = 2;
 
 impl<const STATEMENT: usize> QueryFragment<Sqlite> for StaticStatement<STATEMENT> {

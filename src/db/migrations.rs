@@ -1,4 +1,4 @@
-//! Brings a database up to this program's schema. Both trees of migrations are in the binary.
+//! Schema migrations. The migrations for both backends are embedded in the binary.
 
 use std::collections::BTreeSet;
 
@@ -15,28 +15,28 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// The key of the `PostgreSQL` advisory lock under which migrations run: "latchkey" as a number.
-const LOCK: i64 = 0x6c61_7463_686b_6579;
+/// Key of the `PostgreSQL` advisory lock for migrations: the ASCII bytes of "latchkey".
+const LOCK_KEY: i64 = 0x6c61_7463_686b_6579;
 
-/// Runs the migrations that are missing and returns how many. The connection should not be used for anything else: its
-/// timeouts are gone. Safe when several processes start at once: on
-/// `PostgreSQL` one at a time by an advisory lock, on `SQLite` by one immediate transaction around all of them.
+/// Runs the pending migrations and returns their number. The connection must not be used for anything else afterwards,
+/// because its timeouts are disabled. Several processes may migrate concurrently: an advisory lock on `PostgreSQL` and
+/// an immediate transaction on `SQLite` serialize them.
 pub(crate) fn migrate(conn: &mut DbConnection) -> diesel::migration::Result<usize> {
     if schema_state(conn)? == SchemaState::Newer {
         return Err(SchemaTooNew.into());
     }
     match conn {
         DbConnection::Postgres(conn) => {
-            // Waiting for another instance's migrations is not a hang.
+            // The migrations of another instance may take longer than the timeouts.
             conn.batch_execute(&format!(
-                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"
+                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK_KEY})"
             ))?;
             let done = conn.run_pending_migrations(POSTGRES).map(|done| done.len());
-            conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+            conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK_KEY})"))?;
             done
         }
         DbConnection::Sqlite(conn) => {
-            // A start where nothing is missing, which is most of them, must not wait for anybody's write.
+            // A start without pending migrations must not wait for another process's write.
             if !conn.has_pending_migration(SQLITE)? {
                 return Ok(0);
             }
@@ -44,17 +44,17 @@ pub(crate) fn migrate(conn: &mut DbConnection) -> diesel::migration::Result<usiz
             conn.immediate_transaction(|conn| {
                 conn.run_pending_migrations(SQLITE).map(|done| done.len()).map_err(MigrationError)
             })
-            .map_err(|abort| abort.0)
+            .map_err(|error| error.0)
         }
     }
 }
 
-/// The database was migrated by a program newer than this one, which may have moved what this one reads.
+/// A newer version of the program migrated the database, and may have changed columns that this version reads.
 #[derive(Debug, thiserror::Error)]
 #[error("it was migrated by a newer Latchkey. Run that version or a later one")]
 struct SchemaTooNew;
 
-/// Lets a migration's error pass through a transaction, which wants one that diesel's own errors turn into.
+/// Wraps a migration error, because a transaction requires an error type that implements `From` for diesel's error.
 struct MigrationError(Box<dyn std::error::Error + Send + Sync>);
 
 impl From<diesel::result::Error> for MigrationError {
@@ -63,7 +63,7 @@ impl From<diesel::result::Error> for MigrationError {
     }
 }
 
-/// Is there a migration that this database lacks?
+/// Returns whether the database has pending migrations.
 pub(crate) fn is_outdated(conn: &mut DbConnection) -> diesel::migration::Result<bool> {
     match conn {
         DbConnection::Postgres(conn) => conn.has_pending_migration(POSTGRES),
@@ -71,41 +71,41 @@ pub(crate) fn is_outdated(conn: &mut DbConnection) -> diesel::migration::Result<
     }
 }
 
-/// How a database's schema stands to this program's.
+/// Relation of a database's schema to this program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
-    /// None of our migrations ran on it.
+    /// The database has none of this program's migrations.
     Unknown,
-    /// It lacks a migration.
+    /// The database has pending migrations.
     Outdated,
-    /// It is what this program knows.
+    /// The schemas are the same.
     Current,
-    /// It has a migration that this program does not know.
+    /// The database has a migration that this program does not have.
     Newer,
 }
 
-/// Compares the migrations of a database with this program's, and writes nothing: diesel's own harness makes its
-/// table where it is missing, which a database that is only read must be spared.
+/// Compares the migrations of a database with this program's. Must not write: diesel's harness would create its table
+/// in a database that the caller only reads.
 pub(crate) fn schema_state(conn: &mut DbConnection) -> Result<SchemaState, DbError> {
-    let ours = match conn {
+    let embedded = match conn {
         DbConnection::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES),
         DbConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
     }
     .map_err(|error| DbError::Query(error.to_string()))?;
-    let ran: Vec<AppliedMigration> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
+    let rows: Vec<AppliedMigration> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
         .load(conn)
     {
         Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("__diesel_schema_migrations") => {
             return Ok(SchemaState::Unknown);
         }
-        ran => ran?,
+        rows => rows?,
     };
-    let ran: BTreeSet<String> = ran.into_iter().map(|ran| ran.version).collect();
-    Ok(if ran.is_disjoint(&ours) {
+    let applied: BTreeSet<String> = rows.into_iter().map(|row| row.version).collect();
+    Ok(if applied.is_disjoint(&embedded) {
         SchemaState::Unknown
-    } else if !ran.is_subset(&ours) {
+    } else if !applied.is_subset(&embedded) {
         SchemaState::Newer
-    } else if ran == ours {
+    } else if applied == embedded {
         SchemaState::Current
     } else {
         SchemaState::Outdated

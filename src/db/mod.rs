@@ -1,8 +1,8 @@
-//! The database: [`Db::read`] and [`Db::write`]. The only place that names a backend.
+//! The database: [`Db::read`] and [`Db::write`]. Code outside this module must not depend on the backend.
 //!
-//! Reads and writes go by lanes of their own. A read waits at most 50 ms for another's lock, then the answer is
-//! [`DbError::Unavailable`]; a write waits 5 s. On `SQLite` the writing lane is one connection wide, so that the
-//! writers of this process queue here, in order, instead of polling each other's lock.
+//! On `SQLite`, reads and writes use separate pools. A read waits at most 50 ms for a lock, then fails with
+//! [`DbError::Unavailable`]; a write waits 5 s by default. The write pool has one connection, so that the writers of
+//! this process queue in order instead of polling for the file lock.
 
 pub mod backup;
 pub(crate) mod columns;
@@ -35,23 +35,23 @@ const READ_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
 const SQLITE_READERS: u32 = 4;
 
-/// The database, shared by everything in the process; clones are handles to the same.
+/// A handle to the database; clones share the same pools.
 #[derive(Clone)]
 pub struct Db {
     reads: Pool,
     writes: Pool,
-    /// Opens a connection near to a reader, where that pays.
+    /// Opens thread-local connections; `None` on `PostgreSQL`.
     local: Option<ConnectionManager>,
 }
 
 impl Db {
-    /// Opens the database at `url` with the default [`Limits`], makes it if it is a `SQLite` file that is missing, and
-    /// migrates it.
+    /// Opens and migrates the database at `url` with the default [`DbOptions`]. A `SQLite` file that does not exist is
+    /// created.
     pub fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         Self::open_with(url, &DbOptions::default())
     }
 
-    /// [`Db::open`] with limits of the caller's. A server that does not answer yet is waited for, in clear lines.
+    /// [`Db::open`] with other options. Waits for a server that does not respond yet, and logs each attempt.
     pub fn open_with(url: &DatabaseUrl, limits: &DbOptions) -> Result<Self, OpenError> {
         if let DatabaseUrl::Sqlite(path) = url {
             connection::prepare_file(path).map_err(|error| OpenError::File(path.clone(), error))?;
@@ -75,8 +75,8 @@ impl Db {
         })
     }
 
-    /// Runs `work` on a thread for blocking work, on a reading connection. For several queries that must see the
-    /// same state, use one query.
+    /// Runs `work` on a blocking thread, on a reading connection. There is no transaction: data that must be consistent
+    /// must be read in one query.
     pub async fn read<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -88,8 +88,8 @@ impl Db {
         self.reads.interact(work).await
     }
 
-    /// Runs a lookup as [`Db::read`] does, but on a connection that is not asked first whether it is still there. If
-    /// it is not, the lookup is run once more on one that is.
+    /// Runs a lookup like [`Db::read`], but does not test the connection first. If the connection is lost, the lookup
+    /// runs again on a tested connection.
     pub async fn read_untested<T, E>(
         &self,
         work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -101,14 +101,14 @@ impl Db {
         self.reads.interact_untested(work).await
     }
 
-    /// A connection for this thread's own short reads. `None` where a server must be asked: that takes too long for
-    /// an async thread.
+    /// Opens a connection for short reads on the calling thread. `None` on `PostgreSQL`: a network round trip would
+    /// block an async thread for too long.
     pub fn local_connection(&self) -> Result<Option<LocalConnection>, OpenError> {
         self.local.as_ref().map(LocalConnection::open).transpose()
     }
 
-    /// Runs `work` in a transaction that may write: `BEGIN IMMEDIATE` on `SQLite`, where a transaction that reads
-    /// first and writes later would fail under load. `work` may run several times: only what the last run did counts.
+    /// Runs `work` in a write transaction. On `SQLite` it begins with `BEGIN IMMEDIATE`, because a transaction that
+    /// reads first and writes later fails under load. `work` may run several times; only the last run is committed.
     pub async fn write<T, E>(&self, work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -127,30 +127,29 @@ impl Db {
         transaction(&mut *self.writes.get()?, &work)
     }
 
-    /// Lets the database look how its rows are spread, by which it chooses among its indexes. `PostgreSQL` does so by
-    /// itself; `SQLite` is to be asked now and then (its documentation of `PRAGMA optimize`), and looks only at what has
-    /// changed much since.
+    /// Updates the query planner's statistics. `PostgreSQL` does so automatically. `SQLite` recommends to run
+    /// `PRAGMA optimize` periodically (see its documentation), which analyzes only tables that have changed much.
     pub async fn optimize(&self) -> Result<(), DbError> {
         self.writes.interact(optimize).await
     }
 
-    /// [`Db::take_stock`] for callers that may block.
+    /// [`Db::optimize`] for callers that may block.
     pub fn optimize_blocking(&self) -> Result<(), DbError> {
         optimize(&mut *self.writes.get()?)
     }
 
-    /// Does the database answer, and has it every table that this program needs?
+    /// Returns whether the database responds and has no pending migrations.
     pub async fn is_ready(&self) -> bool {
         self.reads
             .interact(|conn| migrations::is_outdated(conn).map_err(|error| DbError::Query(error.to_string())))
             .await
-            .is_ok_and(|behind| !behind)
+            .is_ok_and(|is_outdated| !is_outdated)
     }
 }
 
 fn optimize(conn: &mut DbConnection) -> Result<(), DbError> {
     match conn {
-        // 2: look at what needs it. 0x10000: whether or not this connection has used it.
+        // 0x2: run ANALYZE where needed. 0x10000: check all tables, not only those that this connection has queried.
         DbConnection::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA optimize = 0x10002")?),
         DbConnection::Postgres(_) => Ok(()),
     }

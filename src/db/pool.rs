@@ -1,4 +1,4 @@
-//! A pool of connections with a queue before it that does not block an async thread.
+//! A connection pool for async code: waiting for a connection must not block an async thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,21 @@ use crate::db::connection::{ConnectionManager, DbConnection, first_line};
 use crate::db::error::{DbError, FromDb, OpenError};
 use crate::db::url::DatabaseUrl;
 
-/// How long a request queues for a connection before it is told that the database is unavailable.
+/// Maximum time to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The same while there is not one connection, which is when the server is down: no use in holding people up.
+/// Maximum time to wait while the pool has no connection at all: the server is down, so requests fail early.
 const ACQUIRE_WHILE_DOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long a request waits for its work before it is told that the database is unavailable. Longer than a statement
-/// may take: only a server that does not even time out gets here. The work keeps its permit in the queue until it
-/// ends, so that what hangs is bounded.
+/// Maximum time to wait for the work on a connection. It is longer than the default statement timeout, so only an
+/// unresponsive server reaches it. The work keeps its permit until it ends, which bounds the number of blocked threads.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Connections, and as many permits in front of them.
+/// A connection pool with one permit per connection.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: r2d2::Pool<ConnectionManager>,
-    /// A file does not go away; a server may.
+    /// True for a server, whose connections can be lost; false for a file.
     test_on_checkout: bool,
     permits: Arc<Semaphore>,
 }
@@ -36,7 +35,7 @@ impl Pool {
         let pool = r2d2::Pool::builder()
             .max_size(width)
             .min_idle(Some(1))
-            // `get` asks, where there is something to ask.
+            // `get` tests the connection where necessary.
             .test_on_check_out(false)
             .connection_timeout(ACQUIRE_TIMEOUT)
             .error_handler(Box::new(QuietErrors))
@@ -46,7 +45,7 @@ impl Pool {
         Ok(Self { connections: pool, test_on_checkout, permits: Arc::new(Semaphore::new(width as usize)) })
     }
 
-    /// Runs `work` on a thread for blocking work, when its turn has come.
+    /// Runs `work` on a blocking thread when a connection is free.
     pub async fn interact<T, E>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -55,10 +54,10 @@ impl Pool {
         T: Send + 'static,
         E: FromDb,
     {
-        self.run_blocking(move |lane| work(&mut *lane.get()?)).await
+        self.run_blocking(move |pool| work(&mut *pool.get()?)).await
     }
 
-    /// [`Lane::run`] on a connection that is not tested, and once more on one that is if the first was lost.
+    /// [`Pool::interact`] on an untested connection. If it is lost, `work` runs again on a tested one.
     pub async fn interact_untested<T, E>(
         &self,
         work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
@@ -67,12 +66,12 @@ impl Pool {
         T: Send + 'static,
         E: FromDb,
     {
-        self.run_blocking(move |lane| {
-            let mut conn = lane.get_untested()?;
+        self.run_blocking(move |pool| {
+            let mut conn = pool.get_untested()?;
             match work(&mut conn) {
                 Err(error) if matches!(error.as_db(), Some(DbError::Unavailable(_))) && conn.is_broken() => {
                     drop(conn);
-                    work(&mut *lane.get()?)
+                    work(&mut *pool.get()?)
                 }
                 done => done,
             }
@@ -89,9 +88,9 @@ impl Pool {
         let Ok(Ok(permit)) = tokio::time::timeout(ACQUIRE_TIMEOUT, queue).await else {
             return Err(DbError::Unavailable("every connection is busy".to_owned()).into());
         };
-        let lane = self.clone();
+        let pool = self.clone();
         let work = actix_web::web::block(move || {
-            let done = work(&lane);
+            let done = work(&pool);
             drop(permit);
             done
         });
@@ -102,9 +101,9 @@ impl Pool {
         }
     }
 
-    /// A connection that answers.
+    /// Returns a tested connection.
     pub fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
-        // Of as many connections as there may be, each may have been lost since it was used.
+        // Every connection in the pool may have been lost since its last use.
         for _ in 0..self.connections.max_size() {
             let mut conn = self.get_untested()?;
             if !self.test_on_checkout || !conn.is_broken() {
@@ -115,22 +114,22 @@ impl Pool {
     }
 
     fn get_untested(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
-        let patience =
+        let timeout =
             if self.connections.state().connections == 0 { ACQUIRE_WHILE_DOWN_TIMEOUT } else { ACQUIRE_TIMEOUT };
-        self.connections.get_timeout(patience).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
+        self.connections.get_timeout(timeout).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
     }
 }
 
-/// The first connection of the process. A server that does not answer yet is waited for; one that refuses who we are
-/// is not. A `SQLite` file that another process is just making is waited for too: it goes to WAL once, and SQLite
-/// answers "locked" to whoever else wants that at the same moment, whatever its patience.
+/// Opens the first connection of the process. Retries while a server does not respond, but not if it rejects the
+/// credentials. Also retries while another process creates the `SQLite` file: during the switch to WAL, `SQLite`
+/// returns "locked" to other connections regardless of their busy timeout.
 pub(crate) fn connect_with_retry(manager: &ConnectionManager) -> Result<DbConnection, OpenError> {
     let (url, limits) = (&manager.url, &manager.limits);
-    let (patience, pause) = match url {
+    let (timeout, pause) = match url {
         DatabaseUrl::Sqlite(_) => (limits.lock_timeout, Duration::from_millis(20)),
         DatabaseUrl::Postgres(_) => (limits.wait_at_start, Duration::from_secs(1)),
     };
-    let mut left = patience;
+    let mut left = timeout;
     loop {
         let why = match manager.open() {
             Ok(conn) => return Ok(conn),
@@ -138,29 +137,29 @@ pub(crate) fn connect_with_retry(manager: &ConnectionManager) -> Result<DbConnec
         };
         let is_final = match url {
             DatabaseUrl::Sqlite(_) => !why.contains("locked"),
-            DatabaseUrl::Postgres(_) => FATAL_CONNECT_ERRORS.iter().any(|sign| why.contains(sign)),
+            DatabaseUrl::Postgres(_) => FATAL_CONNECT_ERRORS.iter().any(|part| why.contains(part)),
         };
         if is_final {
             return Err(OpenError::Connect(url.clone(), why));
         }
         if left.is_zero() {
-            return Err(OpenError::Timeout(url.clone(), patience, why));
+            return Err(OpenError::Timeout(url.clone(), timeout, why));
         }
         if let DatabaseUrl::Postgres(_) = url {
             log::warn!("the database {url} does not answer yet ({why}); trying for {left:?} more");
         }
         let pause = pause.min(left);
-        #[expect(clippy::disallowed_methods, reason = "before there is an async thread")]
+        #[expect(clippy::disallowed_methods, reason = "runs before the first async thread starts")]
         std::thread::sleep(pause);
         left = left.saturating_sub(pause);
     }
 }
 
-/// What a server says that will say the same in a second.
+/// Parts of messages after which a retry is useless.
 const FATAL_CONNECT_ERRORS: [&str; 5] =
     ["authentication failed", "does not exist", "no password supplied", "invalid", "not permitted"];
 
-/// Whoever waited for a connection says why there was none; that it could not be opened again is for the curious.
+/// Logs connection errors at debug level: the caller that waits for a connection returns the error.
 #[derive(Debug)]
 struct QuietErrors;
 

@@ -1,6 +1,6 @@
-//! The tables, written by hand because one file serves two databases. `tests/it/schema.rs` holds it against
-//! what the migrations make.
-#![expect(missing_docs, reason = "diesel's macros make the items; the migrations say what they are")]
+//! The tables. Written by hand, because one file describes both backends. `tests/it/schema.rs` compares it with the
+//! migrated databases.
+#![expect(missing_docs, reason = "diesel's macros create the items; the migrations document them")]
 
 diesel::table! {
     users (id) {

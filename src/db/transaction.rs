@@ -1,4 +1,4 @@
-//! Write transactions: begin, retry, advisory locks.
+//! Write transactions, their retries, and advisory locks.
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -6,7 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use crate::db::connection::DbConnection;
 use crate::db::error::{DbError, FromDb};
 
-/// How often a transaction that lost against another is tried before it counts as failed.
+/// Maximum number of attempts of a transaction that conflicts with others.
 pub(crate) const MAX_TRANSACTION_ATTEMPTS: u32 = 5;
 
 pub(crate) fn transaction<T, E: FromDb>(
@@ -26,13 +26,17 @@ pub(crate) fn transaction<T, E: FromDb>(
     }
 }
 
-/// Lets one transaction at a time past here until it ends, of those that name the same `turn`: for what is counted
-/// first and written then. On `SQLite` writers take turns as it is.
-pub fn advisory_lock(conn: &mut DbConnection, turn: i64) -> Result<(), DbError> {
+/// Acquires the advisory lock `key` until the transaction ends, so that transactions that count rows and then insert do
+/// not overlap. Does nothing on `SQLite`, where write transactions never overlap.
+///
+/// # Errors
+///
+/// Returns an error if the query fails.
+pub fn advisory_lock(conn: &mut DbConnection, key: i64) -> Result<(), DbError> {
     use diesel::RunQueryDsl as _;
     if let DbConnection::Postgres(conn) = conn {
         diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(turn)
+            .bind::<diesel::sql_types::BigInt, _>(key)
             .execute(conn)?;
     }
     Ok(())
@@ -40,7 +44,8 @@ pub fn advisory_lock(conn: &mut DbConnection, turn: i64) -> Result<(), DbError> 
 
 pub(crate) type ConnTransactions = <DbConnection as diesel::Connection>::TransactionManager;
 
-/// The flag says whether the transaction failed only because it met another, so that it may be tried again.
+/// Runs a transaction once. The flag of the error is true if the transaction conflicted with another and may be
+/// retried.
 pub(crate) fn transaction_once<T, E: FromDb>(
     conn: &mut DbConnection,
     work: impl FnOnce(&mut DbConnection) -> Result<T, E>,
@@ -54,14 +59,14 @@ pub(crate) fn transaction_once<T, E: FromDb>(
         Ok(done) => match ConnTransactions::commit_transaction(conn) {
             Ok(()) => Ok(done),
             Err(error) => {
-                let again = is_serialization_failure(&error);
-                Err((DbError::from(error).into(), again))
+                let can_retry = is_serialization_failure(&error);
+                Err((DbError::from(error).into(), can_retry))
             }
         },
         Err(error) => {
-            let again = matches!(error.as_db(), Some(DbError::Unavailable(message)) if message.contains("deadlock detected") || message.contains("could not serialize"));
+            let can_retry = matches!(error.as_db(), Some(DbError::Unavailable(message)) if message.contains("deadlock detected") || message.contains("could not serialize"));
             match ConnTransactions::rollback_transaction(conn) {
-                Ok(()) | Err(QueryError::BrokenTransactionManager) => Err((error, again)),
+                Ok(()) | Err(QueryError::BrokenTransactionManager) => Err((error, can_retry)),
                 Err(rollback) => {
                     log::warn!("a transaction could not be rolled back: {rollback}");
                     Err((error, false))

@@ -1,24 +1,24 @@
-//! Where the data are: the database's URL, read strictly and shown without a password.
+//! Database URLs. Parsing is strict; display must not contain a password.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where the data are.
+/// The URL of a database.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// A file of our own.
+    /// Path of a `SQLite` file.
     Sqlite(PathBuf),
-    /// A server: the URL as libpq takes it.
+    /// URL of a `PostgreSQL` server, in libpq's form.
     Postgres(String),
 }
 
-/// A database URL that can't be used. Says nothing of what was typed but the scheme: the rest may be a password.
+/// An invalid database URL. The message contains only the scheme of the input, because the rest may be a password.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// It names no database we know.
+    /// The scheme is not supported.
     #[error("the database URL must be a path, sqlite://PATH or postgres://…; its scheme {0:?} is none of these")]
     Scheme(String),
-    /// `PostgreSQL`'s library would take it apart in another way than was meant, and quote the wrong part.
+    /// The URL is malformed: libpq could parse it differently than intended, and quote a password in an error.
     #[error(
         "the database URL is not like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE; special characters in its parts must be percent-encoded, @ as %40"
     )]
@@ -38,17 +38,17 @@ impl std::str::FromStr for DatabaseUrl {
     }
 }
 
-/// Is what follows `postgres://` in a URL of a shape that libpq has no complaint about? Its complaints quote the part
-/// that they are about, and with a special character in a password that is a part of the password.
+/// Returns whether libpq parses the part after `postgres://` without an error. libpq's errors quote a part of the URL;
+/// if a password contains special characters, that part can be from the password.
 fn is_well_formed(rest: &str) -> bool {
-    let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    let encoded = rest.split('%').skip(1).all(|code| {
+    let is_plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let is_encoded = rest.split('%').skip(1).all(|code| {
         let code = code.as_bytes().get(..2);
         code.is_some_and(|code| code != b"00" && code.iter().all(u8::is_ascii_hexdigit))
     });
     let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let (who, place) = address.split_once('@').unwrap_or(("", address));
-    let (hosts, name) = place.split_once('/').unwrap_or((place, ""));
+    let (user, location) = address.split_once('@').unwrap_or(("", address));
+    let (hosts, name) = location.split_once('/').unwrap_or((location, ""));
     let is_host = |host: &str| {
         let (name, port) = match host.strip_prefix('[') {
             Some(v6) => v6.split_once(']').filter(|(v6, _)| is_v6(v6)).unwrap_or(("[", "")),
@@ -58,14 +58,15 @@ fn is_well_formed(rest: &str) -> bool {
             || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         !name.contains(['[', ']']) && port_is_number
     };
-    // A colon in a database's name is more likely that of a password further back than it looks.
+    // A colon in the name is probably the separator of a password that contains a slash.
     let is_name = !name.contains(['/', ':']);
-    let no_second = !who.contains('/') && !place.contains('@') && (address.contains('@') || !options.contains('@'));
+    let is_unambiguous =
+        !user.contains('/') && !location.contains('@') && (address.contains('@') || !options.contains('@'));
     let options_are_pairs = options.is_empty() || options.split('&').all(|pair| pair.matches('=').count() == 1);
-    plain && encoded && no_second && is_name && hosts.split(',').all(is_host) && options_are_pairs
+    is_plain && is_encoded && is_unambiguous && is_name && hosts.split(',').all(is_host) && options_are_pairs
 }
 
-/// May this stand in brackets: an address and, behind a percent sign, its zone?
+/// Returns whether the text has the form of an IPv6 address with an optional zone after a percent sign.
 fn is_v6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, ""));
     address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
@@ -73,21 +74,23 @@ fn is_v6(text: &str) -> bool {
 }
 
 impl DatabaseUrl {
-    /// Does this URL lead over a network that others may listen on, without saying that TLS must be used?
+    /// Returns whether a connection could cross a network without TLS: a host is not local, and the URL does not
+    /// require TLS.
     ///
-    /// libpq takes several hosts, in the URL and as parameters, and paths of sockets (its documentation, section
-    /// "Connection URIs"); one that is not this machine is enough.
+    /// libpq accepts several hosts, in the URL and as parameters, and socket paths (libpq documentation, section
+    /// "Connection URIs"). One host that is not local is enough.
     #[must_use]
     pub fn allows_plaintext(&self) -> bool {
         let Self::Postgres(url) = self else { return false };
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        let authority = place.split('/').next().unwrap_or("");
+        let (location, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = location.split('/').next().unwrap_or("");
         let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
         let parameter =
             |name: &str| parameters.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
-        let more = ["host", "hostaddr"].into_iter().filter_map(parameter).flat_map(|(_, hosts)| hosts.split(','));
-        let is_here = |host: &str| {
+        let parameter_hosts =
+            ["host", "hostaddr"].into_iter().filter_map(parameter).flat_map(|(_, hosts)| hosts.split(','));
+        let is_local = |host: &str| {
             let host = percent_encoding::percent_decode_str(host).decode_utf8_lossy();
             let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
                 Some((ip, _)) => ip,
@@ -96,13 +99,13 @@ impl DatabaseUrl {
             };
             name.is_empty() || name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
         };
-        let is_safe = cfg!(feature = "postgres-tls")
+        let requires_tls = cfg!(feature = "postgres-tls")
             && parameter("sslmode").is_some_and(|(_, mode)| matches!(mode, "require" | "verify-ca" | "verify-full"));
-        !is_safe && !hosts.split(',').chain(more).all(is_here)
+        !requires_tls && !hosts.split(',').chain(parameter_hosts).all(is_local)
     }
 }
 
-/// Never shows a password: a `PostgreSQL` URL is shown without its user, password and parameters.
+/// Displays a `PostgreSQL` URL without user, password and parameters, so that no password is shown.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -110,8 +113,8 @@ impl fmt::Display for DatabaseUrl {
             Self::Postgres(url) => {
                 let rest = url.split_once("://").map_or("", |(_, rest)| rest);
                 let rest = rest.split('?').next().unwrap_or("");
-                let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-                write!(f, "postgres://{place}")
+                let location = rest.rsplit_once('@').map_or(rest, |(_, location)| location);
+                write!(f, "postgres://{location}")
             }
         }
     }
@@ -135,12 +138,12 @@ mod tests {
         assert_eq!(url("sqlite:///var/lib/x.db").unwrap(), DatabaseUrl::Sqlite("/var/lib/x.db".into()));
         assert!(matches!(url("postgresql://h/db").unwrap(), DatabaseUrl::Postgres(_)));
         assert!(url("mysql://h/db").unwrap_err().to_string().contains("\"mysql\""));
-        assert!(url("postgre://h/db").is_err(), "a typo must not make a file");
+        assert!(url("postgre://h/db").is_err(), "a typo must not create a file");
     }
 
     #[test]
-    fn a_server_elsewhere_is_told_from_one_on_this_machine() {
-        for here in [
+    fn a_remote_host_allows_plaintext_and_a_local_host_does_not() {
+        for local in [
             "postgres:///latchkey",
             "postgres://ada:x@localhost/latchkey",
             "postgres://ada@127.0.0.1:5599/latchkey",
@@ -149,9 +152,9 @@ mod tests {
             "postgres:///latchkey?host=/var/run/postgresql",
             "data/latchkey.db",
         ] {
-            assert!(!here.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{here}");
+            assert!(!local.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{local}");
         }
-        for elsewhere in [
+        for remote in [
             "postgres://ada@db.example/latchkey",
             "postgres://ada@10.0.0.5:5432/latchkey",
             "postgres://ada@localhost,db.example/latchkey",
@@ -160,7 +163,7 @@ mod tests {
             "postgres://localhost@db.example/latchkey?sslmode=prefer",
             "postgres://ada@[2001:db8::1]/latchkey",
         ] {
-            assert!(elsewhere.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{elsewhere}");
+            assert!(remote.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{remote}");
         }
         let strict: DatabaseUrl = "postgres://ada@db.example/latchkey?sslmode=verify-full".parse().unwrap();
         assert_eq!(strict.allows_plaintext(), !cfg!(feature = "postgres-tls"));
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_libpq_would_quote_a_password_of_is_refused_without_a_word_of_it() {
+    fn the_error_for_a_malformed_url_does_not_contain_its_password() {
         for bad in [
             "u:pa/secret@h/x",
             "u:pa/secret@h:1/x?a=b",
@@ -193,9 +196,9 @@ mod tests {
             "@/:secret?@=",
             "@[:secret]?@=",
         ] {
-            let refused = format!("postgres://{bad}").parse::<DatabaseUrl>();
-            let said = refused.map_or_else(|error| error.to_string(), |url| panic!("{bad} is taken as {url}"));
-            assert!(!said.contains("secret") && said.contains("percent-encoded"), "{bad}: {said}");
+            let result = format!("postgres://{bad}").parse::<DatabaseUrl>();
+            let message = result.map_or_else(|error| error.to_string(), |url| panic!("{bad} is taken as {url}"));
+            assert!(!message.contains("secret") && message.contains("percent-encoded"), "{bad}: {message}");
         }
         for good in [
             "",
@@ -222,14 +225,14 @@ mod tests {
             after in "[a-z0-9:/?#%&=\\[\\]ü@]{0,3}@[a-z0-9.:,/?=&@\\[\\]-]{0,20}",
         ) {
             let text = format!("{scheme}://{before}{SECRET}{after}");
-            let said = match text.parse::<DatabaseUrl>() {
+            let output = match text.parse::<DatabaseUrl>() {
                 Ok(url) => {
-                    prop_assert!(url == DatabaseUrl::Postgres(text.clone()), "libpq gets what was typed");
+                    prop_assert!(url == DatabaseUrl::Postgres(text.clone()), "libpq receives the input unchanged");
                     format!("{url} {url:?}")
                 }
                 Err(error) => format!("{error} {error:?}"),
             };
-            prop_assert!(!said.contains(SECRET), "{}: {}", text, said);
+            prop_assert!(!output.contains(SECRET), "{}: {}", text, output);
         }
 
         #[test]
