@@ -1,4 +1,4 @@
-//! Settings, from flags and the environment, checked at start: a bad one is one clear line.
+//! Settings from flags and the environment, validated at start. Must not log or print a secret.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,11 @@ pub struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// The database to use, if these settings allow it.
+    /// Returns the URL of the database.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection would cross a network without TLS and the settings do not allow that.
     pub fn database(&self) -> Result<DatabaseUrl, ConfigError> {
         let url = self.database_url.clone();
         let url = url.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("latchkey.db")));
@@ -61,7 +65,7 @@ impl DatabaseArgs {
         Ok(url)
     }
 
-    /// Refuses a database that would be talked to in clear over a network, unless that was asked for.
+    /// Checks that a connection to `url` does not cross a network without TLS, unless the settings allow it.
     pub fn allows(&self, url: &DatabaseUrl) -> Result<(), ConfigError> {
         if self.allow_plaintext_database || !url.allows_plaintext() {
             return Ok(());
@@ -74,7 +78,7 @@ impl DatabaseArgs {
         Err(ConfigError::PlaintextDatabase(url.clone(), remedy))
     }
 
-    /// How long to wait for the database, and how much of it to take.
+    /// Returns the timeouts and connection limits.
     #[must_use]
     pub fn limits(&self) -> DbOptions {
         DbOptions {
@@ -94,7 +98,8 @@ pub struct ServerArgs {
     #[arg(long, env = "LATCHKEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
-    /// Where people and tools reach this server, like <https://tokens.example> [default: http:// and the address listened on]
+    /// Where people and tools reach this server, like <https://tokens.example> [default: http:// and the address
+    /// listened on]
     #[arg(long, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
@@ -127,19 +132,19 @@ pub struct ServerArgs {
     pub introspection_clients: Vec<SecretFile>,
 }
 
-/// A number of requests a second, a minute, an hour or a day: `3600/hour`.
+/// A number of requests per second, minute, hour or day: `3600/hour`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiRate {
-    /// How many requests.
+    /// Number of requests per period.
     pub count: u32,
-    /// In how long.
+    /// Length of the period.
     pub period: Duration,
 }
 
 impl std::str::FromStr for ApiRate {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let period = |word: &str| match word {
+        let period = |unit: &str| match unit {
             "second" => Some(Duration::from_secs(1)),
             "minute" => Some(Duration::from_mins(1)),
             "hour" => Some(Duration::from_hours(1)),
@@ -148,7 +153,7 @@ impl std::str::FromStr for ApiRate {
         };
         text.trim()
             .split_once('/')
-            .and_then(|(count, word)| Some(Self { count: count.parse().ok()?, period: period(word)? }))
+            .and_then(|(count, unit)| Some(Self { count: count.parse().ok()?, period: period(unit)? }))
             .filter(|rate| rate.count > 0)
             .ok_or_else(|| "must look like 3600/hour: a number, and second, minute, hour or day".to_owned())
     }
@@ -157,9 +162,9 @@ impl std::str::FromStr for ApiRate {
 /// A name and the file that holds its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFile {
-    /// Whose secret.
+    /// Name of the client.
     pub name: String,
-    /// Where it is.
+    /// Path of the file.
     pub file: PathBuf,
 }
 
@@ -167,7 +172,8 @@ impl std::str::FromStr for SecretFile {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let is_name = |name: &str| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"._-".contains(&it))
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
         text.trim()
             .split_once('=')
@@ -188,38 +194,42 @@ fn network(text: &str) -> Result<ipnet::IpNet, String> {
         .map_err(|_| "is neither an address nor a network like 10.0.0.0/8".to_owned())
 }
 
-/// Settings that don't go together.
+/// Settings that are invalid together.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ConfigError {
-    /// Listening beyond this machine without saying under what name.
+    /// The server listens on an address that is not loopback, without a public URL.
     #[error(
         "--public-url is needed when listening on {0}: say where people and tools reach this server, like https://tokens.example"
     )]
     NoPublicUrl(SocketAddr),
-    /// Passwords and tokens would cross a network in clear.
+    /// The public URL is not HTTPS: passwords and tokens would cross a network in clear text.
     #[error(
         "the public URL {0} is http: passwords and tokens would cross the network in clear. Put a proxy with TLS in front and use its https URL, or say --allow-insecure-http"
     )]
     Insecure(String),
-    /// Password hashes would cross a network in clear.
+    /// The database connection has no TLS: password hashes would cross a network in clear text.
     #[error(
         "the database {0} is on another machine, and what it sends would cross the network in clear. {1}, use a socket or a tunnel on this machine, or say --allow-plaintext-database"
     )]
     PlaintextDatabase(DatabaseUrl, &'static str),
-    /// A client of the introspection has no secret that would do.
+    /// The secret of an introspection client is missing or invalid.
     #[error("--introspection-client {0}={path}: {2}", path = .1.display())]
     Secret(String, PathBuf, String),
 }
 
 impl ServerArgs {
-    /// How long what happened is remembered. At least 30 days: who signed in from where lately protects people from being
-    /// locked out by others' failures.
+    /// Returns the retention of audit events. It is at least 30 days: recent sign-ins exempt a user's known addresses
+    /// from the lockout that other clients' failures cause.
     #[must_use]
     pub fn events_kept(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.keep_events))
     }
 
-    /// The public URL of a server that listens on `listening`, if these settings allow it.
+    /// Returns the public URL of a server that listens on `listening`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URL is missing, or is not HTTPS and the settings do not allow that.
     pub fn public_url(&self, listening: SocketAddr) -> Result<PublicUrl, ConfigError> {
         let url = match &self.public_url {
             Some(url) => url.clone(),
@@ -235,39 +245,43 @@ impl ServerArgs {
         }
     }
 
-    /// The clients of the introspection and their secrets, read from their files.
+    /// Reads the introspection clients' secrets from their files and returns them with the clients' names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a name is duplicate, or a secret is missing or invalid.
     pub fn introspection_secrets(&self) -> Result<Vec<(String, Zeroizing<String>)>, ConfigError> {
         let mut secrets: Vec<(String, Zeroizing<String>)> = Vec::new();
         for SecretFile { name, file } in &self.introspection_clients {
-            let refuse = |why: String| ConfigError::Secret(name.clone(), file.clone(), why);
+            let invalid = |reason: String| ConfigError::Secret(name.clone(), file.clone(), reason);
             if secrets.iter().any(|(other, _)| other == name) {
-                return Err(refuse("the name is there twice".to_owned()));
+                return Err(invalid("the name is there twice".to_owned()));
             }
-            let secret = read_secret(file).map_err(refuse)?;
+            let secret = read_secret(file).map_err(invalid)?;
             secrets.push((name.clone(), secret));
         }
         Ok(secrets)
     }
 }
 
-/// The shortest secret of a client, in bytes.
+/// Minimum length of a client secret, in bytes.
 const SECRET_MIN: usize = 16;
 
-/// The longest.
+/// Maximum length of a client secret, in bytes.
 const SECRET_MAX: usize = 1024;
 
 fn read_secret(file: &Path) -> Result<Zeroizing<String>, String> {
     use std::io::Read as _;
     use std::os::unix::fs::PermissionsExt as _;
     let mut opened = std::fs::File::open(file).map_err(|error| format!("the file can't be read: {error}"))?;
-    let about = opened.metadata().map_err(|error| format!("the file can't be read: {error}"))?;
-    if !about.is_file() {
+    let metadata = opened.metadata().map_err(|error| format!("the file can't be read: {error}"))?;
+    if !metadata.is_file() {
         return Err("is not a file".to_owned());
     }
-    if about.permissions().mode() & 0o007 != 0 {
+    if metadata.permissions().mode() & 0o007 != 0 {
         return Err("others on this machine can read or change the file: chmod 600 it (640 for a group)".to_owned());
     }
-    // Two more for a line break.
+    // Two more bytes for a line break, and one to detect a longer file.
     let mut text = Zeroizing::new(String::with_capacity(SECRET_MAX + 3));
     let read = opened.by_ref().take(SECRET_MAX as u64 + 3).read_to_string(&mut text);
     read.map_err(|error| format!("the file can't be read: {error}"))?;
@@ -308,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_secret_is_one_long_line_of_a_file_that_others_cannot_read() {
+    fn a_client_secret_is_one_long_line_in_a_file_that_others_cannot_read() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
@@ -316,8 +330,8 @@ mod tests {
             let clients = names.iter().map(|name| format!("{name}={}", file.display()).parse().unwrap()).collect();
             ServerArgs { introspection_clients: clients, ..settings(None, false) }.introspection_secrets()
         };
-        let refused = |names: &[&str]| read(names).unwrap_err().to_string();
-        assert!(refused(&["warehouse"]).contains("can't be read"), "there is none");
+        let read_error = |names: &[&str]| read(names).unwrap_err().to_string();
+        assert!(read_error(&["warehouse"]).contains("can't be read"), "the file does not exist");
         for (content, mode, why) in [
             ("fifteen letters", 0o600, "must be 16 to 1024 characters"),
             ("", 0o600, "must be 16 to 1024 characters"),
@@ -327,7 +341,7 @@ mod tests {
         ] {
             std::fs::write(&file, content).unwrap();
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-            let line = refused(&["warehouse"]);
+            let line = read_error(&["warehouse"]);
             assert!(line.contains(why) && line.starts_with("--introspection-client warehouse=/"), "{line}");
             assert!(content.is_empty() || !line.contains(content), "{line}");
         }
@@ -336,28 +350,31 @@ mod tests {
             std::fs::write(&file, format!("a secret of good length{end}")).unwrap();
             assert_eq!(read(&["warehouse"]).unwrap()[0].1.as_str(), "a secret of good length");
         }
-        assert!(refused(&["warehouse", "warehouse"]).contains("twice"));
+        assert!(read_error(&["warehouse", "warehouse"]).contains("twice"));
         for bad in ["warehouse", "=file", "ware house=file", "warehouse=", "w:h=file"] {
             assert!(bad.parse::<SecretFile>().is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn the_public_url_follows_from_a_loopback_address_alone() {
-        let (here, everywhere) = ("127.0.0.1:8080".parse().unwrap(), "0.0.0.0:8080".parse().unwrap());
-        assert_eq!(settings(None, false).public_url(here).unwrap().origin(), "http://127.0.0.1:8080");
-        assert_eq!(settings(None, false).public_url(everywhere), Err(ConfigError::NoPublicUrl(everywhere)));
+    fn only_a_loopback_address_has_a_default_public_url() {
+        let (loopback, any_address) = ("127.0.0.1:8080".parse().unwrap(), "0.0.0.0:8080".parse().unwrap());
+        assert_eq!(settings(None, false).public_url(loopback).unwrap().origin(), "http://127.0.0.1:8080");
+        assert_eq!(settings(None, false).public_url(any_address), Err(ConfigError::NoPublicUrl(any_address)));
         assert_eq!(
-            settings(Some("https://x.example"), false).public_url(everywhere).unwrap().origin(),
+            settings(Some("https://x.example"), false).public_url(any_address).unwrap().origin(),
             "https://x.example"
         );
     }
 
     #[test]
-    fn plain_http_beyond_this_machine_must_be_asked_for() {
-        let here = "127.0.0.1:8080".parse().unwrap();
-        assert!(matches!(settings(Some("http://x.example"), false).public_url(here), Err(ConfigError::Insecure(_))));
-        assert!(settings(Some("http://x.example"), true).public_url(here).is_ok());
-        assert!(settings(Some("http://localhost:8080"), false).public_url(here).is_ok());
+    fn http_with_a_remote_host_requires_the_insecure_flag() {
+        let loopback = "127.0.0.1:8080".parse().unwrap();
+        assert!(matches!(
+            settings(Some("http://x.example"), false).public_url(loopback),
+            Err(ConfigError::Insecure(_))
+        ));
+        assert!(settings(Some("http://x.example"), true).public_url(loopback).is_ok());
+        assert!(settings(Some("http://localhost:8080"), false).public_url(loopback).is_ok());
     }
 }
