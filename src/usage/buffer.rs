@@ -1,5 +1,5 @@
-//! One shard of the usage that is not written yet. There may be hundreds of thousands of entries, so an entry is 24 bytes
-//! and refers to its client by an index into a separate table. Must not grow without bound.
+//! One shard of the usage that is not written yet. There may be hundreds of thousands of entries, so an entry is 24
+//! bytes and refers to its client by an index into a separate table. Must not grow without bound.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::db::ids::ValueId;
 /// While the database is unavailable, a full buffer updates its entries but does not add new values.
 const MAX_ENTRIES: usize = 57_344;
 
-/// Number of values from which a flush is due immediately. The rest of the capacity is for values that arrive before the
-/// flush. In a larger batch more rows share a database page, which is then written once.
+/// Number of values from which a flush is due immediately. The rest of the capacity is for values that arrive before
+/// the flush. In a larger batch more rows share a database page, which is then written once.
 const FLUSH_THRESHOLD: usize = MAX_ENTRIES / 8 * 5;
 
 /// Number of values from which the hash table reserves its full capacity, and keeps it. Repeated doubling after each

@@ -18,8 +18,8 @@ use crate::usage::buffer::{UsageBatch, UsageBuffer};
 /// Interval between flushes. Pages state that usage is at most 10 s old.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Maximum number of values in one transaction. Other writers wait for it: at most 0.12 s while all cores are busy. Fewer,
-/// larger transactions are better for lookups, because each commit invalidates their page caches.
+/// Maximum number of values in one transaction. Other writers wait for it: at most 0.12 s while all cores are busy.
+/// Fewer, larger transactions are better for lookups, because each commit invalidates their page caches.
 const ROWS_PER_TRANSACTION: usize = 20_000;
 
 /// Number of buffers. They are drained one at a time, so that only one of them is in memory twice.
@@ -68,8 +68,8 @@ impl UsageRecorder {
         self.shards.iter().any(|shard| lock(shard).is_due())
     }
 
-    /// Writes the recorded uses, in transactions of bounded length. Entries that can't be written stay in the buffers for
-    /// the next flush.
+    /// Writes the recorded uses, in transactions of bounded length. Entries that can't be written stay in the buffers
+    /// for the next flush.
     pub async fn flush(&self, db: &Db) {
         let _guard = self.flush_lock.lock().await;
         for shard in &*self.shards {

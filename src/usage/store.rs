@@ -1,5 +1,5 @@
-//! Statements that write usage. They run often, so each is a query type whose prepared statement is cached: diesel's own
-//! updates are prepared again each time.
+//! Statements that write usage. They run often, so each is a query type whose prepared statement is cached: diesel's
+//! own updates are prepared again each time.
 
 use std::ops::Range;
 use std::time::Duration;
