@@ -98,8 +98,7 @@ pub struct ServerArgs {
     #[arg(long, env = "LATCHKEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
-    /// Where people and tools reach this server, like <https://tokens.example> [default: http:// and the address
-    /// listened on]
+    /// Where people and tools reach this server, like <https://tokens.example> [default: http:// and the address listened on]
     #[arg(long, env = "LATCHKEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 

@@ -67,8 +67,8 @@ impl ConnectionManager {
         let DbOptions { connect_timeout, statement_timeout, lock_timeout, .. } = self.limits;
         match &self.url {
             DatabaseUrl::Postgres(url) => {
-                // Parameters in the URL take precedence. The TCP timeout detects a network that drops packets within 10
-                // s.
+                // Parameters in the URL take precedence. The TCP timeout detects a network that drops packets
+                // within 10 s.
                 let separator = if url.contains('?') { '&' } else { '?' };
                 let seconds = connect_timeout.as_secs().max(2);
                 let mut url = format!("{url}{separator}fallback_application_name=latchkey");
