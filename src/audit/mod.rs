@@ -1,3 +1,3 @@
-//! Audit events. The page and the API that list them are elsewhere.
+//! Audit events: their kinds, their insertion and their retention.
 
 pub mod event;

@@ -111,7 +111,7 @@ impl ConnectionManager {
 
 /// Opens an existing database without creating, migrating or configuring it.
 pub(crate) fn open_existing(url: &DatabaseUrl) -> Result<DbConnection, OpenError> {
-    let failed = |why: String| OpenError::Connect(url.clone(), first_line(&why));
+    let failed = |message: String| OpenError::Connect(url.clone(), first_line(&message));
     match url {
         DatabaseUrl::Sqlite(path) if !path.is_file() => Err(OpenError::Missing(url.clone())),
         DatabaseUrl::Sqlite(path) => {

@@ -131,22 +131,22 @@ pub(crate) fn connect_with_retry(manager: &ConnectionManager) -> Result<DbConnec
     };
     let mut left = timeout;
     loop {
-        let why = match manager.open() {
+        let reason = match manager.open() {
             Ok(conn) => return Ok(conn),
             Err(error) => first_line(&error.to_string()),
         };
         let is_final = match url {
-            DatabaseUrl::Sqlite(_) => !why.contains("locked"),
-            DatabaseUrl::Postgres(_) => FATAL_CONNECT_ERRORS.iter().any(|part| why.contains(part)),
+            DatabaseUrl::Sqlite(_) => !reason.contains("locked"),
+            DatabaseUrl::Postgres(_) => FATAL_CONNECT_ERRORS.iter().any(|part| reason.contains(part)),
         };
         if is_final {
-            return Err(OpenError::Connect(url.clone(), why));
+            return Err(OpenError::Connect(url.clone(), reason));
         }
         if left.is_zero() {
-            return Err(OpenError::Timeout(url.clone(), timeout, why));
+            return Err(OpenError::Timeout(url.clone(), timeout, reason));
         }
         if let DatabaseUrl::Postgres(_) = url {
-            log::warn!("the database {url} does not answer yet ({why}); trying for {left:?} more");
+            log::warn!("the database {url} does not answer yet ({reason}); trying for {left:?} more");
         }
         let pause = pause.min(left);
         #[expect(clippy::disallowed_methods, reason = "runs before the first async thread starts")]

@@ -102,7 +102,7 @@ impl ClientTable {
             return self.latest;
         }
         let index = match self.indexes.get(&client) {
-            Some(known) => *known,
+            Some(index) => *index,
             None => self.add(Arc::new(client)),
         };
         self.latest = index;
@@ -171,8 +171,8 @@ impl UsageBuffer {
 
     /// Merges uses that may be earlier or later than the existing entry: a restored batch is older than new uses.
     fn add_use(&mut self, value: ValueId, other: UsageEntry) {
-        if let Some(known) = self.used.get_mut(&value) {
-            known.merge(other);
+        if let Some(entry) = self.used.get_mut(&value) {
+            entry.merge(other);
         } else if self.used.len() < MAX_ENTRIES {
             if self.used.len() == PREALLOCATE_AT {
                 self.used.reserve(MAX_ENTRIES - PREALLOCATE_AT);
@@ -182,8 +182,8 @@ impl UsageBuffer {
     }
 
     fn add_rejected(&mut self, value: ValueId, other: RejectedUses) {
-        if let Some(known) = self.tried.get_mut(&value) {
-            known.merge(other);
+        if let Some(entry) = self.tried.get_mut(&value) {
+            entry.merge(other);
         } else if self.tried.len() < MAX_ENTRIES {
             self.tried.insert(value, other);
         }
