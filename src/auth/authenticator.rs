@@ -1,9 +1,9 @@
-//! The door of the API, one a worker: from what is presented to the caller, as things stand at this moment.
+//! Authentication of API requests. Each worker has one [`Authenticator`].
 //!
-//! What a lookup found is remembered: for many values where they lead, which is all that most requests need, and for few
-//! who their callers are. Each request first asks for the epoch, which costs less than the lookup, and believes only what
-//! was found in it. On `SQLite` it asks, and looks up, right here, on a connection of the worker's own. On `PostgreSQL` those
-//! who wait are asked for together.
+//! Lookup results are cached: workspace ids for many values, callers for few. Each request first reads the identity
+//! epoch, which costs less than a lookup, and uses a cache entry only if it has the same epoch. On `SQLite` the worker
+//! reads on a connection of its own. On `PostgreSQL` one query serves all waiting requests of a worker. No request may
+//! use a cache entry without an epoch that was read after the request arrived.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::usage::UsageRecorder;
 use crate::web::app_state::AppState;
 use crate::web::client_info;
 
-/// What a worker needs to let callers in. To be let in is what counts as a use of a value.
+/// Authenticates the requests of one worker. A successful authentication counts as a use of the value.
 pub struct Authenticator {
     app: AppState,
     uses: UsageRecorder,
@@ -34,66 +34,66 @@ pub struct Authenticator {
     source: LookupSource,
 }
 
-/// To the database.
 enum LookupSource {
-    /// So near that the lookup is made here.
+    /// Runs on the worker's own connection, in the worker thread.
     Local(Rc<SnapshotReader>),
-    /// By a connection that others use too.
+    /// Runs in batches on a pooled connection.
     Pooled(Rc<LookupBatcher>),
 }
 
-/// Let in, refused, or nobody can say.
+/// The identity, a rejection, or a database error.
 pub type Verdict<T> = Result<Result<Arc<T>, Rejection>, DbError>;
 
 impl Authenticator {
-    /// A worker's door, which shares this with the doors of the other workers.
+    /// Creates the authenticator of one worker. All workers share `shared`.
     #[must_use]
     pub fn new(app: &AppState, uses: UsageRecorder, shared: TokenCache) -> Self {
-        let near = app.db.local_connection().unwrap_or_else(|error| {
+        let local = app.db.local_connection().unwrap_or_else(|error| {
             log::warn!("a worker has no connection of its own and uses the others: {error}");
             None
         });
-        let way = near.map_or_else(
+        let source = local.map_or_else(
             || LookupSource::Pooled(LookupBatcher::new(app.db.clone())),
-            |near| LookupSource::Local(SnapshotReader::new(near)),
+            |connection| LookupSource::Local(SnapshotReader::new(connection)),
         );
-        Self { app: app.clone(), uses, cache: WorkerCache::new(shared), source: way }
+        Self { app: app.clone(), uses, cache: WorkerCache::new(shared), source }
     }
 
-    /// Who sends a request.
+    /// The IP address and user agent of the request's client.
     #[must_use]
     pub fn client_info(&self, request: &HttpRequest) -> ClientInfo {
         client_info::client_info(request, &self.app.site.trusted_proxies)
     }
 
-    /// Finds what is behind what was presented, and notes the use, or the try of a value that has ended.
+    /// Authenticates the credentials. Records the use of the value, or the rejected use of a value that has ended.
     pub async fn authenticate<T: CachedIdentity>(&self, presented: Credentials, client: ClientInfo) -> Verdict<T> {
-        let pass = self.resolve(&presented).await?;
-        Ok(self.record_usage(pass, client))
+        let entry = self.resolve(&presented).await?;
+        Ok(self.record_usage(entry, client))
     }
 
     async fn resolve<T: CachedIdentity>(
         &self,
         presented: &Credentials,
     ) -> Result<Result<CacheEntry<Arc<T>>, Rejection>, DbError> {
-        // The epoch before the lookup: a commit between the two makes the memory older than it is, never younger.
+        // Read the epoch before the lookup: a commit between the two then invalidates the entry instead of leaving a
+        // stale one.
         let (epoch, found) = match &self.source {
-            LookupSource::Local(looks) => {
-                let epoch = looks.epoch().await?;
-                if let Some(pass) = self.cached(presented, epoch) {
-                    return Ok(Ok(pass));
+            LookupSource::Local(reader) => {
+                let epoch = reader.epoch().await?;
+                if let Some(entry) = self.cached(presented, epoch) {
+                    return Ok(Ok(entry));
                 }
-                (epoch, looks.read(|conn| store::find_by_digest(conn, presented.digest()))?)
+                (epoch, reader.read(|conn| store::find_by_digest(conn, presented.digest()))?)
             }
-            LookupSource::Pooled(lookups) => {
-                // Only what is likely to be recalled is worth a way for the epoch alone.
-                if lookups.last_epoch().is_some_and(|seen| self.cached::<T>(presented, seen).is_some()) {
-                    let epoch = lookups.epoch().await?;
-                    if let Some(pass) = self.cached(presented, epoch) {
-                        return Ok(Ok(pass));
+            LookupSource::Pooled(batcher) => {
+                // A query for the epoch alone is worth its round trip only if a cache hit is likely.
+                if batcher.last_epoch().is_some_and(|epoch| self.cached::<T>(presented, epoch).is_some()) {
+                    let epoch = batcher.epoch().await?;
+                    if let Some(entry) = self.cached(presented, epoch) {
+                        return Ok(Ok(entry));
                     }
                 }
-                let (epoch, found) = lookups.find(presented.digest()).await?;
+                let (epoch, found) = batcher.find(presented.digest()).await?;
                 (epoch, found.map(Arc::unwrap_or_clone))
             }
         };
@@ -104,30 +104,30 @@ impl Authenticator {
         }))
     }
 
-    /// What is remembered, if it was found in this epoch and holds still.
+    /// The cache entry, if it has this epoch and its value has not ended.
     fn cached<T: CachedIdentity>(&self, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<T>>> {
         let now = self.app.clock.now();
-        T::cached(&self.cache, presented, epoch).filter(|pass| now < pass.expires_at)
+        T::cached(&self.cache, presented, epoch).filter(|entry| now < entry.expires_at)
     }
 
     fn record_usage<T>(
         &self,
-        pass: Result<CacheEntry<Arc<T>>, Rejection>,
+        entry: Result<CacheEntry<Arc<T>>, Rejection>,
         client: ClientInfo,
     ) -> Result<Arc<T>, Rejection> {
         let now = self.app.clock.now();
-        match &pass {
-            Ok(pass) => self.uses.record(pass.value_id, client, now),
+        match &entry {
+            Ok(entry) => self.uses.record(entry.value_id, client, now),
             Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) => {
                 self.uses.record_rejected(*value, client, now);
             }
             Err(_) => {}
         }
-        pass.map(|pass| pass.data)
+        entry.map(|entry| entry.data)
     }
 }
 
-/// Finds the caller behind what was presented by a lookup of its own, for whoever has no door.
+/// Authenticates with one lookup and without a cache, for code that has no [`Authenticator`]. Records no use.
 pub fn authenticate_uncached(
     conn: &mut DbConnection,
     presented: &Credentials,

@@ -1,10 +1,10 @@
-//! One query for all requests of a worker that wait: where a server has to be asked.
+//! Batched lookups for a database server: one query serves all waiting requests of a worker.
 //!
-//! The way to a server and back, with the thread that waits for it, takes several times what the server does for one
-//! request. So the requests that come while some are asked for wait, and go together next. Each is asked for after it
-//! came: what was answered to anybody before it was sent counts. Some want to know the epoch alone, the others what is behind
-//! their value too. One query of a worker at a time: with two the batches are half as long, and twice as many processes
-//! share the cores.
+//! A round trip to the server and the thread that waits for it cost several times the query itself. Requests that
+//! arrive during a query therefore wait and share the next one. A request never shares a query that began before it
+//! arrived: it must see every change that was committed before it was sent. Some requests read the epoch only, others
+//! also a token record. A worker runs one query at a time: two would halve the batches and double the server processes
+//! that share the cores.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,14 +17,14 @@ use crate::auth::store;
 use crate::db::{Db, DbError, IdentityEpoch};
 use crate::tokens::secret::ValueDigest;
 
-/// How many requests one query is for at most.
+/// Maximum number of requests in one query.
 const MAX_BATCH: usize = 256;
 
-/// The epoch, and what was found in it or in a later one. Several may ask for the same value; who is alone with it takes it
-/// without a copy.
+/// The epoch, and the record as of this epoch or a later one. Requests for the same value share the record; a sole
+/// owner takes it without a copy.
 type LookupReply = Result<(IdentityEpoch, Option<Arc<TokenRecord>>), DbError>;
 
-/// A worker's lookups, by the connections that all share.
+/// The lookups of one worker on the pooled connections.
 pub(crate) struct LookupBatcher {
     db: Db,
     waiting: RefCell<Vec<(Option<ValueDigest>, oneshot::Sender<LookupReply>)>>,
@@ -37,7 +37,7 @@ impl LookupBatcher {
         Rc::new(Self { db, waiting: RefCell::default(), is_running: Cell::new(false), last_epoch: Cell::new(None) })
     }
 
-    /// The epoch that the last query saw, which may be over.
+    /// The epoch that the last query read. It may be outdated.
     pub fn last_epoch(&self) -> Option<IdentityEpoch> {
         self.last_epoch.get()
     }
@@ -47,44 +47,45 @@ impl LookupBatcher {
         Ok(self.submit(None).await?.0)
     }
 
-    /// What the database knows of a value, as a query that begins after this call sees it.
+    /// The epoch and the record of a value, as a query that begins after this call sees them.
     pub async fn find(self: &Rc<Self>, digest: &ValueDigest) -> LookupReply {
         self.submit(Some(*digest)).await
     }
 
     async fn submit(self: &Rc<Self>, digest: Option<ValueDigest>) -> LookupReply {
-        let (tell, told) = oneshot::channel();
-        self.waiting.borrow_mut().push((digest, tell));
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().push((digest, sender));
         if !self.is_running.replace(true) {
-            let lookups = Rc::clone(self);
-            actix_web::rt::spawn(async move { lookups.run().await });
+            let batcher = Rc::clone(self);
+            actix_web::rt::spawn(async move { batcher.run().await });
         }
-        told.await.unwrap_or_else(|_| Err(DbError::Query("a lookup was given up".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(DbError::Query("a lookup was given up".to_owned())))
     }
 
-    /// Asks for whoever waits, until nobody does.
+    /// Runs queries until no request waits.
     async fn run(&self) {
-        // Behind everybody whose request is there by now.
+        // Requests that have already arrived join the first batch.
         tokio::task::yield_now().await;
         loop {
-            let some = self.take_batch();
-            if some.is_empty() {
+            let batch = self.take_batch();
+            if batch.is_empty() {
                 break;
             }
-            let digests: Vec<ValueDigest> = some.iter().filter_map(|(digest, _)| *digest).collect();
+            let digests: Vec<ValueDigest> = batch.iter().filter_map(|(digest, _)| *digest).collect();
             let found = self.db.read_untested(move |conn| {
-                // In this order: a commit between the two makes what is remembered older than it is, never younger.
+                // Read the epoch first: a commit between the two then invalidates the entry instead of leaving a stale
+                // one.
                 let epoch = IdentityEpoch::read(conn)?;
                 Ok::<_, DbError>((epoch, store::find_by_digests(conn, &digests)?))
             });
             let found = found.await;
             self.last_epoch.set(found.as_ref().ok().map(|(epoch, _)| *epoch));
-            for (digest, asker) in some {
-                let answer = found.as_ref().map(|(epoch, found)| {
+            for (digest, sender) in batch {
+                let reply = found.as_ref().map(|(epoch, found)| {
                     (*epoch, digest.and_then(|digest| found.get(digest.as_bytes().as_slice()).cloned()))
                 });
-                // Whoever went away meanwhile is not told.
-                let _ = asker.send(answer.map_err(Clone::clone));
+                // A cancelled request has dropped its receiver.
+                let _ = sender.send(reply.map_err(Clone::clone));
             }
         }
         self.is_running.set(false);
@@ -92,7 +93,7 @@ impl LookupBatcher {
 
     fn take_batch(&self) -> Vec<(Option<ValueDigest>, oneshot::Sender<LookupReply>)> {
         let mut waiting = self.waiting.borrow_mut();
-        let some = waiting.len().min(MAX_BATCH);
-        waiting.drain(..some).collect()
+        let count = waiting.len().min(MAX_BATCH);
+        waiting.drain(..count).collect()
     }
 }

@@ -10,7 +10,7 @@ use crate::tokens::model::{EndReason, TokenName};
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
-/// Somebody who holds a live value and may use the API.
+/// The owner of an active token value who may use the API.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) value: ValueId,
@@ -19,25 +19,25 @@ pub struct Caller {
     pub uuid: PublicId,
     /// The token's name.
     pub name: TokenName,
-    /// What the member may do now.
+    /// The member's current role.
     pub role: Role,
     /// The member.
     pub user: User,
-    /// The workspace that the token opens.
+    /// The workspace that the token gives access to.
     pub workspace: Arc<Workspace>,
-    /// When the value presented stops, if that is known.
+    /// The end of the presented value, if one is set.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Caller {
-    /// The value presented, as evidence of its use is kept under it.
+    /// The key of the presented value; usage is recorded under it.
     #[must_use]
     pub fn value(&self) -> ValueId {
         self.value
     }
 }
 
-/// What the database knows of a value.
+/// A token value's row with its owner. It may have ended.
 #[derive(Clone)]
 pub(crate) struct TokenRecord {
     pub caller: Caller,

@@ -1,4 +1,4 @@
-//! Parse the Authorization header.
+//! Parsing of the Authorization header. This module does not query the database.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -7,7 +7,7 @@ use crate::accounts::model::EmailAddress;
 use crate::auth::rejection::{AuthScheme, Rejection, RejectionReason};
 use crate::tokens::secret::ValueDigest;
 
-/// What a well-formed Authorization header presents.
+/// The credentials of a well-formed Authorization header.
 #[derive(Debug)]
 pub struct Credentials {
     pub(crate) style: AuthScheme,
@@ -16,58 +16,58 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// What the database holds in place of the value.
+    /// The digest of the presented value.
     #[must_use]
     pub fn digest(&self) -> &ValueDigest {
         &self.digest
     }
 
-    /// Is no owner named with the value?
+    /// Returns `true` if the credentials have no email address.
     pub(crate) fn has_no_email(&self) -> bool {
         self.email.is_none()
     }
 
-    /// Is this the owner that was named, if one was?
+    /// Returns `true` if the credentials have no email address, or the owner's.
     pub(crate) fn matches_email(&self, owner: &EmailAddress) -> bool {
         self.email.as_ref().is_none_or(|email| email.parse::<EmailAddress>().is_ok_and(|it| it.key() == owner.key()))
     }
 }
 
-/// Reads the Authorization headers of a request. Refuses without asking the database whatever can't be a value.
+/// Parses the Authorization headers of a request. Rejects malformed values, so that they cause no query.
 pub fn parse<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Credentials, Rejection> {
     let Some(header) = headers.next() else {
         return Err(Rejection { style: AuthScheme::Bearer, reason: RejectionReason::MissingCredentials });
     };
-    let mut words = header.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let style = match words.next() {
-        Some(word) if word.eq_ignore_ascii_case(b"bearer") => Some(AuthScheme::Bearer),
-        Some(word) if word.eq_ignore_ascii_case(b"token") => Some(AuthScheme::Token),
-        Some(word) if word.eq_ignore_ascii_case(b"basic") => Some(AuthScheme::Basic),
+    let mut parts = header.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
+    let style = match parts.next() {
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer") => Some(AuthScheme::Bearer),
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"token") => Some(AuthScheme::Token),
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"basic") => Some(AuthScheme::Basic),
         Some(_) | None => None,
     };
-    let refuse = |reason| Rejection { style: style.unwrap_or(AuthScheme::Bearer), reason };
+    let reject = |reason| Rejection { style: style.unwrap_or(AuthScheme::Bearer), reason };
     if headers.next().is_some() {
-        return Err(refuse(RejectionReason::DuplicateHeader));
+        return Err(reject(RejectionReason::DuplicateHeader));
     }
-    let style = style.ok_or_else(|| refuse(RejectionReason::MissingCredentials))?;
-    let credentials = words.next().ok_or_else(|| refuse(RejectionReason::EmptyCredentials))?;
-    if words.next().is_some() {
-        return Err(refuse(RejectionReason::ContainsSpaces));
+    let style = style.ok_or_else(|| reject(RejectionReason::MissingCredentials))?;
+    let credentials = parts.next().ok_or_else(|| reject(RejectionReason::EmptyCredentials))?;
+    if parts.next().is_some() {
+        return Err(reject(RejectionReason::ContainsSpaces));
     }
-    let of = |text: &str| ValueDigest::parse(text).ok_or_else(|| refuse(RejectionReason::UnknownToken));
+    let parse_digest = |text: &str| ValueDigest::parse(text).ok_or_else(|| reject(RejectionReason::UnknownToken));
     if style != AuthScheme::Basic {
-        let text = std::str::from_utf8(credentials).map_err(|_| refuse(RejectionReason::InvalidUtf8))?;
-        return Ok(Credentials { style, digest: of(text)?, email: None });
+        let text = std::str::from_utf8(credentials).map_err(|_| reject(RejectionReason::InvalidUtf8))?;
+        return Ok(Credentials { style, digest: parse_digest(text)?, email: None });
     }
-    std::str::from_utf8(credentials).map_err(|_| refuse(RejectionReason::InvalidUtf8))?;
+    std::str::from_utf8(credentials).map_err(|_| reject(RejectionReason::InvalidUtf8))?;
     let pair = BASE64_STANDARD
         .decode(credentials)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .map(zeroize::Zeroizing::new)
-        .ok_or_else(|| refuse(RejectionReason::InvalidBase64))?;
+        .ok_or_else(|| reject(RejectionReason::InvalidBase64))?;
     let (email, value) = pair.split_once(':').unwrap_or((&pair, ""));
-    Ok(Credentials { style, digest: of(value)?, email: Some(email.to_owned()) })
+    Ok(Credentials { style, digest: parse_digest(value)?, email: Some(email.to_owned()) })
 }
 
 #[cfg(test)]
@@ -79,12 +79,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn reason(headers: &[&[u8]]) -> (AuthScheme, RejectionReason) {
-        let refusal = parse(headers.iter().copied()).unwrap_err();
-        (refusal.style, refusal.reason)
+        let rejection = parse(headers.iter().copied()).unwrap_err();
+        (rejection.style, rejection.reason)
     }
 
     #[test]
-    fn three_schemes_are_read_whatever_their_case_and_spacing() {
+    fn the_three_schemes_are_parsed_in_any_case_and_spacing() {
         let value = TokenValue::generate(&mut random::os_rng());
         let basic = BASE64_STANDARD.encode(format!("ada@example.org:{}", value.reveal()));
         for header in
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_value_is_refused_for_its_own_reason() {
+    fn each_malformed_header_has_its_own_rejection_reason() {
         use RejectionReason::{
             ContainsSpaces, DuplicateHeader, EmptyCredentials, InvalidBase64, InvalidUtf8, MissingCredentials,
             UnknownToken,
@@ -134,9 +134,9 @@ mod tests {
         ]
     }
 
-    /// The digest of what a header presents, by another way: one scheme, blanks, one word that is the value or, behind
-    /// an address, has it encoded.
-    fn presented(header: &[u8]) -> Option<ValueDigest> {
+    /// Independent implementation of the parser: a scheme, whitespace, then the value or an encoded email address and
+    /// value.
+    fn expected_digest(header: &[u8]) -> Option<ValueDigest> {
         let text = std::str::from_utf8(header).ok()?;
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let [scheme, word] = words[..] else { return None };
@@ -149,23 +149,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_header_presents_the_value_that_stands_in_it_or_nothing(
+        fn a_header_parses_to_the_value_it_contains_or_to_none(
             scheme in scheme(),
-            blanks in "[ \t]{0,3}",
+            whitespace in "[ \t]{0,3}",
             credentials in credentials(),
             end in prop_oneof![3 => Just(""), 1 => Just(" "), 1 => Just(" x")],
         ) {
-            let header = [scheme.as_bytes(), blanks.as_bytes(), &credentials, end.as_bytes()].concat();
+            let header = [scheme.as_bytes(), whitespace.as_bytes(), &credentials, end.as_bytes()].concat();
             let one = parse(std::iter::once(&header[..]));
-            prop_assert_eq!(one.as_ref().ok().map(|it| it.digest), presented(&header));
+            prop_assert_eq!(one.as_ref().ok().map(|it| it.digest), expected_digest(&header));
             prop_assert_ne!(one.as_ref().err().map(|it| &it.reason), Some(&RejectionReason::DuplicateHeader));
             let twice = parse([&header[..], &header[..]].into_iter());
-            prop_assert_eq!(twice.err().map(|it| it.reason), Some(RejectionReason::DuplicateHeader), "which one counts is nobody's guess");
+            prop_assert_eq!(twice.err().map(|it| it.reason), Some(RejectionReason::DuplicateHeader), "two headers are ambiguous");
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(header in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(parse(std::iter::once(&header[..])).ok().map(|it| it.digest), presented(&header));
+        fn arbitrary_bytes_parse_without_a_panic(header in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(parse(std::iter::once(&header[..])).ok().map(|it| it.digest), expected_digest(&header));
         }
     }
 }

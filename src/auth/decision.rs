@@ -1,11 +1,12 @@
-//! Who is calling: from the Authorization header to a caller, or to the one reason why not. No HTTP answers here.
+//! Authorization of a token record: the result is a caller or one rejection reason. This module builds no HTTP
+//! responses.
 
 use crate::auth::caller::{Caller, TokenRecord};
 use crate::auth::credentials::Credentials;
 use crate::auth::rejection::{Rejection, RejectionReason};
 use crate::base::clock::Timestamp;
 
-/// Decides whether whoever presented this may come in, by what was found behind it.
+/// Returns the caller if the record allows API access with these credentials, or the rejection.
 pub(crate) fn authorize(
     found: Option<TokenRecord>,
     presented: &Credentials,

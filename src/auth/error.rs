@@ -13,12 +13,12 @@ use crate::tokens::model::EndReason;
 use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
 use crate::web::json::{self, ErrorBody};
 
-/// Why a caller of the API is turned away.
+/// Reason why a request is not authenticated.
 #[derive(Debug)]
 pub enum AuthError {
-    /// By our decision.
+    /// The credentials were rejected.
     Rejected(Rejection),
-    /// The database could not be asked.
+    /// The database query failed.
     Db(DbError),
 }
 
@@ -40,7 +40,7 @@ impl FromDb for AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(refusal) => write!(f, "refused: {:?}", refusal.reason),
+            Self::Rejected(rejection) => write!(f, "refused: {:?}", rejection.reason),
             Self::Db(error) => fmt::Display::fmt(error, f),
         }
     }
@@ -91,7 +91,7 @@ impl ResponseError for AuthError {
     }
 }
 
-/// The words that RapidPro's clients know.
+/// The error message. The texts are RapidPro's, because its clients compare them.
 pub(crate) fn error_message(style: AuthScheme, reason: &RejectionReason) -> &'static str {
     match (reason, style) {
         (RejectionReason::MissingCredentials, _) => "Authentication credentials were not provided.",
@@ -118,10 +118,10 @@ pub(crate) fn error_message(style: AuthScheme, reason: &RejectionReason) -> &'st
     }
 }
 
-/// An answer in the style of RFC 6750, section 3.
+/// The error response of RFC 6750, section 3.
 pub(crate) fn bearer_challenge(status: StatusCode, detail: &str, reason: &RejectionReason) -> HttpResponse {
     const REALM: &str = "Bearer realm=\"latchkey\"";
-    let with = |error: &'static str, description: &str| {
+    let challenge = |error: &'static str, description: &str| {
         (Some(error), format!("{REALM}, error=\"{error}\", error_description=\"{description}\""))
     };
     let (error, header) = match reason {
@@ -130,17 +130,17 @@ pub(crate) fn bearer_challenge(status: StatusCode, detail: &str, reason: &Reject
         | RejectionReason::ContainsSpaces
         | RejectionReason::InvalidUtf8
         | RejectionReason::InvalidBase64
-        | RejectionReason::DuplicateHeader => with("invalid_request", detail.trim_end_matches('.')),
-        RejectionReason::UnknownToken | RejectionReason::EmailMismatch => with("invalid_token", detail),
+        | RejectionReason::DuplicateHeader => challenge("invalid_request", detail.trim_end_matches('.')),
+        RejectionReason::UnknownToken | RejectionReason::EmailMismatch => challenge("invalid_token", detail),
         RejectionReason::Ended(end, at, _) => {
-            let (what, how) = match end {
+            let (subject, predicate) = match end {
                 Some(EndReason::Deleted) => ("token", "was deleted"),
                 Some(EndReason::Retired | EndReason::Exposed) => ("value", "was retired"),
                 None => ("token", "expired"),
             };
-            with("invalid_token", &format!("The {what} {how} on {at}"))
+            challenge("invalid_token", &format!("The {subject} {predicate} on {at}"))
         }
-        RejectionReason::RoleNotAllowed => with("insufficient_scope", detail.trim_end_matches('.')),
+        RejectionReason::RoleNotAllowed => challenge("insufficient_scope", detail.trim_end_matches('.')),
     };
     HttpResponse::build(status)
         .insert_header((WWW_AUTHENTICATE, header))

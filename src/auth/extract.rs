@@ -15,8 +15,8 @@ use crate::auth::error::AuthError;
 use crate::auth::token_cache::CachedIdentity;
 use crate::db::DbError;
 
-/// A caller of the API with a live value, and what the handler asks for of it: who they are, or only the workspace that
-/// the value opens, which is quicker told. To be let in is what counts as a use of the value.
+/// A caller with an active token value. `T` is [`Caller`], or `WorkspaceAccess`, which costs less to look up.
+/// A successful extraction counts as a use of the value.
 pub struct Authenticated<T = Caller>(pub Arc<T>);
 
 impl<T: CachedIdentity> FromRequest for Authenticated<T> {
@@ -25,17 +25,17 @@ impl<T: CachedIdentity> FromRequest for Authenticated<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let presented = credentials::parse(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes));
-        let door = request.app_data::<web::Data<Authenticator>>().cloned();
-        let client = door.as_ref().map(|door| door.client_info(request));
+        let authenticator = request.app_data::<web::Data<Authenticator>>().cloned();
+        let client = authenticator.as_ref().map(|authenticator| authenticator.client_info(request));
         Box::pin(async move {
             let presented = presented.map_err(AuthError::Rejected)?;
-            let (Some(door), Some(client)) = (door, client) else {
+            let (Some(authenticator), Some(client)) = (authenticator, client) else {
                 return Err(DbError::Query("no door".to_owned()).into());
             };
-            door.authenticate(presented, client).await?.map(Self).map_err(AuthError::Rejected)
+            authenticator.authenticate(presented, client).await?.map(Self).map_err(AuthError::Rejected)
         })
     }
 }
 
-/// The future of a [`Bearer`].
-pub type LocalBoxFuture<B> = Pin<Box<dyn Future<Output = Result<B, AuthError>>>>;
+/// The future of an [`Authenticated`] extractor.
+pub type LocalBoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, AuthError>>>>;

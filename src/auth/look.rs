@@ -1,8 +1,9 @@
-//! One look at the epoch for all requests of a worker that came before it.
+//! Shared epoch reads on a worker's own connection.
 //!
-//! A look, or a read, takes and gives back a lock that all readers of the file share, which under load is most of what a
-//! check costs. A request need not have a look of its own: one that begins after the request arrived knows of everything that
-//! was answered before it was sent. So whoever comes first orders a look, others may come until it is made, and they read what they need as of that look.
+//! Each read takes and releases a lock that all readers of the database file share. Under load this is most of the cost
+//! of an authentication. The first request therefore schedules an epoch read, and requests that arrive before it runs
+//! share it. They also share its snapshot for their lookups. A request never uses an epoch read that began before it
+//! arrived: it must see every change that was committed before it was sent.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -11,21 +12,21 @@ use std::task::{Poll, Waker};
 
 use crate::db::{DbConnection, DbError, IdentityEpoch, LocalConnection};
 
-/// A worker's looks, on its own connection.
+/// The epoch reads and lookups of one worker.
 pub(crate) struct SnapshotReader {
     connection: RefCell<LocalConnection>,
-    /// How many looks there were.
+    /// Number of epoch reads so far.
     count: Cell<u64>,
-    /// What the last one saw, unless it failed.
+    /// Result of the last epoch read; `None` if it failed.
     last_epoch: Cell<Option<IdentityEpoch>>,
     is_running: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl SnapshotReader {
-    pub fn new(near: LocalConnection) -> Rc<Self> {
+    pub fn new(connection: LocalConnection) -> Rc<Self> {
         Rc::new(Self {
-            connection: RefCell::new(near),
+            connection: RefCell::new(connection),
             count: Cell::new(0),
             last_epoch: Cell::new(None),
             is_running: Cell::new(false),
@@ -33,18 +34,18 @@ impl SnapshotReader {
         })
     }
 
-    /// The epoch, as a look that begins after this call sees it.
+    /// The epoch, as a read that begins after this call sees it.
     pub async fn epoch(self: &Rc<Self>) -> Result<IdentityEpoch, DbError> {
         let arrived = self.count.get();
         if !self.is_running.replace(true) {
-            let looks = Rc::clone(self);
+            let reader = Rc::clone(self);
             actix_web::rt::spawn(async move {
-                // A task of its own, that goes on behind everybody whose request is there by now.
+                // Requests that have already arrived share this read.
                 tokio::task::yield_now().await;
-                looks.read_epoch();
-                // Whoever waited reads now; then the file is let go.
+                reader.read_epoch();
+                // The waiting requests do their lookups in the snapshot before it ends.
                 tokio::task::yield_now().await;
-                looks.connection.borrow_mut().end_snapshot();
+                reader.connection.borrow_mut().end_snapshot();
             });
         }
         poll_fn(|context| {
@@ -55,7 +56,7 @@ impl SnapshotReader {
             Poll::Pending
         })
         .await;
-        // A look that failed tells nobody why: each has one of their own.
+        // The shared read keeps no error, so after a failure each request reads for itself.
         self.last_epoch.get().map_or_else(|| self.connection.borrow_mut().epoch(), Ok)
     }
 
@@ -65,11 +66,11 @@ impl SnapshotReader {
         self.is_running.set(false);
         let mut waiting = self.waiting.take();
         waiting.drain(..).for_each(Waker::wake);
-        // Nobody came since: its room serves those who come next.
+        // No request was added meanwhile: keep the allocation for the next ones.
         self.waiting.replace(waiting);
     }
 
-    /// Runs a short read here and now.
+    /// Runs a short read in the current thread.
     pub fn read<T>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, DbError>) -> Result<T, DbError> {
         self.connection.borrow_mut().read(work)
     }

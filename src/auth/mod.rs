@@ -1,4 +1,4 @@
-//! Auth of auth.
+//! Authentication of API requests by token.
 
 pub mod authenticator;
 pub mod batcher;

@@ -4,47 +4,47 @@ use crate::base::clock::Timestamp;
 use crate::db::ids::ValueId;
 use crate::tokens::model::EndReason;
 
-/// The style in which a caller asks, and wants to be answered.
+/// The authentication scheme of a request. It selects the response format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthScheme {
-    /// RFC 6750; also where nothing, or another scheme, was sent.
+    /// RFC 6750. Also the default for a missing header and for any other scheme.
     Bearer,
     /// RapidPro's `Token`.
     Token,
-    /// RapidPro's `Basic`, with an e-mail address and a value.
+    /// RapidPro's `Basic`, with an email address and a value.
     Basic,
 }
 
-/// Why somebody is not let in.
+/// Reason for a rejection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectionReason {
-    /// No credentials, or a scheme of somebody else's.
+    /// No credentials, or an unsupported scheme.
     MissingCredentials,
-    /// A scheme, and nothing after it.
+    /// A scheme without credentials.
     EmptyCredentials,
     /// A value with spaces.
     ContainsSpaces,
     /// Not UTF-8 text.
     InvalidUtf8,
-    /// Basic, and not base64.
+    /// Basic credentials that are not valid base64.
     InvalidBase64,
     /// More than one Authorization header.
     DuplicateHeader,
-    /// No value of ours; or its user is deactivated.
+    /// Not a known value, or its user is deactivated or is no longer a member.
     UnknownToken,
-    /// Basic, and the value is another address's.
+    /// Basic credentials whose email address is not the owner's.
     EmailMismatch,
-    /// A true value that stopped at this moment; `None` for its expiry.
+    /// A known value that ended at this time; the reason is `None` if it expired.
     Ended(Option<EndReason>, Timestamp, ValueId),
     /// A role that may not use the API.
     RoleNotAllowed,
 }
 
-/// Why somebody is not let in, and how to tell them.
+/// A rejected request: the reason and the scheme of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// How.
+    /// The scheme of the request.
     pub style: AuthScheme,
-    /// Why.
+    /// The reason.
     pub reason: RejectionReason,
 }

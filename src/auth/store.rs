@@ -1,5 +1,4 @@
-//! The lookups of the hot path: everything behind a value, by its digest. The database keeps their
-//! statements prepared, and what is changed here is measured.
+//! Token lookups by digest. They run on the hot path with cached prepared statements: measure every change.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ type CallerColumns = (
     WorkspaceColumns,
 );
 
-/// The columns of a value and of everything behind it, in the order of [`CallerRow`].
+/// The columns of a value, its token and its owner, in the order of [`CallerRow`].
 const CALLER: CallerColumns = (
     (token_values::id, token_values::ends_at, token_values::end_reason),
     (tokens::uuid, tokens::name),
@@ -55,28 +54,27 @@ impl From<CallerRow> for TokenRecord {
     }
 }
 
-/// Everything behind values, from one join.
 #[diesel::dsl::auto_type]
 fn values_with_owner() -> _ {
     token_values::table
         .inner_join(tokens::table.inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table)))
 }
 
-/// Whoever holds the value with this digest. Two queries: an unknown value, which is all that an attacker sends, is told
-/// by one index, without a look at the five tables behind it. `.get_result()` on the unique column, not `.first()`, whose
-/// LIMIT would make `SQLite` prepare the statement anew each time.
+/// Finds the record of the value with this digest. Two queries: the first reads one index only, so that an unknown
+/// value does not cost a join of five tables. `.get_result()` on the unique column, not `.first()`: with its LIMIT,
+/// `SQLite` would prepare the statement again each time.
 pub(crate) fn find_by_digest(conn: &mut DbConnection, digest: &ValueDigest) -> Result<Option<TokenRecord>, DbError> {
-    let known = token_values::table.filter(token_values::digest.eq(digest.as_bytes().as_slice()));
-    let known = known.select(token_values::id);
-    let Some(value) = crate::on_its_own!(conn, conn => known.get_result::<i64>(conn)).optional()? else {
+    let value_id = token_values::table.filter(token_values::digest.eq(digest.as_bytes().as_slice()));
+    let value_id = value_id.select(token_values::id);
+    let Some(value) = crate::on_its_own!(conn, conn => value_id.get_result::<i64>(conn)).optional()? else {
         return Ok(None);
     };
-    let behind = values_with_owner().filter(token_values::id.eq(value)).select(CALLER);
-    let row = crate::on_its_own!(conn, conn => behind.get_result::<CallerRow>(conn)).optional()?;
+    let record = values_with_owner().filter(token_values::id.eq(value)).select(CALLER);
+    let row = crate::on_its_own!(conn, conn => record.get_result::<CallerRow>(conn)).optional()?;
     Ok(row.map(TokenRecord::from))
 }
 
-/// Whoever holds the values with these digests, by the digests: one query for all of them.
+/// Finds the records of the values with these digests in one query. The key of the map is the digest.
 pub(crate) fn find_by_digests(
     conn: &mut DbConnection,
     digests: &[ValueDigest],
@@ -84,8 +82,8 @@ pub(crate) fn find_by_digests(
     if digests.is_empty() {
         return Ok(HashMap::new());
     }
-    let any = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
-    let query = values_with_owner().filter(any).select((token_values::digest, CALLER));
+    let has_digest = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
+    let query = values_with_owner().filter(has_digest).select((token_values::digest, CALLER));
     let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;
     Ok(rows.into_iter().map(|(digest, row)| (digest, Arc::new(row.into()))).collect())
 }

@@ -1,6 +1,8 @@
-//! What a door remembers: for many values where they lead, which is all that most requests need, and for few who their
-//! callers are. Values are remembered by all workers together, since there may be a million of them; the workspaces that
-//! they lead to by each worker for itself, since workers that count the users of one copy wait for each other.
+//! Caches of authentication results: workspace ids for many values, which is enough for most requests, and callers for
+//! few.
+//!
+//! All workers share the entries of values, because there may be a million of them. Each worker has its own copies of
+//! workspaces, because a shared reference count would be contended.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,23 +19,23 @@ use crate::db::ids::WorkspaceId;
 use crate::tokens::secret::ValueDigest;
 use crate::workspaces::model::Workspace;
 
-/// A caller takes some 500 bytes: 1 MB at most.
+/// Shards and entries per shard. A caller takes about 500 bytes: at most 1 MB.
 const CALLER_CACHE_SHAPE: (usize, usize) = (1 << 8, 8);
 
-/// Where a value leads takes 24 bytes: 40 MB at most, 27 MB for a million values.
+/// Shards and entries per shard. An entry takes 24 bytes: at most 40 MB, 27 MB for a million values.
 const TOKEN_CACHE_SHAPE: (usize, usize) = (1 << 15, 48);
 
-/// Of so many workspaces a worker keeps a copy, some 700 bytes each. What leads to others is looked up each time.
+/// Maximum number of workspaces that a worker caches, about 700 bytes each. Values of other workspaces are not cached.
 const MAX_WORKSPACES: usize = 2048;
 
-/// What all workers remember together. Clones are handles to the same.
+/// The cache that all workers share. A clone is a handle to the same cache.
 #[derive(Clone)]
 pub struct TokenCache {
     callers: ShardedCache<Arc<Caller>>,
     workspace_ids: ShardedCache<CompactWorkspaceId>,
 }
 
-/// A workspace's key, as far as it is a small one.
+/// A workspace's key, if it fits in 32 bits.
 type CompactWorkspaceId = u32;
 
 impl Default for TokenCache {
@@ -45,7 +47,7 @@ impl Default for TokenCache {
     }
 }
 
-/// What one worker's door remembers.
+/// The caches that one worker uses.
 pub struct WorkerCache {
     shared: TokenCache,
     workspaces: RefCell<WorkspaceCache>,
@@ -57,19 +59,18 @@ impl WorkerCache {
     }
 }
 
-/// What a request may ask for behind a value, and what is remembered for it.
+/// An identity that a handler can request, with its cache.
 pub trait CachedIdentity: Sized + 'static {
-    /// What a lookup brings of it.
+    /// Converts the result of a lookup.
     fn from_caller(caller: &Arc<Caller>) -> Arc<Self>;
-    /// The workspace that the value opens.
+    /// The workspace that the value gives access to.
     fn workspace(&self) -> &Workspace;
-    /// What is remembered in this epoch for what was presented. `None` if only a lookup can tell.
-    fn cached(passes: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>>;
-    /// Remembers what was found in this epoch.
-    fn insert(passes: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>);
+    /// The cache entry for these credentials in this epoch. `None` if a lookup is required.
+    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>>;
+    /// Caches the result of a lookup in this epoch.
+    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>);
 }
 
-/// Who calls.
 impl CachedIdentity for Caller {
     fn from_caller(caller: &Arc<Caller>) -> Arc<Self> {
         Arc::clone(caller)
@@ -77,34 +78,34 @@ impl CachedIdentity for Caller {
     fn workspace(&self) -> &Workspace {
         &self.workspace
     }
-    fn cached(passes: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
-        passes
+    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
+        cache
             .shared
             .callers
             .get(presented.digest(), epoch)
-            .filter(|pass| presented.matches_email(&pass.data.user.email))
+            .filter(|entry| presented.matches_email(&entry.data.user.email))
     }
-    fn insert(passes: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
-        passes.shared.callers.insert(digest, epoch, cache_entry(caller));
+    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
+        cache.shared.callers.insert(digest, epoch, cache_entry(caller));
     }
 }
 
-/// The workspace that a value opens, with room for what is said of it again and again. Says nothing of the owner, so that
-/// whoever names one is looked up.
+/// The workspace that a value gives access to, with its cached JSON. It has no owner, so credentials with an email
+/// address always require a lookup.
 pub struct WorkspaceAccess {
     /// The workspace.
     pub workspace: Arc<Workspace>,
-    said: OnceLock<Bytes>,
+    json: OnceLock<Bytes>,
 }
 
 impl WorkspaceAccess {
     fn new(workspace: &Arc<Workspace>) -> Arc<Self> {
-        Arc::new(Self { workspace: Arc::clone(workspace), said: OnceLock::new() })
+        Arc::new(Self { workspace: Arc::clone(workspace), json: OnceLock::new() })
     }
 
-    /// What `say` says of the workspace, said once.
-    pub fn cached_json(&self, say: impl FnOnce(&Workspace) -> Bytes) -> Bytes {
-        self.said.get_or_init(|| say(&self.workspace)).clone()
+    /// The workspace's JSON. `serialize` runs on the first call only.
+    pub fn cached_json(&self, serialize: impl FnOnce(&Workspace) -> Bytes) -> Bytes {
+        self.json.get_or_init(|| serialize(&self.workspace)).clone()
     }
 }
 
@@ -115,24 +116,24 @@ impl CachedIdentity for WorkspaceAccess {
     fn workspace(&self) -> &Workspace {
         &self.workspace
     }
-    fn cached(passes: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
+    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
         if !presented.has_no_email() {
             return None;
         }
-        let pass = passes.shared.workspace_ids.get(presented.digest(), epoch)?;
-        let copy = passes.workspaces.borrow().get(pass.data, epoch)?;
-        Some(pass.map(|_| copy))
+        let entry = cache.shared.workspace_ids.get(presented.digest(), epoch)?;
+        let copy = cache.workspaces.borrow().get(entry.data, epoch)?;
+        Some(entry.map(|_| copy))
     }
-    fn insert(passes: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
+    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
         let WorkspaceId(key) = caller.workspace.key;
-        let Ok(place) = CompactWorkspaceId::try_from(key) else { return };
-        if passes.workspaces.borrow_mut().insert(place, epoch, &caller.workspace) {
-            passes.shared.workspace_ids.insert(digest, epoch, cache_entry(caller).map(|_| place));
+        let Ok(id) = CompactWorkspaceId::try_from(key) else { return };
+        if cache.workspaces.borrow_mut().insert(id, epoch, &caller.workspace) {
+            cache.shared.workspace_ids.insert(digest, epoch, cache_entry(caller).map(|_| id));
         }
     }
 }
 
-/// The pass of somebody who was looked up.
+/// The cache entry of a caller.
 pub(crate) fn cache_entry(caller: &Arc<Caller>) -> CacheEntry<Arc<Caller>> {
     CacheEntry {
         value_id: caller.value,
@@ -141,27 +142,28 @@ pub(crate) fn cache_entry(caller: &Arc<Caller>) -> CacheEntry<Arc<Caller>> {
     }
 }
 
-/// One copy of each workspace that values lead to, as it was in one epoch.
+/// Copies of workspaces as of one epoch.
 #[derive(Default)]
 struct WorkspaceCache {
     epoch: IdentityEpoch,
-    all: HashMap<CompactWorkspaceId, Arc<WorkspaceAccess>>,
+    workspaces: HashMap<CompactWorkspaceId, Arc<WorkspaceAccess>>,
 }
 
 impl WorkspaceCache {
-    fn get(&self, place: CompactWorkspaceId, epoch: IdentityEpoch) -> Option<Arc<WorkspaceAccess>> {
-        self.all.get(&place).filter(|_| self.epoch == epoch).map(Arc::clone)
+    fn get(&self, id: CompactWorkspaceId, epoch: IdentityEpoch) -> Option<Arc<WorkspaceAccess>> {
+        self.workspaces.get(&id).filter(|_| self.epoch == epoch).map(Arc::clone)
     }
 
-    /// `false` if there is no room: what leads there would never be recalled, and is not to take the place of what is.
-    fn insert(&mut self, place: CompactWorkspaceId, epoch: IdentityEpoch, workspace: &Arc<Workspace>) -> bool {
+    /// Returns `false` if the cache is full. The caller then caches no value of this workspace: it could never be a
+    /// hit.
+    fn insert(&mut self, id: CompactWorkspaceId, epoch: IdentityEpoch, workspace: &Arc<Workspace>) -> bool {
         if epoch != self.epoch {
             *self = Self { epoch, ..Self::default() };
         }
-        if self.all.len() < MAX_WORKSPACES {
-            self.all.entry(place).or_insert_with(|| WorkspaceAccess::new(workspace));
+        if self.workspaces.len() < MAX_WORKSPACES {
+            self.workspaces.entry(id).or_insert_with(|| WorkspaceAccess::new(workspace));
         }
-        self.all.contains_key(&place)
+        self.workspaces.contains_key(&id)
     }
 }
 
@@ -181,13 +183,13 @@ mod tests {
         })
     }
 
-    fn name(copies: &WorkspaceCache, place: CompactWorkspaceId, epoch: IdentityEpoch) -> Option<String> {
-        copies.get(place, epoch).map(|opened| opened.workspace.profile.name.as_str().to_owned())
+    fn name(copies: &WorkspaceCache, id: CompactWorkspaceId, epoch: IdentityEpoch) -> Option<String> {
+        copies.get(id, epoch).map(|access| access.workspace.profile.name.as_str().to_owned())
     }
 
     #[test]
-    fn a_copy_is_of_its_own_epoch_alone() {
-        // Another worker may have seen the later epoch first, and remembered under it where values lead.
+    fn a_copy_is_returned_only_in_its_own_epoch() {
+        // Another worker may have read the later epoch first and cached workspace ids under it.
         let (mut copies, [before, after]) = (WorkspaceCache::default(), [1, 2].map(IdentityEpoch::from));
         assert!(copies.insert(1, before, &workspace("Acme")));
         assert_eq!(name(&copies, 1, before).as_deref(), Some("Acme"));
@@ -198,14 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_bounded_and_what_there_is_stays() {
+    fn a_full_workspace_cache_keeps_its_copies_and_rejects_new_ones() {
         let (mut copies, epoch, acme) = (WorkspaceCache::default(), IdentityEpoch::from(1), workspace("Acme"));
-        let most = CompactWorkspaceId::try_from(MAX_WORKSPACES).unwrap();
-        assert!((0..most).all(|place| copies.insert(place, epoch, &acme)));
-        assert!(
-            !copies.insert(most, epoch, &acme) && copies.get(most, epoch).is_none(),
-            "one more than there is room for"
-        );
+        let max = CompactWorkspaceId::try_from(MAX_WORKSPACES).unwrap();
+        assert!((0..max).all(|id| copies.insert(id, epoch, &acme)));
+        assert!(!copies.insert(max, epoch, &acme) && copies.get(max, epoch).is_none(), "one more than the maximum");
         assert!(copies.insert(0, epoch, &acme) && copies.get(0, epoch).is_some());
     }
 }

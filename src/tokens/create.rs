@@ -1,4 +1,4 @@
-//! Create a token.
+//! Creation of a token.
 
 use crate::audit::event::EventKind;
 use crate::base::client_info::ClientInfo;
@@ -8,22 +8,22 @@ use crate::tokens::model::{MAX_TOKENS, NewToken, TokenName, TokenOwner, audit_ev
 use crate::tokens::store;
 use crate::workspaces::store::lock_membership;
 
-/// Why there is no new token.
+/// Reason why a token was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Not a member any more, or with a role that has no tokens.
+    /// The owner is no longer a member, or has a role without tokens.
     #[error("not an administrator or editor of this workspace")]
     NotAllowed,
-    /// Three there are.
+    /// The member already has [`MAX_TOKENS`] tokens.
     #[error("You can have a maximum of 3 tokens")]
     LimitReached,
-    /// Another token of the member's has that name.
+    /// Another token of the member has this name.
     #[error("there is a token with this name already")]
     NameTaken,
-    /// This form made a token before: its identifier and name.
+    /// This form already created a token: its identifier and name.
     #[error("this form was sent before, and made the token {}", .1.as_str())]
     AlreadyCreated(PublicId, TokenName),
-    /// The form's key was used elsewhere.
+    /// The form's key was already used by another membership.
     #[error("this form is not good any more")]
     StaleForm,
     /// A query failed.
@@ -42,7 +42,7 @@ impl FromDb for CreateError {
     }
 }
 
-/// Makes a token inside the caller's transaction, in the lowest free slot.
+/// Creates a token in the lowest free slot, in the caller's transaction.
 pub fn create(
     conn: &mut DbConnection,
     owner: &TokenOwner,

@@ -1,4 +1,4 @@
-//! The end of tokens: by whom and by what they are deleted, and what is remembered of it.
+//! Deletion of tokens, and the purge of deleted tokens and ended values.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use crate::tokens::model::{Deletion, DeletionSource, TokenName, TokenOwner, audi
 use crate::tokens::store;
 use crate::workspaces::store::lock_membership;
 
-/// How long a deleted token, or a value that made way, is remembered.
+/// Retention of deleted tokens and of replaced values.
 pub const TOMBSTONE_RETENTION: Duration = Duration::from_hours(90 * 24);
 
-/// What became of a deletion.
+/// Outcome of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeleteOutcome {
-    /// The token stopped now.
+    /// The token is now deleted.
     Deleted(TokenName),
-    /// It had been deleted before.
+    /// The token was already deleted.
     AlreadyDeleted(TokenName),
     /// The owner has no such token.
     NotFound,
 }
 
-/// Deletes a token inside the caller's transaction. Its values stop at once; its row stays, so that who still tries
-/// can be told.
+/// Deletes a token in the caller's transaction. Its values end immediately. Its row stays until the purge, so that
+/// later requests with it get the reason.
 pub fn delete(
     conn: &mut DbConnection,
     owner: &TokenOwner,
@@ -51,7 +51,7 @@ pub fn delete(
     Ok(DeleteOutcome::Deleted(name))
 }
 
-/// Deletes every token of a membership inside the caller's transaction, and says how many.
+/// Deletes every token of a membership in the caller's transaction. Returns the number of deleted tokens.
 pub fn delete_all(conn: &mut DbConnection, owner: &TokenOwner, deletion: &Deletion) -> Result<usize, DbError> {
     lock_membership(conn, owner.membership)?;
     let tokens = store::list_active(conn, owner.membership)?;
@@ -61,7 +61,7 @@ pub fn delete_all(conn: &mut DbConnection, owner: &TokenOwner, deletion: &Deleti
     Ok(tokens.len())
 }
 
-/// Forgets what was deleted, or made way for another value, before `before`. Returns how many tokens were forgotten.
+/// Removes the tokens deleted and the values replaced before `before`. Returns the number of removed tokens.
 pub fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
     store::purge(conn, before)
 }

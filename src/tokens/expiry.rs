@@ -1,4 +1,4 @@
-//! When a value stops by itself, as people choose it.
+//! Expiry of a token value and grace period of a rotation.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use time::{Date, Month, Time};
 use crate::base::clock::Timestamp;
 use crate::base::text::ValidationError;
 
-/// From how long before its expiry on a token is said to expire soon.
+/// Time before its expiry from which a token is shown as expiring soon.
 pub const EXPIRING_SOON: Duration = Duration::from_hours(14 * 24);
 
-/// When a new value stops by itself.
+/// Expiry of a new value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// Never.
+    /// No expiry.
     Never,
-    /// So many days from now, to the microsecond.
+    /// After this number of days, to the microsecond.
     Days(u16),
-    /// At the end of this day, UTC.
+    /// At the end of this day in UTC.
     On(Date),
 }
 
@@ -26,7 +26,7 @@ impl Expiry {
     /// The periods that a form offers, in days.
     pub const PERIODS: [u16; 4] = [30, 60, 90, 365];
 
-    /// Reads what a form says: `never`, one of [`Expiry::PERIODS`], or `date` with a date like `2027-03-31`.
+    /// Parses the fields of a form: `never`, one of [`Expiry::PERIODS`], or `date` with a date like `2027-03-31`.
     pub fn parse(choice: &str, date: &str, now: Timestamp) -> Result<Self, ValidationError> {
         match choice {
             "" | "never" => Ok(Self::Never),
@@ -47,7 +47,7 @@ impl Expiry {
         }
     }
 
-    /// The moment at which a value made at `now` stops; `None` for never.
+    /// The expiry time of a value created at `now`; `None` for no expiry.
     #[must_use]
     pub fn ends_at(self, now: Timestamp) -> Option<Timestamp> {
         match self {
@@ -61,7 +61,7 @@ impl Expiry {
     }
 }
 
-/// A date as a form's date field writes it (HTML, section 2.3.5.2): `2027-03-31`.
+/// Parses a date in the format of a form's date field (HTML, section 2.3.5.2): `2027-03-31`.
 fn parse_date(text: &str) -> Option<Date> {
     let mut parts = text.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -73,12 +73,12 @@ fn parse_date(text: &str) -> Option<Date> {
     Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
 }
 
-/// How long the old value of a rotated token goes on working.
+/// Time for which the old value of a rotated token stays valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GracePeriod {
-    /// Not at all: every earlier value stops now.
+    /// No time: all earlier values end immediately.
     None,
-    /// An hour.
+    /// 1 hour.
     Hour,
     /// 24 hours.
     Day,
@@ -89,10 +89,10 @@ pub enum GracePeriod {
 }
 
 impl GracePeriod {
-    /// Each of them, as a form offers them.
+    /// All grace periods, in the order of the form.
     pub const ALL: [Self; 5] = [Self::None, Self::Hour, Self::Day, Self::Week, Self::Month];
 
-    /// How long.
+    /// The length of the period.
     #[must_use]
     pub const fn duration(self) -> Duration {
         match self {
@@ -104,7 +104,7 @@ impl GracePeriod {
         }
     }
 
-    /// The word in forms and on the command line.
+    /// The name in forms and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl GracePeriod {
         }
     }
 
-    /// The words on pages, after "The old value".
+    /// The text on pages, after "The old value".
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -151,20 +151,20 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_micros(1_795_435_200_000_000); // 2026-11-23T12:00Z
 
-    fn ends(choice: &str, date: &str) -> Option<String> {
+    fn expiry_time(choice: &str, date: &str) -> Option<String> {
         Expiry::parse(choice, date, NOON).unwrap().ends_at(NOON).map(|at| at.to_string())
     }
 
     #[test]
     fn an_expiry_is_never_a_period_or_the_end_of_a_day() {
-        assert_eq!(ends("never", "2027-01-01"), None);
-        assert_eq!(ends("30", "").unwrap(), "2026-12-23T12:00:00.000000Z");
-        assert_eq!(ends("date", "2027-02-28").unwrap(), "2027-03-01T00:00:00.000000Z");
-        assert_eq!(ends("date", "2026-11-23").unwrap(), "2026-11-24T00:00:00.000000Z", "today is not over");
+        assert_eq!(expiry_time("never", "2027-01-01"), None);
+        assert_eq!(expiry_time("30", "").unwrap(), "2026-12-23T12:00:00.000000Z");
+        assert_eq!(expiry_time("date", "2027-02-28").unwrap(), "2027-03-01T00:00:00.000000Z");
+        assert_eq!(expiry_time("date", "2026-11-23").unwrap(), "2026-11-24T00:00:00.000000Z", "today is still allowed");
     }
 
     #[test]
-    fn what_is_no_expiry_is_refused() {
+    fn an_invalid_expiry_is_rejected() {
         for (choice, date) in [
             ("31", ""),
             ("-1", ""),
@@ -180,6 +180,6 @@ mod tests {
         ] {
             assert!(Expiry::parse(choice, date, NOON).is_err(), "{choice} {date}");
         }
-        assert!(Expiry::parse("date", "9999-12-31", NOON).is_err(), "the day after can't be written");
+        assert!(Expiry::parse("date", "9999-12-31", NOON).is_err(), "the next day is out of range");
     }
 }

@@ -1,4 +1,4 @@
-//! The callers of tokens' pages and of the API: [`Holder`] and [`Bearer`].
+//! The extractor of the token pages: [`TokenHolder`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use crate::web::error::PageError;
 use crate::web::html::Message;
 use crate::workspaces::extract::CurrentMember;
 
-/// A signed-in member with a role that has tokens.
+/// A signed-in member whose role can have tokens. Other roles get a 403 page.
 pub struct TokenHolder(pub CurrentMember);
 
 impl FromRequest for TokenHolder {

@@ -1,4 +1,4 @@
-//! What opens the API: tokens, their values, and who may make and delete them.
+//! API tokens and their values: creation, rotation, renaming, deletion, and their pages.
 
 pub mod create;
 pub mod delete;

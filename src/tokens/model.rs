@@ -1,4 +1,4 @@
-//! Tokens, their values, and the requests that change them.
+//! Types of tokens, their values and their changes. This module runs no queries.
 
 use std::str::FromStr;
 
@@ -15,96 +15,96 @@ use crate::tokens::expiry::{Expiry, GracePeriod};
 use crate::tokens::secret::{TokenValue, ValueDigest};
 use crate::workspaces::extract::CurrentMember;
 
-/// The most tokens that a member can have in a workspace. The database holds it too: slots are 1 to 3.
+/// Maximum number of tokens of a member in a workspace. A database constraint enforces it too: slots are 1 to 3.
 pub const MAX_TOKENS: usize = 3;
 
-/// A token's name, unique among the member's without regard to letters' case.
+/// A token's name, unique among the member's tokens without regard to case.
 pub type TokenName = DisplayName;
 
-/// A named key of one membership.
+/// An API token of one membership.
 #[derive(Debug, Clone)]
 pub struct Token {
     pub(crate) key: TokenId,
     /// The public identifier.
     pub uuid: PublicId,
-    /// What its owner calls it.
+    /// The name.
     pub name: TokenName,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// The value to use.
+    /// The current value.
     pub current: StoredValue,
-    /// The values before it that are remembered, the latest first.
+    /// The stored earlier values, latest first.
     pub previous: Vec<StoredValue>,
-    /// How and when it was deleted, if it was.
+    /// The deletion, if the token is deleted.
     pub deleted: Option<Tombstone>,
 }
 
 impl Token {
-    /// The value before the current one, while it still works.
+    /// The earlier value that is still active at `now`, if any.
     #[must_use]
     pub fn retiring(&self, now: Timestamp) -> Option<&StoredValue> {
         self.previous.iter().find(|value| value.is_active_at(now))
     }
 
-    /// Every value that is remembered, the current one first.
+    /// All stored values, the current one first.
     pub fn values(&self) -> impl Iterator<Item = &StoredValue> {
         std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
-/// What may be known about the secret string of a token.
+/// A token value as stored: everything but the secret and its digest.
 #[derive(Debug, Clone)]
 pub struct StoredValue {
     pub(crate) key: ValueId,
-    /// Its last four characters.
+    /// The last four characters.
     pub hint: String,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it stops opening the API, if ever.
+    /// The time from which the value is rejected, if set.
     pub ends_at: Option<Timestamp>,
-    /// The first time it opened the API.
+    /// The time of the first use.
     pub first_used_at: Option<Timestamp>,
-    /// The last time it opened the API.
+    /// The last use.
     pub last_use: Option<LastUse>,
-    /// How often it was tried after it had stopped.
+    /// Number of rejected uses after the value ended.
     pub rejected_uses: i64,
-    /// The last time it was.
+    /// The last rejected use.
     pub last_rejected_use: Option<LastUse>,
 }
 
 impl StoredValue {
-    /// Does it open the API at `now`?
+    /// Returns `true` if the value is valid at `now`.
     #[must_use]
     pub fn is_active_at(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|at| at > now)
     }
 }
 
-/// The evidence of a use.
+/// The last use of a value.
 #[derive(Debug, Clone)]
 pub struct LastUse {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// From which address.
+    /// The IP address.
     pub ip: Option<String>,
-    /// By what user agent.
+    /// The user agent.
     pub agent: Option<String>,
 }
 
-/// Whose tokens: a member, reduced to what a transaction needs.
+/// The owner of tokens: the fields of a member that a transaction needs.
 #[derive(Debug, Clone)]
 pub struct TokenOwner {
     pub(crate) membership: MembershipId,
     /// The member's uuid.
     pub user: PublicId,
-    /// The member's address.
+    /// The member's email address.
     pub email: String,
     /// The workspace's uuid.
     pub workspace: PublicId,
 }
 
 impl TokenOwner {
-    /// The owner of what `user` makes in a workspace.
+    /// The owner for the tokens of `user` in a workspace.
     #[must_use]
     pub fn new(membership: MembershipId, user: &User, workspace: &PublicId) -> Self {
         Self { membership, user: user.uuid, email: user.email.as_str().to_owned(), workspace: *workspace }
@@ -117,7 +117,7 @@ impl From<&CurrentMember> for TokenOwner {
     }
 }
 
-/// The single-use key of a form that makes a value: the same form sent again makes nothing.
+/// The single-use key of a form that creates a value. A repeated submission creates nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -148,28 +148,27 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// A token about to be made. Holds everything that is random, so that a transaction may be run again, but not the
-/// value itself.
+/// A token to create. Contains all random data, so that a transaction can be retried, but not the value itself.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     /// The public identifier.
     pub uuid: PublicId,
-    /// What its owner calls it.
+    /// The name.
     pub name: TokenName,
-    /// The key of the form that makes it; the command line has none.
+    /// The key of the form; `None` on the command line.
     pub form_key: Option<IdempotencyKey>,
-    /// What the database holds of the value.
+    /// The digest of the value.
     pub digest: ValueDigest,
     /// The value's last four characters.
     pub hint: String,
-    /// When the value stops by itself.
+    /// The expiry of the value.
     pub expiry: Expiry,
-    /// When.
+    /// The creation time.
     pub at: Timestamp,
 }
 
 impl NewToken {
-    /// A token that `value` will open.
+    /// A new token with this value.
     #[must_use]
     pub fn new(
         name: TokenName,
@@ -184,7 +183,7 @@ impl NewToken {
     }
 }
 
-/// What the owner did to a token; without a client somebody did it for them, on the command line.
+/// The audit event of a change by the owner. Without a client the command line made the change, and there is no actor.
 pub(crate) fn audit_event<'a>(
     owner: &'a TokenOwner,
     token: &'a PublicId,
@@ -204,18 +203,18 @@ pub(crate) fn audit_event<'a>(
     }
 }
 
-/// What is remembered of a token's deletion.
+/// The stored record of a token's deletion.
 #[derive(Debug, Clone)]
 pub struct Tombstone {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// The address of who did it, if a person did.
+    /// The email address of the user who deleted it, if a user did.
     pub by: Option<String>,
-    /// By what.
+    /// The source.
     pub via: DeletionSource,
 }
 
-/// By what a token was deleted.
+/// Source of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionSource {
     /// The page.
@@ -236,7 +235,7 @@ impl DeletionSource {
     const ALL: [Self; 6] =
         [Self::Page, Self::CommandLine, Self::Api, Self::Removal, Self::Demotion, Self::Administrator];
 
-    /// The word in the database.
+    /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -260,53 +259,53 @@ impl FromStr for DeletionSource {
     }
 }
 
-/// A deletion: who, by what, from where, when.
+/// A deletion to perform.
 #[derive(Debug, Clone)]
 pub struct Deletion {
-    /// By what.
+    /// The source.
     pub via: DeletionSource,
-    /// Who, as a uuid and an address; nobody for the command line.
+    /// The uuid and email address of the user; `None` on the command line.
     pub by: Option<(PublicId, String)>,
-    /// From where.
+    /// The client of the request, if any.
     pub client: Option<ClientInfo>,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
-/// Why a token's value is replaced.
+/// Reason for a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationReason {
-    /// As one does from time to time.
+    /// A routine rotation.
     Routine,
-    /// Somebody else may have it.
+    /// Someone else may have the value.
     Exposure,
 }
 
-/// What the expiry of the new value is.
+/// Expiry of the new value of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryChange {
-    /// That of the value before it; none, if that is past.
+    /// The expiry of the current value; none if it has expired.
     Keep,
-    /// Another.
+    /// A new expiry.
     Set(Expiry),
 }
 
-/// A rotation about to be made. Holds everything that is random, but not the value itself.
+/// A rotation to perform. Contains all random data, but not the value itself.
 #[derive(Debug, Clone)]
 pub struct Rotation {
-    /// How long the old value goes on working.
+    /// The time for which the old value stays valid.
     pub grace: GracePeriod,
-    /// When the new value stops by itself.
+    /// The expiry of the new value.
     pub expiry: ExpiryChange,
-    /// Why.
+    /// The reason.
     pub cause: RotationReason,
-    /// The key of the form that asks for it; the command line has none.
+    /// The key of the form; `None` on the command line.
     pub form_key: Option<IdempotencyKey>,
-    /// What the database holds of the new value.
+    /// The digest of the new value.
     pub digest: ValueDigest,
     /// The new value's last four characters.
     pub hint: String,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
@@ -326,19 +325,19 @@ impl Rotation {
     }
 }
 
-/// Why a token was not changed.
+/// Reason why a token was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenChangeError {
-    /// The owner has no such token, or not any more.
+    /// The owner has no such token, or can no longer have tokens.
     #[error("there is no such token")]
     NotFound,
-    /// Two values work already; the older one until this moment.
+    /// Two values are already active; the older one ends at this time.
     #[error("this token is being rotated already; its old value works until {0}")]
     RotationInProgress(Timestamp),
-    /// This form made a value before.
+    /// This form already created a value.
     #[error("this form was sent before, and made a new value of the token {}", .0.as_str())]
     AlreadyRotated(TokenName),
-    /// Another token of the member's has that name.
+    /// Another token of the member has this name.
     #[error("there is a token with this name already")]
     NameTaken,
     /// A query failed.
@@ -355,19 +354,19 @@ impl FromDb for TokenChangeError {
     }
 }
 
-/// Why a value ended, where that is not its expiry.
+/// Reason for the end of a value other than its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
     /// Its token was deleted.
     Deleted,
-    /// A new value took its place.
+    /// A new value replaced it.
     Retired,
-    /// A new value took its place, because somebody else may have had it.
+    /// A new value replaced it because someone else may have it.
     Exposed,
 }
 
 impl EndReason {
-    /// The word in the database and in the API's answer.
+    /// The value in the database and in API responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Rename a token.
+//! Renaming of a token.
 
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::ClientInfo;
@@ -9,7 +9,7 @@ use crate::tokens::model::{Token, TokenChangeError, TokenName, TokenOwner, audit
 use crate::tokens::rotate::lock_and_find;
 use crate::tokens::store;
 
-/// Gives a token another name inside the caller's transaction.
+/// Renames a token in the caller's transaction. Does nothing if the name is the same.
 pub fn rename(
     conn: &mut DbConnection,
     owner: &TokenOwner,
@@ -23,8 +23,8 @@ pub fn rename(
         return Ok(());
     }
     let key = name.case_folded();
-    let is_anothers = |other: &Token| other.key != token.key && other.name.case_folded() == key;
-    if store::list_active(conn, owner.membership)?.iter().any(is_anothers) {
+    let is_taken_by = |other: &Token| other.key != token.key && other.name.case_folded() == key;
+    if store::list_active(conn, owner.membership)?.iter().any(is_taken_by) {
         return Err(TokenChangeError::NameTaken);
     }
     store::rename_token(conn, token.key, name)?;

@@ -1,4 +1,4 @@
-//! What happens to a token between its creation and its deletion: rotated, its old value stopped, renamed.
+//! Rotation of a token, and the early end of its old value.
 
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::ClientInfo;
@@ -13,10 +13,10 @@ use crate::tokens::store;
 use crate::workspaces::profile::Role;
 use crate::workspaces::store::lock_membership;
 
-/// Gives a token a new value inside the caller's transaction. With a grace the value before goes on working until
-/// the grace ends, or its own expiry if that is sooner; without, every earlier value stops now.
+/// Gives a token a new value in the caller's transaction. With a grace period the old value stays valid until the
+/// period ends, or until its own expiry if that is earlier. Without one, all earlier values end immediately.
 ///
-/// At most two values of a token live: a second rotation with a grace has to wait for the first, or do without.
+/// A token has at most two active values: during a rotation, a second one is possible only without a grace period.
 pub fn rotate(
     conn: &mut DbConnection,
     owner: &TokenOwner,
@@ -48,29 +48,29 @@ pub fn rotate(
         if let Some(retiring) = token.retiring(now) {
             return Err(TokenChangeError::RotationInProgress(retiring.ends_at.unwrap_or(now)));
         }
-        // A value that expires sooner keeps its expiry, and one that has expired gets no grace.
+        // A grace period must not extend a value: an earlier expiry stays, and an expired value stays expired.
         if token.current.ends_at.is_none_or(|at| at > until) {
             store::set_value_end(conn, token.current.key, until, reason)?;
         }
     }
     store::insert_next_value(conn, &token, rotation, expiry)?;
-    let why = if rotation.cause == RotationReason::Exposure { ", exposed" } else { "" };
-    let detail = format!("grace {}{why}", rotation.grace);
+    let suffix = if rotation.cause == RotationReason::Exposure { ", exposed" } else { "" };
+    let detail = format!("grace {}{suffix}", rotation.grace);
     Event { detail: Some(&detail), ..audit_event(owner, uuid, &token.name, client, now, EventKind::TokenRotated) }
         .record(conn)?;
     Ok(token.name)
 }
 
-/// What became of stopping an old value.
+/// Outcome of ending an old value early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetireOutcome {
-    /// It stopped now.
+    /// The old value is now ended.
     Stopped(TokenName),
-    /// There was none that worked.
+    /// The token has no active old value.
     AlreadyStopped(TokenName),
 }
 
-/// Stops the old value of a token that is being rotated, inside the caller's transaction.
+/// Ends the old value of a token during a rotation, in the caller's transaction.
 pub fn retire(
     conn: &mut DbConnection,
     owner: &TokenOwner,
@@ -85,7 +85,7 @@ pub fn retire(
     Ok(RetireOutcome::Stopped(token.name))
 }
 
-/// The token, with the membership's row locked: what is read here stays so until the end of the transaction.
+/// Locks the membership's row and finds the token. The token cannot change until the end of the transaction.
 pub(crate) fn lock_and_find(
     conn: &mut DbConnection,
     owner: &TokenOwner,

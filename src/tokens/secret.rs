@@ -1,8 +1,8 @@
-//! The secret string of a token: its form, its checksum, its digest.
+//! The secret value of a token: format, checksum and digest.
 //!
 //! `rpat`, 36 random base62 characters (214 bits), and 6 base62 characters of the CRC-32 (ISO-HDLC, as in zlib) of
-//! these 40, most significant digit first: 46 letters and digits, matched by `\brpat[0-9A-Za-z]{42}\b`. The value has
-//! so much entropy that a fast hash is the right one: the database holds its SHA-256.
+//! these 40, most significant digit first: 46 letters and digits, matched by `\brpat[0-9A-Za-z]{42}\b`. The database
+//! stores the SHA-256 of the value. A fast hash is sufficient, because the value has 214 bits of entropy.
 
 use std::fmt;
 
@@ -11,26 +11,26 @@ use zeroize::Zeroize as _;
 
 use crate::base::random::{self, CryptoRng};
 
-/// What every value begins with.
+/// Prefix of every value.
 pub const PREFIX: &str = "rpat";
 
 const RANDOM_LEN: usize = 36;
 
 const CHECKSUMMED_LEN: usize = PREFIX.len() + RANDOM_LEN;
 
-/// How long a value is, in characters.
+/// Length of a value in characters.
 pub const LENGTH: usize = CHECKSUMMED_LEN + CHECKSUM_LEN;
 
 const CHECKSUM_LEN: usize = 6;
 
-/// How many characters at a value's end a list shows.
+/// Number of characters at the end of a value that lists show.
 const HINT_LEN: usize = 4;
 
-/// A value, when it is made. Prints nothing and is wiped when dropped.
+/// A new secret value. `Debug` does not print it, and `Drop` overwrites it.
 pub struct TokenValue([u8; LENGTH]);
 
 impl TokenValue {
-    /// A new value.
+    /// Generates a value.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut value = [0u8; LENGTH];
@@ -41,20 +41,20 @@ impl TokenValue {
         Self(value)
     }
 
-    /// The secret itself: for the one page, or the one line of output, that shows it.
+    /// The secret itself, for the one page or the one line of output that shows it. It must not be logged.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        // Base62 is ASCII; there is no other way to make a value.
+        // The bytes are always base62, which is ASCII.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// What the database holds in its place.
+    /// The digest that the database stores.
     #[must_use]
     pub fn digest(&self) -> ValueDigest {
         ValueDigest(Sha256::digest(self.0).into())
     }
 
-    /// Its last characters, by which people tell values apart.
+    /// The last characters, which identify the value in lists.
     #[must_use]
     pub fn hint(&self) -> &str {
         &self.reveal()[LENGTH - HINT_LEN..]
@@ -73,13 +73,13 @@ impl fmt::Debug for TokenValue {
     }
 }
 
-/// The SHA-256 of a value of the right form. Prints nothing.
+/// The SHA-256 of a well-formed value. `Debug` does not print it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ValueDigest([u8; 32]);
 
 impl ValueDigest {
-    /// The digest of `text`, if it has a value's prefix, length, characters and checksum. Whatever has not is
-    /// refused without asking the database.
+    /// The digest of `text`, if it has the prefix, length, characters and checksum of a value. Malformed text
+    /// therefore causes no query.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -120,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_value_has_the_form_that_scanners_look_for() {
+    fn a_value_has_the_format_that_secret_scanners_match() {
         let value = TokenValue::generate(&mut random::os_rng());
         let text = value.reveal();
         assert_eq!(text.len(), 46);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_crc_32_in_base62() {
-        // Computed apart: Python's zlib.crc32 of the first 40 characters, in base 62, digits before capitals.
+        // Computed independently: Python's zlib.crc32 of the first 40 characters, in base 62, digits before capitals.
         let known = "rpat000000000000000000000000000000000000";
         assert_eq!(crc32fast::hash(known.as_bytes()), KNOWN_CRC);
         assert!(ValueDigest::parse(&format!("{known}{KNOWN_SUM}")).is_some());
@@ -141,7 +141,7 @@ mod tests {
     const KNOWN_SUM: &str = "07kL57";
 
     #[test]
-    fn one_wrong_character_anywhere_is_noticed() {
+    fn a_value_with_one_wrong_character_does_not_parse() {
         let value = TokenValue::generate(&mut random::os_rng());
         for at in 0..LENGTH {
             let mut bytes = value.reveal().as_bytes().to_vec();
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What the module's document says a value is, read from its end: the last six digits are a number.
+    /// Independent implementation of the format: decodes the checksum instead of encoding it.
     fn is_value(text: &str) -> bool {
         let Some(random) = text.strip_prefix("rpat") else { return false };
         if random.len() != 42 || !random.chars().all(|c| c.is_ascii_digit() || c.is_ascii_alphabetic()) {
@@ -168,22 +168,22 @@ mod tests {
         sum == u64::from(crc32fast::hash(&text.as_bytes()[..40]))
     }
 
-    fn summed(text: &str) -> String {
+    fn with_checksum(text: &str) -> String {
         format!("{text}{}", String::from_utf8_lossy(&checksum(text.as_bytes())))
     }
 
     fn almost_a_value() -> impl Strategy<Value = String> {
-        let good = || "rpat[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        let good = || "rpat[0-9A-Za-z]{36}".prop_map(|text| with_checksum(&text));
         let one_off = (good(), 0..LENGTH, any::<char>()).prop_map(|(good, at, c)| {
             good.chars().enumerate().map(|(nth, kept)| if nth == at { c } else { kept }).collect::<String>()
         });
-        let other = "[a-z]{4}[0-9A-Za-z]{36}".prop_map(|text| summed(&text));
+        let other = "[a-z]{4}[0-9A-Za-z]{36}".prop_map(|text| with_checksum(&text));
         prop_oneof![good(), one_off, other, "rpat[0-9A-Za-z]{42}", "rpat\\PC{0,60}", any::<String>()]
     }
 
     proptest! {
         #[test]
-        fn exactly_the_texts_of_the_form_are_values(text in almost_a_value()) {
+        fn only_text_of_the_format_parses_as_a_value(text in almost_a_value()) {
             let digest = ValueDigest::parse(&text);
             prop_assert_eq!(digest.is_some(), is_value(&text));
             prop_assert!(digest.is_none_or(|digest| digest.as_bytes()[..] == Sha256::digest(&text)[..]));

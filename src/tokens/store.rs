@@ -1,4 +1,5 @@
-//! The queries of tokens. Lookups start at the owner's membership.
+//! Queries of tokens. Lookups start at the owner's membership or workspace, so that no caller reads another owner's
+//! token.
 
 use diesel::prelude::*;
 
@@ -28,7 +29,6 @@ crate::columns! {
     )
 }
 
-/// A token and one of its values.
 type TokenRow = (
     (i64, PublicId, TokenName, Timestamp),
     (Option<Timestamp>, Option<String>, Option<DeletionSource>),
@@ -59,8 +59,8 @@ impl From<TokenRow> for Token {
     }
 }
 
-/// Puts the values of a token together. Rows come token by token, the highest generation, which is the current one,
-/// first.
+/// Groups the values of each token. Rows must be sorted by token, then by descending generation: the first value is the
+/// current one.
 fn group_values(rows: Vec<TokenRow>) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for next in rows.into_iter().map(Token::from) {
@@ -72,7 +72,7 @@ fn group_values(rows: Vec<TokenRow>) -> Vec<Token> {
     tokens
 }
 
-/// The tokens of a membership that are not deleted, in the order they were made.
+/// The tokens of a membership that are not deleted, in order of creation.
 pub fn list_active(conn: &mut DbConnection, membership: MembershipId) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
@@ -97,16 +97,16 @@ pub fn find(conn: &mut DbConnection, membership: MembershipId, uuid: &PublicId) 
     Ok(group_values(rows).pop())
 }
 
-/// When a value was made. It must be there: a living one is never purged.
+/// The creation time of an active value. Its row exists: an active value is never purged.
 pub fn value_created_at(conn: &mut DbConnection, value: ValueId) -> Result<Timestamp, DbError> {
-    let made = token_values::table.filter(token_values::id.eq(value.0)).select(token_values::created_at);
-    Ok(made.get_result(conn)?)
+    let query = token_values::table.filter(token_values::id.eq(value.0)).select(token_values::created_at);
+    Ok(query.get_result(conn)?)
 }
 
-/// The most rows that a list of tombstones is made of.
+/// Maximum number of rows in a list of deleted tokens. A token has one row per value.
 const TOMBSTONES_MAX: i64 = 100;
 
-/// The tokens of a membership that were deleted after `since`, the latest first.
+/// The tokens of a membership that were deleted after `since`, latest first.
 pub fn list_deleted(
     conn: &mut DbConnection,
     membership: MembershipId,
@@ -123,18 +123,18 @@ pub fn list_deleted(
     Ok(group_values(rows))
 }
 
-/// Forgets tokens deleted before `before`, and values that made way for another before then.
+/// Removes tokens deleted and values replaced before `before`. Returns the number of removed tokens.
 pub(crate) fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
-    let gone = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
+    let deleted = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
     let replaced = token_values::end_reason.eq_any([EndReason::Retired.as_str(), EndReason::Exposed.as_str()]);
     let old = token_values::table.filter(token_values::ends_at.lt(before.micros())).filter(replaced);
     diesel::delete(old).execute(conn)?;
-    diesel::delete(token_values::table.filter(token_values::token_id.eq_any(gone().select(tokens::id))))
+    diesel::delete(token_values::table.filter(token_values::token_id.eq_any(deleted().select(tokens::id))))
         .execute(conn)?;
-    Ok(diesel::delete(gone()).execute(conn)?)
+    Ok(diesel::delete(deleted()).execute(conn)?)
 }
 
-/// The slots in use and the name keys that go with them.
+/// The used slots with the keys of their tokens' names.
 pub(crate) fn slots_and_names(
     conn: &mut DbConnection,
     membership: MembershipId,
@@ -146,7 +146,7 @@ pub(crate) fn slots_and_names(
         .load(conn)?)
 }
 
-/// Whose token a form made, or gave a new value.
+/// The token for which a form created a value, with its membership.
 pub(crate) fn find_by_idempotency_key(
     conn: &mut DbConnection,
     form_key: &IdempotencyKey,
@@ -218,13 +218,13 @@ pub(crate) fn insert_next_value(
     insert_usage_row(conn, value)
 }
 
-/// The place for the evidence of a new value's use, which is only ever updated.
+/// Inserts the usage row of a new value. Later uses only update it.
 fn insert_usage_row(conn: &mut DbConnection, value: i64) -> Result<(), DbError> {
     diesel::insert_into(value_uses::table).values(value_uses::value_id.eq(value)).execute(conn)?;
     Ok(())
 }
 
-/// Lets a value stop at `at`.
+/// Sets the end of a value.
 pub(crate) fn set_value_end(
     conn: &mut DbConnection,
     value: ValueId,
@@ -244,7 +244,7 @@ pub(crate) fn rename_token(conn: &mut DbConnection, token: TokenId, name: &Token
     Ok(())
 }
 
-/// A token of the membership, deleted ones too: its key, its name, and when it was deleted.
+/// A token of the membership, deleted or not: its key, its name and its deletion time.
 pub(crate) fn find_with_deleted(
     conn: &mut DbConnection,
     membership: MembershipId,
@@ -268,16 +268,16 @@ pub(crate) fn delete_token(conn: &mut DbConnection, token: TokenId, deletion: &D
             tokens::deleted_via.eq(deletion.via.as_str()),
         ))
         .execute(conn)?;
-    let living = token_values::table
+    let active = token_values::table
         .filter(token_values::token_id.eq(token.0))
         .filter(token_values::ends_at.is_null().or(token_values::ends_at.gt(at)));
-    diesel::update(living)
+    diesel::update(active)
         .set((token_values::ends_at.eq(at), token_values::end_reason.eq(EndReason::Deleted.as_str())))
         .execute(conn)?;
     Ok(())
 }
 
-/// The owner of a token, whoever it is: for the command line.
+/// The owner of any token, for the command line only.
 pub fn find_owner(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<TokenOwner>, DbError> {
     let row = tokens::table
         .inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table))
@@ -289,7 +289,7 @@ pub fn find_owner(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<Tok
         .map(|(membership, user, workspace)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace)))
 }
 
-/// The owner of a token of a workspace, deleted ones too.
+/// The owner of a token of a workspace, deleted or not.
 pub fn find_owner_in_workspace(
     conn: &mut DbConnection,
     workspace: &Workspace,
@@ -305,7 +305,7 @@ pub fn find_owner_in_workspace(
     Ok(row.map(|(membership, user)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace.uuid)))
 }
 
-/// Every token of a workspace that is not deleted, and whose it is, by the owners' addresses.
+/// The tokens of a workspace that are not deleted, with their owners, sorted by the owners' email addresses.
 pub fn list_by_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<Vec<(Token, User)>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
@@ -315,10 +315,10 @@ pub fn list_by_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Res
         .order((users::email_key, tokens::created_at, tokens::id, token_values::generation.desc()))
         .select((TOKEN, USER))
         .load::<(TokenRow, UserRow)>(conn)?;
-    Ok(gather_with_owners(rows))
+    Ok(group_values_with_owners(rows))
 }
 
-/// A token of a workspace that is not deleted, and whose it is.
+/// A token of a workspace that is not deleted, with its owner.
 pub fn find_in_workspace(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
@@ -333,10 +333,10 @@ pub fn find_in_workspace(
         .order(token_values::generation.desc())
         .select((TOKEN, USER))
         .load::<(TokenRow, UserRow)>(conn)?;
-    Ok(gather_with_owners(rows).pop())
+    Ok(group_values_with_owners(rows).pop())
 }
 
-fn gather_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
+fn group_values_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
     let (tokens, mut owners): (Vec<TokenRow>, Vec<(i64, UserRow)>) = rows
         .into_iter()
         .map(|(token, user)| (token.0.0, token, user))
@@ -346,7 +346,7 @@ fn gather_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
     group_values(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
 }
 
-/// The owner of what a user makes in the workspace with this slug: for the command line.
+/// The member with this email address in the workspace with this slug, for the command line.
 pub fn find_owner_by_email(
     conn: &mut DbConnection,
     slug: &Slug,

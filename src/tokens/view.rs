@@ -1,4 +1,4 @@
-//! A token as lists show it. The decisions stand here; the templates only write them down.
+//! View models of tokens. The logic of the lists belongs here, not in the templates.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::model::{DeletionSource, IdempotencyKey, LastUse, StoredValue, Token, Tombstone};
 pub use crate::web::time_view::TimeView;
 
-/// From what age on a value that was never used, nor any before it, is worth a hint.
+/// Age from which a token without any use is shown as unused.
 const STALE: Duration = Duration::from_hours(30 * 24);
 
-/// A use, or a try, as a page shows it.
+/// A use or a rejected use, for a page.
 pub struct UsageView {
-    /// When.
+    /// The time.
     pub at: TimeView,
-    /// From where and by what: ` from 203.0.113.7 (curl/8.5.0)`, or nothing.
+    /// The source: ` from 203.0.113.7 (curl/8.5.0)`, or empty.
     pub source: String,
 }
 
@@ -32,15 +32,15 @@ fn short_agent(agent: &str) -> String {
     agent.split_whitespace().next().unwrap_or_default().chars().take(40).collect()
 }
 
-/// When a token stops by itself.
+/// Expiry of a token, for a page.
 pub enum ExpiryView {
-    /// Never.
+    /// No expiry.
     Never,
-    /// Some day.
+    /// In more than [`EXPIRING_SOON`].
     Later(TimeView),
-    /// Within two weeks.
+    /// Within [`EXPIRING_SOON`].
     Soon(TimeView),
-    /// It did.
+    /// Expired.
     Past(TimeView),
 }
 
@@ -55,7 +55,7 @@ impl ExpiryView {
     }
 }
 
-/// What is said under a token while two of its values work.
+/// Status of a rotation in progress: two values are active.
 pub struct RotationStatus {
     /// The last use of the new value.
     pub new_used: Option<UsageView>,
@@ -63,9 +63,9 @@ pub struct RotationStatus {
     pub old_hint: String,
     /// The last use of the old value.
     pub old_used: Option<UsageView>,
-    /// When the old value stops.
+    /// The end of the old value.
     pub stops: TimeView,
-    /// Was the old value used after the new one was made? Then stopping it breaks something.
+    /// The old value was used after the creation of the new one, so an integration still needs it.
     pub is_needed: bool,
 }
 
@@ -81,15 +81,15 @@ impl RotationStatus {
     }
 }
 
-/// A value that has stopped and is still tried.
+/// Rejected uses of an ended value.
 pub struct RejectedUseView {
-    /// Its last characters.
+    /// The last characters of the value.
     pub hint: String,
-    /// When it stopped.
+    /// The end of the value.
     pub stopped: TimeView,
-    /// How often it was tried since: `once`, `14 times`.
+    /// Number of rejected uses: `once`, `14 times`.
     pub times: String,
-    /// The last time.
+    /// The last rejected use.
     pub last: UsageView,
 }
 
@@ -105,36 +105,36 @@ impl RejectedUseView {
     }
 }
 
-/// A token as a list shows it.
+/// A token, for a list.
 pub struct TokenView {
     /// The public identifier.
     pub uuid: String,
-    /// What its owner calls it.
+    /// The name.
     pub name: String,
-    /// The last characters of its current value.
+    /// The last characters of the current value.
     pub hint: String,
-    /// When it was made.
+    /// The creation day.
     pub created: TimeView,
-    /// Its last use, by any of its values.
+    /// The last use of any value of the token.
     pub last_use: Option<UsageView>,
-    /// Its current value was not used yet.
+    /// The current value is active and has not been used.
     pub awaits_first_use: bool,
-    /// It was never used, and its value is not new any more.
+    /// No value was ever used, and the current one is 30 days old or more.
     pub is_stale: bool,
-    /// When it stops by itself.
+    /// The expiry.
     pub expiry: ExpiryView,
-    /// While two of its values work.
+    /// The rotation in progress, if any.
     pub band: Option<RotationStatus>,
-    /// Values of before, or the expired one, that are still tried.
+    /// Ended values with rejected uses.
     pub tried: Vec<RejectedUseView>,
-    /// The path below which its pages are.
+    /// Base path of the token's pages.
     pub path: String,
-    /// The key for a form on the same page that gives it a new value.
+    /// Idempotency key of the rotation form on the same page.
     pub form_key: String,
 }
 
 impl TokenView {
-    /// A token in the list at `tokens_path`.
+    /// The view of a token in the list at `tokens_path`.
     #[must_use]
     pub fn of(token: &Token, tokens_path: &str, now: Timestamp) -> Self {
         let last_use = token.values().filter_map(|value| value.last_use.as_ref()).max_by_key(|last| last.at);
@@ -156,24 +156,24 @@ impl TokenView {
     }
 }
 
-/// A deleted token as the list shows it.
+/// A deleted token, for a list.
 pub struct DeletedTokenView {
-    /// What its owner called it.
+    /// The name.
     pub name: String,
-    /// The last characters of its last value.
+    /// The last characters of the last value.
     pub hint: String,
-    /// What was done to it: `Deleted`, `Revoked`.
+    /// The verb: `Deleted` or `Revoked`.
     pub verb: &'static str,
-    /// When it was deleted.
+    /// The deletion time.
     pub at: TimeView,
-    /// Who deleted it, and by what.
+    /// The user and the source of the deletion.
     pub how: String,
-    /// Its values that were tried since.
+    /// Values with rejected uses.
     pub tried: Vec<RejectedUseView>,
 }
 
 impl DeletedTokenView {
-    /// A token that was deleted; `None` if it was not.
+    /// The view of a deleted token; `None` if the token is not deleted.
     #[must_use]
     pub fn of(token: &Token) -> Option<Self> {
         let Tombstone { at, by, via } = token.deleted.as_ref()?;

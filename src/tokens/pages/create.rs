@@ -1,4 +1,4 @@
-//! Creating a token.
+//! Page that creates a token.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -21,12 +21,12 @@ use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// When the new value stops, as a form shows it.
+/// The expiry fields of a form.
 pub(crate) struct ExpiryField {
     pub choice: String,
     pub date: String,
     pub error: Option<String>,
-    /// The expiry of the value before, where it can be kept.
+    /// The expiry of the current value, if the new value can keep it.
     pub same: Option<crate::tokens::view::TimeView>,
 }
 
@@ -39,7 +39,7 @@ impl ExpiryField {
         Self { choice: form.text("expiry").to_owned(), date: form.text("expires_on").to_owned(), error, same: None }
     }
 
-    /// The periods to choose from: the word in the form, and what it says.
+    /// The periods to choose from: form value and label.
     pub(crate) fn periods() -> impl Iterator<Item = (String, String)> {
         Expiry::PERIODS.into_iter().map(|days| {
             (days.to_string(), if days == 365 { "In a year".to_owned() } else { format!("In {days} days") })
@@ -71,7 +71,7 @@ impl NewPage {
     }
 }
 
-/// The name that a link suggests.
+/// Query of the page: a suggested name.
 #[derive(serde::Deserialize)]
 pub struct NewTokenQuery {
     name: Option<String>,
@@ -86,12 +86,12 @@ pub async fn show(
     let membership = member.membership;
     let live = app.db.read(move |conn| store::list_active(conn, membership)).await?;
     let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
-    // Only what could be a name: nobody should send somebody else's text to this page.
+    // Only a valid name is accepted, so that a link cannot put arbitrary text on this page.
     let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(name.as_str()));
     Ok(html::ok(&NewPage { name, is_full: live.len() >= MAX_TOKENS, ..NewPage::of(&member) }))
 }
 
-/// `POST /w/{slug}/settings/tokens`: makes a token and answers with the page that shows its value.
+/// `POST /w/{slug}/settings/tokens`: creates a token and responds with the page that shows its value.
 pub async fn submit(
     app: web::Data<AppState>,
     holder: Result<TokenHolder, PageError>,
@@ -104,27 +104,27 @@ pub async fn submit(
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let form_key = form.text("form_key").parse::<IdempotencyKey>();
     let expiry = Expiry::parse(form.text("expiry"), form.text("expires_on"), now);
-    let refuse = |name: Field, form_key: Option<IdempotencyKey>, error: Option<String>| {
+    let reject = |name: Field, form_key: Option<IdempotencyKey>, error: Option<String>| {
         let empty = NewPage::of(&member);
         let form_key = form_key.unwrap_or(empty.form_key);
-        let refused = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
-        Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &refused))
+        let page = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
+        Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &page))
     };
     let (name, form_key, expiry) = match (name, form_key, expiry) {
         (Some(name), Ok(form_key), Ok(expiry)) => (name, form_key, expiry),
-        (Some(_), Err(refused), Ok(_)) => return refuse(field.with_error(refused.0), None, None),
-        (_, form_key, expiry) => return refuse(field, form_key.ok(), expiry.err().map(|refused| refused.0)),
+        (Some(_), Err(error), Ok(_)) => return reject(field.with_error(error.0), None, None),
+        (_, form_key, expiry) => return reject(field, form_key.ok(), expiry.err().map(|error| error.0)),
     };
 
     let value = TokenValue::generate(&mut random::os_rng());
     let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut random::os_rng());
     let (uuid, owner) = (new.uuid, TokenOwner::from(&member));
-    let made = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
-    match made {
+    let result = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
+    match result {
         Ok(()) => {
             let heading = format!("Token “{}” created: copy its value now", name.as_str());
-            let shown = Reveal::new(&app, heading, &value, &member, &uuid);
-            reveal(&app, &member, StatusCode::CREATED, shown).await
+            let revealed = Reveal::new(&app, heading, &value, &member, &uuid);
+            reveal(&app, &member, StatusCode::CREATED, revealed).await
         }
         Err(CreateError::LimitReached) => {
             let text = format!(
@@ -144,19 +144,19 @@ pub async fn submit(
             conflict(&app, &member, warning).await
         }
         Err(CreateError::NameTaken) => {
-            let why = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
-            refuse(field.with_error(why), Some(form_key), None)
+            let error = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
+            reject(field.with_error(error), Some(form_key), None)
         }
         Err(CreateError::StaleForm) => {
-            refuse(field.with_error("This form was used before. Check the name and send it again."), None, None)
+            reject(field.with_error("This form was used before. Check the name and send it again."), None, None)
         }
-        // The role changed, or the membership ended, since the request began.
+        // The role changed or the membership ended during the request.
         Err(CreateError::NotAllowed) => Err(PageError::NotFound),
         Err(CreateError::Db(error)) => Err(error.into()),
     }
 }
 
-/// After signing in, the form again, with the name that was typed: the only thing that travels.
+/// Adds the form's page to the login redirect. Only the typed name is kept, in the query.
 fn redirect_to_login(error: PageError, slug: &str, form: &Form) -> PageError {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();

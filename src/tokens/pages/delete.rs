@@ -1,4 +1,4 @@
-//! Deleting a token.
+//! Page that deletes a token.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -24,7 +24,7 @@ struct DeletePage {
     row: TokenView,
 }
 
-/// `GET /w/{slug}/settings/tokens/{uuid}/delete`: asks, where a dialog can't.
+/// `GET /w/{slug}/settings/tokens/{uuid}/delete`: confirmation page for browsers without the dialog.
 pub async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
@@ -51,12 +51,12 @@ pub async fn submit(
     let (uuid, owner) = (token_id(&path)?, TokenOwner::from(&member));
     let by = Some((owner.user, owner.email.clone()));
     let deletion = Deletion { via: DeletionSource::Page, by, client: Some(client), at: app.clock.now() };
-    let said = match app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await? {
+    let message = match app.db.write(move |conn| delete(conn, &owner, &uuid, &deletion)).await? {
         DeleteOutcome::Deleted(name) => format!("Token {} deleted.", name.as_str()),
-        // A second click, or another tab: what was asked is done.
+        // A second click or another tab: the token is deleted, so this is a success.
         DeleteOutcome::AlreadyDeleted(name) => format!("Token {} was deleted before.", name.as_str()),
         DeleteOutcome::NotFound => return Err(PageError::NotFound),
     };
-    session.flash(&said)?;
+    session.flash(&message)?;
     Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
 }

@@ -1,4 +1,4 @@
-//! The API Token page: the list, and the page that reveals a value above it.
+//! The API Token page: the list of tokens, optionally with a revealed value or a warning above it.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -19,14 +19,14 @@ use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// A value on the one page that shows it.
+/// A new value, on the only page that shows it.
 pub(crate) struct Reveal {
     pub(crate) heading: String,
     pub(crate) value: zeroize::Zeroizing<String>,
     pub(crate) api_url: String,
-    /// Says in JSON whether the value has been used.
+    /// Path of the JSON usage status.
     pub(crate) use_path: String,
-    /// What happens to the value before it.
+    /// What happens to the old value, after a rotation.
     pub(crate) old: Option<&'static str>,
 }
 
@@ -48,11 +48,11 @@ impl Reveal {
     }
 }
 
-/// Something that went otherwise than asked.
+/// A warning that the request changed nothing.
 pub(crate) struct Warning {
     pub(crate) heading: &'static str,
     pub(crate) text: String,
-    /// The token for which a new value is offered: the path of its pages.
+    /// The button that gives the existing token a new value.
     pub(crate) again: Option<RetryRotation>,
 }
 
@@ -68,7 +68,7 @@ impl RetryRotation {
     }
 }
 
-/// The path below which a token's pages are.
+/// Base path of a token's pages.
 pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
     format!("{}/{token}", Section::Tokens.path(&member.workspace.slug))
 }
@@ -111,7 +111,7 @@ impl ListPage {
         self.rows.len() >= MAX_TOKENS
     }
 
-    /// Which of the three slots are taken, for the meter.
+    /// For each slot, `true` if it is used. For the meter.
     fn slots(&self) -> impl Iterator<Item = bool> {
         (0..MAX_TOKENS).map(|slot| slot < self.rows.len())
     }
@@ -128,7 +128,7 @@ pub async fn list(
     Ok(html::ok(&list))
 }
 
-/// The list with a value revealed above it.
+/// Responds with the list and a revealed value above it.
 pub(crate) async fn reveal(
     app: &AppState,
     member: &CurrentMember,
@@ -139,7 +139,7 @@ pub(crate) async fn reveal(
     Ok(html::render(status, &ListPage { reveal: Some(reveal), ..list }))
 }
 
-/// The list with a warning above it: 409.
+/// Responds with 409, the list and a warning above it.
 pub(crate) async fn conflict(
     app: &AppState,
     member: &CurrentMember,
@@ -149,14 +149,14 @@ pub(crate) async fn conflict(
     Ok(html::render(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
 }
 
-/// The slug and the token's identifier in a path.
+/// Path parameters: the workspace's slug and the token's identifier.
 pub(crate) type TokenPath = web::Path<(String, String)>;
 
 pub(crate) fn token_id(path: &TokenPath) -> Result<PublicId, PageError> {
     path.1.parse().map_err(|_| PageError::NotFound)
 }
 
-/// The member's token that a path names.
+/// Finds the member's token with the identifier in the path.
 pub(crate) async fn find(app: &AppState, member: &CurrentMember, path: &TokenPath) -> Result<Token, PageError> {
     let (membership, uuid) = (member.membership, token_id(path)?);
     app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)

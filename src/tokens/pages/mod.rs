@@ -1,4 +1,4 @@
-//! Pages of tokens.
+//! Pages of a member's own tokens.
 
 pub mod create;
 pub mod delete;

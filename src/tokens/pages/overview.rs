@@ -1,4 +1,4 @@
-//! The overview of a workspace: what it is, one's tokens in it, how to call its API.
+//! Overview page of a workspace: its profile, the member's tokens and the API's URL.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;

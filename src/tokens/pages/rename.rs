@@ -1,4 +1,4 @@
-//! Renaming a token.
+//! Page that renames a token.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -60,9 +60,9 @@ pub async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
-    let refuse =
+    let reject =
         |name: Field| Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
-    let Some(name) = name else { return refuse(field) };
+    let Some(name) = name else { return reject(field) };
 
     let (owner, uuid, now, new_name) = (TokenOwner::from(&member), token.uuid, app.clock.now(), name.clone());
     match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, Some(&client), now)).await {
@@ -71,7 +71,7 @@ pub async fn submit(
             Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
         }
         Err(TokenChangeError::NameTaken) => {
-            refuse(field.with_error("You have another token with this name. Choose a different one."))
+            reject(field.with_error("You have another token with this name. Choose a different one."))
         }
         Err(
             TokenChangeError::NotFound | TokenChangeError::RotationInProgress(_) | TokenChangeError::AlreadyRotated(_),

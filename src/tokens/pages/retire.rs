@@ -1,4 +1,4 @@
-//! Stopping the old value of a token that is being rotated.
+//! Page that ends the old value of a token during a rotation.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -25,7 +25,7 @@ struct RetirePage {
     band: RotationStatus,
 }
 
-/// `GET /w/{slug}/settings/tokens/{uuid}/retire`: asks before the old value is stopped.
+/// `GET /w/{slug}/settings/tokens/{uuid}/retire`: confirmation page.
 pub async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
@@ -38,7 +38,7 @@ pub async fn show(
         Some(band) => {
             html::ok(&RetirePage { shell: WorkspaceLayout::new(&member, Section::Tokens), tokens_path, row, band })
         }
-        // It has stopped meanwhile.
+        // The old value has already ended.
         None => html::redirect(&tokens_path),
     })
 }
@@ -53,7 +53,7 @@ pub async fn submit(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let (owner, uuid, now) = (TokenOwner::from(&member), token_id(&path)?, app.clock.now());
-    let said = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
+    let message = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
         Ok(RetireOutcome::Stopped(name)) => format!("The old value of token {} has stopped.", name.as_str()),
         Ok(RetireOutcome::AlreadyStopped(name)) => {
             format!("The old value of token {} had stopped before.", name.as_str())
@@ -66,6 +66,6 @@ pub async fn submit(
         ) => return Err(PageError::NotFound),
         Err(TokenChangeError::Db(error)) => return Err(error.into()),
     };
-    session.flash(&said)?;
+    session.flash(&message)?;
     Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
 }

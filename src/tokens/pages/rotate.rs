@@ -1,4 +1,4 @@
-//! Giving a token a new value.
+//! Page that rotates a token.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -33,7 +33,7 @@ struct RotatePage {
     expires: ExpiryField,
     form_key: String,
     is_expired: bool,
-    /// Why it was not rotated.
+    /// Reason why the token was not rotated.
     error: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl RotatePage {
         let row = TokenView::of(token, &tokens_path, now);
         Self {
             shell: WorkspaceLayout::new(member, Section::Tokens),
-            // While one rotation is under way, the next can only be one without grace.
+            // During a rotation, another one is possible only without a grace period.
             grace: if row.band.is_some() { GracePeriod::None } else { GracePeriod::Day },
             expires: ExpiryField {
                 choice: if same.is_some() { "same" } else { "never" }.to_owned(),
@@ -70,7 +70,7 @@ pub async fn show(
     Ok(html::ok(&RotatePage::of(&app, &member, &token)))
 }
 
-/// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: answers with the page that shows the new value.
+/// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: responds with the page that shows the new value.
 pub async fn submit(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
@@ -85,17 +85,17 @@ pub async fn submit(
         "" | "same" => Ok(ExpiryChange::Keep),
         choice => Expiry::parse(choice, form.text("expires_on"), now).map(ExpiryChange::Set),
     };
-    let refuse = |status: StatusCode, error: Option<String>, wrong_expiry: Option<String>| {
+    let reject = |status: StatusCode, error: Option<String>, expiry_error: Option<String>| {
         let empty = RotatePage::of(&app, &member, &token);
-        let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, wrong_expiry) };
+        let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, expiry_error) };
         let grace = form.text("grace").parse().unwrap_or(empty.grace);
         Ok(html::render(status, &RotatePage { grace, expires, error, ..empty }))
     };
     let (grace, form_key, expiry) = match (grace, form_key, expiry) {
         (Ok(grace), Ok(form_key), Ok(expiry)) => (grace, form_key, expiry),
         (grace, form_key, expiry) => {
-            let why = grace.err().or(form_key.err()).map(|refused| refused.0);
-            return refuse(StatusCode::UNPROCESSABLE_ENTITY, why, expiry.err().map(|refused| refused.0));
+            let error = grace.err().or(form_key.err()).map(|error| error.0);
+            return reject(StatusCode::UNPROCESSABLE_ENTITY, error, expiry.err().map(|error| error.0));
         }
     };
 
@@ -106,15 +106,16 @@ pub async fn submit(
     match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, Some(&client))).await {
         Ok(name) => {
             let heading = format!("New value of “{}”: copy it now", name.as_str());
-            let shown = Reveal { old: Some(grace.label()), ..Reveal::new(&app, heading, &value, &member, &token.uuid) };
-            reveal(&app, &member, StatusCode::CREATED, shown).await
+            let revealed =
+                Reveal { old: Some(grace.label()), ..Reveal::new(&app, heading, &value, &member, &token.uuid) };
+            reveal(&app, &member, StatusCode::CREATED, revealed).await
         }
         Err(TokenChangeError::RotationInProgress(until)) => {
-            let why = format!(
+            let error = format!(
                 "This token is being rotated already: its old value works until {}. Stop that one first, or choose that the old value stops at once.",
                 until.display()
             );
-            refuse(StatusCode::CONFLICT, Some(why), None)
+            reject(StatusCode::CONFLICT, Some(error), None)
         }
         Err(TokenChangeError::AlreadyRotated(name)) => {
             let text = format!(
