@@ -17,7 +17,7 @@ pub struct Membership {
     pub(crate) key: MembershipId,
     /// The user's role in the workspace.
     pub role: Role,
-    /// When the user last switched to the workspace from another one.
+    /// The last time the user switched to the workspace from another one.
     pub last_opened_at: Timestamp,
     /// The workspace.
     pub workspace: Workspace,

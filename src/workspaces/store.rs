@@ -206,7 +206,7 @@ pub struct MemberRow {
     pub user: User,
     /// The member's role.
     pub role: Role,
-    /// When the user was added to this server.
+    /// The time the user was added to this server.
     pub created_at: Timestamp,
 }
 
