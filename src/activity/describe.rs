@@ -1,4 +1,4 @@
-//! What happened, told in a sentence.
+//! Formats an audit event as an English sentence.
 
 use crate::activity::model::{EventPerson, EventRecord};
 use crate::audit::event::EventKind;
@@ -6,16 +6,16 @@ use crate::tokens::expiry::GracePeriod;
 use crate::tokens::model::DeletionSource;
 use crate::workspaces::profile::Role;
 
-/// A piece of a sentence.
+/// A part of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPart {
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Are they a name?
+    /// Whether the text is a name, which the page emphasizes.
     pub is_name: bool,
 }
 
-/// Puts a sentence together of plain words and names.
+/// A builder for a sentence of plain text and names.
 pub(crate) struct EventText(pub(crate) Vec<TextPart>);
 
 impl EventText {
@@ -39,73 +39,73 @@ impl EventText {
 }
 
 impl EventRecord {
-    /// What happened, as a sentence without its full stop.
+    /// Describes the event as a sentence without a full stop.
     #[must_use]
     pub fn describe(&self) -> Vec<TextPart> {
-        // What concerns an account names it as the one who did it, whoever did.
-        let actor = self.who();
+        // An event about an account has the account as its actor, even if the operator caused it.
+        let actor = self.actor_name();
         let detail = self.detail.as_deref().unwrap_or_default();
-        let did = |words: String| EventText::of(actor).plain(words);
-        let happened = match self.kind {
-            None => did(format!(": {} {detail}", self.word)),
+        let by_actor = |text: String| EventText::of(actor).plain(text);
+        let text = match self.kind {
+            None => by_actor(format!(": {} {detail}", self.word)),
             Some(EventKind::TokenCreated) => self.to_token("created token"),
-            Some(EventKind::TokenRotated) => self.rotated(detail),
+            Some(EventKind::TokenRotated) => self.describe_rotation(detail),
             Some(EventKind::TokenRetired) => self.to_token("stopped the old value of token"),
             Some(EventKind::TokenRenamed) => self.to_token("renamed token").plain(" to ").name(detail),
             Some(EventKind::TokenRevoked) => self.to_token("revoked token"),
-            Some(EventKind::TokenDeleted) => self.deleted(detail),
-            Some(EventKind::MemberAdded) if self.is_own() => did(format!(" joined as {}", role(detail))),
+            Some(EventKind::TokenDeleted) => self.describe_deletion(detail),
+            Some(EventKind::MemberAdded) if self.is_own() => by_actor(format!(" joined as {}", role(detail))),
             Some(EventKind::MemberAdded) => self.to_member("added").plain(format!(" as {}", role(detail))),
             Some(EventKind::MemberRoleChanged) if self.is_own() => {
-                did(format!(" changed their own role{}", roles(detail)))
+                by_actor(format!(" changed their own role{}", roles(detail)))
             }
             Some(EventKind::MemberRoleChanged) => self.to_member("changed the role of").plain(roles(detail)),
-            Some(EventKind::MemberRemoved) if self.is_own() => did(" left the workspace".to_owned()),
+            Some(EventKind::MemberRemoved) if self.is_own() => by_actor(" left the workspace".to_owned()),
             Some(EventKind::MemberRemoved) => self.to_member("removed"),
             Some(EventKind::InvitationMade) => {
                 let word = detail.rsplit(" as ").next().unwrap_or_default();
-                did(format!(" made an invitation as {}", role(word)))
+                by_actor(format!(" made an invitation as {}", role(word)))
             }
-            Some(EventKind::InvitationUsed) => did(" used an invitation".to_owned()),
-            Some(EventKind::InvitationRevoked) => did(" revoked an invitation".to_owned()),
-            Some(EventKind::WorkspaceCreated) => did(format!(" made this {detail} workspace")),
-            Some(EventKind::WorkspaceChanged) => did(format!(" changed the settings: {detail}")),
-            Some(EventKind::SignInSucceeded) => did(" signed in".to_owned()),
+            Some(EventKind::InvitationUsed) => by_actor(" used an invitation".to_owned()),
+            Some(EventKind::InvitationRevoked) => by_actor(" revoked an invitation".to_owned()),
+            Some(EventKind::WorkspaceCreated) => by_actor(format!(" made this {detail} workspace")),
+            Some(EventKind::WorkspaceChanged) => by_actor(format!(" changed the settings: {detail}")),
+            Some(EventKind::SignInSucceeded) => by_actor(" signed in".to_owned()),
             Some(EventKind::SignInFailed) => EventText::opening("A sign-in as ").name(actor).plain(" failed"),
             Some(EventKind::SignInLocked) => {
                 EventText::opening("A sign-in as ").name(actor).plain(" was refused, after too many that failed")
             }
-            Some(EventKind::SignedOut) if detail.is_empty() => did(" signed out".to_owned()),
-            Some(EventKind::SignedOut) => did(format!(" signed out {detail}")),
+            Some(EventKind::SignedOut) if detail.is_empty() => by_actor(" signed out".to_owned()),
+            Some(EventKind::SignedOut) => by_actor(format!(" signed out {detail}")),
             Some(EventKind::PasswordChanged) if detail == "command line" => {
                 EventText::of(OPERATOR).plain(" gave ").name(actor).plain(" a new password")
             }
             Some(EventKind::PasswordChanged) if detail == "reset link" => {
-                did(" set a new password by a link".to_owned())
+                by_actor(" set a new password by a link".to_owned())
             }
             Some(EventKind::ResetLinkMade) => {
                 EventText::of(OPERATOR).plain(" made a link for ").name(actor).plain(" to set a new password")
             }
-            Some(EventKind::UserChanged) => did(format!(" changed their {detail}")),
-            Some(EventKind::PasswordChanged) => did(" changed their password".to_owned()),
-            Some(EventKind::UserCreated) => did(" got an account on this server".to_owned()),
+            Some(EventKind::UserChanged) => by_actor(format!(" changed their {detail}")),
+            Some(EventKind::PasswordChanged) => by_actor(" changed their password".to_owned()),
+            Some(EventKind::UserCreated) => by_actor(" got an account on this server".to_owned()),
             Some(EventKind::UserDeactivated) => EventText::of(OPERATOR).plain(" deactivated ").name(actor),
             Some(EventKind::UserActivated) => EventText::of(OPERATOR).plain(" activated ").name(actor).plain(" again"),
         };
-        happened.0
+        text.0
     }
 
-    fn who(&self) -> &str {
+    fn actor_name(&self) -> &str {
         self.actor.as_ref().map_or(OPERATOR, EventPerson::shown)
     }
 
-    /// Did somebody do it to themselves, or to what is theirs?
+    /// Returns whether the actor is also the subject of the event.
     fn is_own(&self) -> bool {
         matches!((&self.actor, &self.subject), (Some(actor), Some(subject)) if actor.uuid == subject.uuid)
     }
 
     fn to_token(&self, verb: &str) -> EventText {
-        let actor = self.who();
+        let actor = self.actor_name();
         let token = self.token.as_deref().unwrap_or_default();
         let sentence = EventText::of(actor).plain(format!(" {verb} ")).name(token);
         match &self.subject {
@@ -115,13 +115,13 @@ impl EventRecord {
     }
 
     fn to_member(&self, verb: &str) -> EventText {
-        let actor = self.who();
+        let actor = self.actor_name();
         EventText::of(actor)
             .plain(format!(" {verb} "))
             .name(self.subject.as_ref().map_or("somebody", EventPerson::shown))
     }
 
-    fn rotated(&self, detail: &str) -> EventText {
+    fn describe_rotation(&self, detail: &str) -> EventText {
         if detail.ends_with("exposed") {
             return self.to_token("replaced the exposed value of token");
         }
@@ -136,7 +136,7 @@ impl EventRecord {
         })
     }
 
-    fn deleted(&self, detail: &str) -> EventText {
+    fn describe_deletion(&self, detail: &str) -> EventText {
         match detail.parse::<DeletionSource>() {
             Ok(DeletionSource::Api) => self.to_token("deleted token").plain(" through the API, with the token itself"),
             Ok(DeletionSource::Removal) => self.to_token("ended token").plain(" with the membership"),
@@ -148,14 +148,14 @@ impl EventRecord {
     }
 }
 
-/// Who has the command line.
+/// The name of the actor for events from the command line.
 pub(crate) const OPERATOR: &str = "The operator";
 
 pub(crate) fn role(word: &str) -> String {
     word.parse::<Role>().map_or_else(|_| word.to_owned(), |role| role.label().to_owned())
 }
 
-/// `editor to agent`, for people.
+/// Formats `editor to agent` as ` from Editor to Agent`.
 pub(crate) fn roles(detail: &str) -> String {
     detail.split_once(" to ").map_or_else(String::new, |(from, to)| format!(" from {} to {}", role(from), role(to)))
 }
@@ -169,8 +169,8 @@ mod tests {
         EventPerson { uuid: name.to_owned(), name: Some(name.to_owned()), email: None }
     }
 
-    pub(crate) fn told(kind: EventKind, actor: Option<EventPerson>, detail: &str) -> String {
-        let happening = EventRecord {
+    pub(crate) fn sentence_of(kind: EventKind, actor: Option<EventPerson>, detail: &str) -> String {
+        let event = EventRecord {
             at: Timestamp::from_micros(0),
             kind: Some(kind),
             word: kind.owasp_name().to_owned(),
@@ -181,11 +181,11 @@ mod tests {
             ip: None,
             agent: None,
         };
-        happening.describe().into_iter().map(|part| part.text).collect()
+        event.describe().into_iter().map(|part| part.text).collect()
     }
 
     #[test]
-    pub(crate) fn every_kind_of_event_is_told_in_a_sentence_of_its_own() {
+    pub(crate) fn every_kind_of_event_has_its_own_sentence() {
         use EventKind::*;
         let sentences = [
             (TokenCreated, "Bob", "", "Bob created token Reporting"),
@@ -238,17 +238,20 @@ mod tests {
         ];
         for (kind, actor, detail, sentence) in sentences {
             let actor = (!actor.is_empty()).then(|| named(actor));
-            assert_eq!(told(kind, actor, detail), sentence, "{kind:?}");
+            assert_eq!(sentence_of(kind, actor, detail), sentence, "{kind:?}");
         }
         for (nth, (kind, .., sentence)) in sentences.iter().enumerate() {
-            assert!(sentences[..nth].iter().all(|(.., other)| other != sentence), "{kind:?} is told as another is");
+            assert!(
+                sentences[..nth].iter().all(|(.., other)| other != sentence),
+                "{kind:?} has the same sentence as another kind"
+            );
         }
-        let untold = EventKind::ALL.iter().filter(|kind| sentences.iter().all(|(told, ..)| told != *kind));
-        assert_eq!(untold.collect::<Vec<_>>(), Vec::<&EventKind>::new());
+        let missing = EventKind::ALL.iter().filter(|kind| sentences.iter().all(|(tested, ..)| tested != *kind));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&EventKind>::new());
     }
 
     #[test]
-    pub(crate) fn what_was_recorded_in_the_vocabulary_s_words_alone_is_told_in_them() {
+    pub(crate) fn an_event_without_a_kind_is_described_by_its_vocabulary_word() {
         let old = EventRecord {
             at: Timestamp::from_micros(0),
             kind: None,
@@ -260,7 +263,7 @@ mod tests {
             ip: None,
             agent: None,
         };
-        let told: String = old.describe().into_iter().map(|part| part.text).collect();
-        assert_eq!(told, "Bob: authn_token_delete Reporting (by page)");
+        let sentence: String = old.describe().into_iter().map(|part| part.text).collect();
+        assert_eq!(sentence, "Bob: authn_token_delete Reporting (by page)");
     }
 }

@@ -1,4 +1,4 @@
-//! Activity of activity.
+//! The activity page: lists audit events of a workspace and of the user's account. It must not write events.
 
 pub mod describe;
 pub mod model;

@@ -1,34 +1,34 @@
-//! Filters, pages and records of the event log.
+//! Filters, pages and records of audit events. No queries.
 
 use crate::audit::event::EventKind;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 
-/// How many events a page has: it stays below 30 KB with style and script.
+/// Events per page. This number keeps the page below 30 KB with style and script.
 pub const PAGE: usize = 40;
 
-/// For how many days what happened is remembered, as the settings say.
+/// The number of days for which audit events are kept, from the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct EventRetentionDays(pub u32);
 
-/// What kind of thing happened, as a page lets its reader choose.
+/// A category of events, as a filter on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventCategory {
-    /// To tokens.
+    /// Changes of tokens.
     Tokens,
-    /// Who came, went, and may do what.
+    /// Changes of members, roles and invitations.
     Members,
-    /// To the workspace itself.
+    /// Changes of the workspace.
     Settings,
-    /// To somebody's account. Belongs to the person and to no workspace.
+    /// Events of a user's account. They belong to the user and to no workspace.
     SignIns,
 }
 
 impl EventCategory {
-    /// Each of them.
+    /// All categories, in the order of the page.
     pub const ALL: [Self; 4] = [Self::Tokens, Self::Members, Self::Settings, Self::SignIns];
 
-    /// The word in URLs.
+    /// Returns the keyword in URLs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl EventCategory {
         }
     }
 
-    /// The words on the page.
+    /// Returns the label on the page.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -50,10 +50,10 @@ impl EventCategory {
         }
     }
 
-    /// The group with this word.
+    /// Finds the category with this keyword.
     #[must_use]
     pub fn from_query(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|group| group.as_str() == text)
+        Self::ALL.into_iter().find(|category| category.as_str() == text)
     }
 
     const fn of(kind: EventKind) -> Self {
@@ -85,32 +85,32 @@ impl EventCategory {
     }
 }
 
-/// Which events somebody asks for.
+/// The events to list, and the access of the user who lists them.
 #[derive(Debug, Clone)]
 pub struct EventFilter {
-    /// Where.
+    /// The workspace.
     pub workspace: PublicId,
-    /// Who asks. What they did and what happened to them is theirs to see.
+    /// The user who lists the events. They can see every event whose actor or subject they are.
     pub person: PublicId,
-    /// May they see what anybody did in the workspace?
+    /// Whether the user can see all events of the workspace.
     pub sees_all: bool,
-    /// Of one group alone.
+    /// The category to list, or `None` for all.
     pub group: Option<EventCategory>,
 }
 
 impl EventFilter {
-    /// The words of what happens in a workspace, of those asked for. What was recorded before there were such words is
-    /// in no group.
+    /// The selected actions that belong to a workspace. Events with an empty action are in no category, so only an
+    /// unfiltered list contains them.
     pub(crate) fn workspace_actions(&self) -> Vec<&'static str> {
-        let without = self.group.is_none().then_some("");
+        let uncategorized = self.group.is_none().then_some("");
         self.actions()
             .filter(|kind| EventCategory::of(*kind) != EventCategory::SignIns)
             .map(EventKind::as_str)
-            .chain(without)
+            .chain(uncategorized)
             .collect()
     }
 
-    /// The words of what happens to an account, of those asked for.
+    /// The selected actions that belong to an account.
     pub(crate) fn account_actions(&self) -> Vec<&'static str> {
         self.actions()
             .filter(|kind| EventCategory::of(*kind) == EventCategory::SignIns)
@@ -119,60 +119,60 @@ impl EventFilter {
     }
 
     fn actions(&self) -> impl Iterator<Item = EventKind> {
-        let wanted = |kind: &EventKind| self.group.is_none_or(|group| EventCategory::of(*kind) == group);
-        EventKind::ALL.iter().copied().filter(wanted)
+        let is_selected = |kind: &EventKind| self.group.is_none_or(|group| EventCategory::of(*kind) == group);
+        EventKind::ALL.iter().copied().filter(is_selected)
     }
 }
 
-/// A stretch of time.
+/// A half-open time range.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeRange {
-    /// Its first moment.
+    /// The inclusive start.
     pub from: Timestamp,
-    /// The first moment after it.
+    /// The exclusive end.
     pub before: Timestamp,
 }
 
-/// A page of what happened, the latest first.
+/// A page of events, the latest first.
 #[derive(Debug)]
 pub struct EventPage {
-    /// What happened.
+    /// The events.
     pub events: Vec<EventRecord>,
-    /// Where the next page begins, if there is one: with what happened before this.
+    /// The cursor of the next page, or `None` on the last: the next page has the events before this time.
     pub older: Option<Timestamp>,
 }
 
-/// A person as an event knows them, by what they were called then.
+/// The actor or subject of an event, with name and address as of the event.
 #[derive(Debug, Clone)]
 pub struct EventPerson {
     /// The user's identifier.
     pub uuid: String,
-    /// Their name; what was recorded first has none.
+    /// The name, if the event has one.
     pub name: Option<String>,
-    /// Their address.
+    /// The email address, if the event has one.
     pub email: Option<String>,
 }
 
-/// Something that happened.
+/// An audit event.
 #[derive(Debug, Clone)]
 pub struct EventRecord {
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What; `None` for what was recorded in the vocabulary's words alone.
+    /// The kind, or `None` for an event that only has a word of the OWASP vocabulary.
     pub kind: Option<EventKind>,
-    /// What, in the words of the OWASP Logging Vocabulary.
+    /// The event name of the OWASP Logging Vocabulary.
     pub word: String,
-    /// Who did it.
+    /// The user who caused the event; `None` for the command line.
     pub actor: Option<EventPerson>,
-    /// To whom, or to whose token.
+    /// The user whom the event affects, or the owner of the affected token.
     pub subject: Option<EventPerson>,
-    /// The name of the token.
+    /// The name of the affected token.
     pub token: Option<String>,
-    /// What else.
+    /// Further detail, in a format that depends on the kind.
     pub detail: Option<String>,
-    /// From which address.
+    /// The client's IP address.
     pub ip: Option<String>,
-    /// By which browser or program.
+    /// The client's user agent.
     pub agent: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What happened, for people to read. Nothing here changes anything.
+//! The activity page. It is read-only.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -19,25 +19,25 @@ use crate::web::time_view::TimeView;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// An event as the page shows it.
+/// An event on the page.
 struct EventView {
     sentence: Vec<TextPart>,
     at: TimeView,
-    /// The address of who did it.
+    /// The actor's email address.
     email: Option<String>,
-    /// From where and by what: `from 203.0.113.7 (Firefox on Linux)`.
+    /// The client: `from 203.0.113.7 (Firefox on Linux)`.
     source: Option<String>,
 }
 
 impl EventView {
-    fn of(happening: &EventRecord) -> Self {
-        let by = happening.agent.as_deref().map_or_else(String::new, |agent| format!(" ({})", browser_name(agent)));
-        let from = happening.ip.as_ref().map(|ip| format!("from {ip}{by}"));
-        let is_operator = happening.actor.is_none() && happening.ip.is_none();
+    fn of(event: &EventRecord) -> Self {
+        let by = event.agent.as_deref().map_or_else(String::new, |agent| format!(" ({})", browser_name(agent)));
+        let from = event.ip.as_ref().map(|ip| format!("from {ip}{by}"));
+        let is_operator = event.actor.is_none() && event.ip.is_none();
         Self {
-            sentence: happening.describe(),
-            at: TimeView::new(happening.at),
-            email: happening.actor.as_ref().and_then(|actor| actor.email.clone()),
+            sentence: event.describe(),
+            at: TimeView::new(event.at),
+            email: event.actor.as_ref().and_then(|actor| actor.email.clone()),
             source: from.or_else(|| is_operator.then(|| "from the command line".to_owned())),
         }
     }
@@ -50,28 +50,28 @@ struct ActivityPage {
     sees_all: bool,
     choices: Vec<FilterLink>,
     lines: Vec<EventView>,
-    /// The page of what happened before.
+    /// The path of the next page, with older events.
     older: Option<String>,
-    /// The page of what happened last, if this is another.
+    /// The path of the first page, if this is a later one.
     latest: Option<String>,
     kept_days: u32,
 }
 
-/// Which events to show, from a query.
+/// The query string of the page.
 #[derive(serde::Deserialize)]
 pub struct ActivityQuery {
     show: Option<String>,
     cursor: Option<String>,
 }
 
-/// Where a page begins. Opaque to people: base64url of microseconds.
+/// Formats the cursor of a page: base64url of the time in microseconds. Clients treat it as opaque.
 fn cursor(before: Timestamp) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(before.micros().to_string())
 }
 
 fn read_cursor(text: &str) -> Option<Timestamp> {
     let plain = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    // A number can be written in several ways; a cursor in one.
+    // A number has several spellings (`+7`, `07`); only the canonical one is a cursor.
     plain.parse().ok().map(Timestamp::from_micros).filter(|before| cursor(*before) == text)
 }
 
@@ -83,25 +83,26 @@ pub async fn show(
     query: Result<web::Query<ActivityQuery>, actix_web::Error>,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let (show, place) = query.map_or((None, None), |query| {
+    let (show, cursor_text) = query.map_or((None, None), |query| {
         let ActivityQuery { show, cursor } = query.into_inner();
         (show, cursor)
     });
     let group = show.as_deref().and_then(EventCategory::from_query);
-    // What is no place is the first page.
-    let before = place.as_deref().and_then(read_cursor);
+    // An invalid cursor selects the first page.
+    let before = cursor_text.as_deref().and_then(read_cursor);
     let sees_all = member.role.is_admin();
-    let what = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
-    let events = app.db.read(move |conn| query::page(conn, &what, before)).await?;
+    let filter = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
+    let events = app.db.read(move |conn| query::page(conn, &filter, before)).await?;
 
     let path = Section::Activity.path(&member.workspace.slug);
-    let of_group = |group: EventCategory| format!("{path}?show={}", group.as_str());
+    let category_path = |group: EventCategory| format!("{path}?show={}", group.as_str());
     let mut choices = vec![FilterLink::new("All", None, path.clone(), group.is_none())];
-    choices.extend(EventCategory::ALL.map(|it| FilterLink::new(it.label(), None, of_group(it), group == Some(it))));
-    let here = group.map_or_else(|| path.clone(), of_group);
+    choices
+        .extend(EventCategory::ALL.map(|it| FilterLink::new(it.label(), None, category_path(it), group == Some(it))));
+    let current_path = group.map_or_else(|| path.clone(), category_path);
     let older = events.older.map(|before| {
-        let joint = if here.contains('?') { '&' } else { '?' };
-        format!("{here}{joint}cursor={}", cursor(before))
+        let separator = if current_path.contains('?') { '&' } else { '?' };
+        format!("{current_path}{separator}cursor={}", cursor(before))
     });
     Ok(html::ok(&ActivityPage {
         shell: WorkspaceLayout::new(&member, Section::Activity).with_flash(session.take_flash()),
@@ -109,7 +110,7 @@ pub async fn show(
         choices,
         lines: events.events.iter().map(EventView::of).collect(),
         older,
-        latest: before.map(|_| here),
+        latest: before.map(|_| current_path),
         kept_days: kept.0,
     }))
 }
@@ -120,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+    fn a_cursor_round_trips_and_other_text_is_rejected() {
         for micros in [-7, 0, 1_795_435_200_000_000] {
             let at = Timestamp::from_micros(micros);
             assert_eq!(read_cursor(&cursor(at)), Some(at));
@@ -132,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_what_was_written_is_a_place(
+        fn only_canonical_text_is_a_cursor(
             text in prop_oneof![
                 "[-+]?[0-9]{0,20}".prop_map(|plain| BASE64_URL_SAFE_NO_PAD.encode(plain)),
                 "[A-Za-z0-9_=-]{0,30}",

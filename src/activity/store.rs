@@ -1,4 +1,4 @@
-//! Queries of the event log.
+//! Queries of audit events. They only read.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
@@ -9,7 +9,7 @@ use crate::db::schema::events;
 use crate::db::{DbConnection, DbError};
 
 crate::columns! {
-    /// The columns of a [`Happening`], in the order of [`EventRow`].
+    /// The columns of an [`EventRecord`], in the order of [`EventRow`].
     EVENT: EventColumns = (
         (events::id, events::at, events::kind, events::action),
         (events::actor, events::actor_name, events::actor_email),
@@ -41,34 +41,35 @@ impl From<EventRow> for EventRecord {
     }
 }
 
-/// Which events stand in one index, in the order of their time.
+/// A predicate whose events one index holds in the order of time.
 pub(crate) type EventPredicate<'a> =
     Box<dyn BoxableExpression<events::table, <DbConnection as Connection>::Backend, SqlType = Nullable<Bool>> + 'a>;
 
-/// At most `limit` of the events that somebody sees, the latest of a period first. Of the workspace's and of the
-/// person's own account, which belongs to none, of what they did and of what happened to them: a query each, since each
-/// has an index to follow, and reads no more of a long history than the page shows.
+/// Lists at most `limit` events of a period that the user can see, the latest first. Events of the workspace and of the
+/// account, by actor and by subject, take one query each: every query follows its own index and reads no more rows than
+/// the page shows.
 pub(crate) fn list_events(
     conn: &mut DbConnection,
-    what: &EventFilter,
+    filter: &EventFilter,
     period: TimeRange,
     limit: usize,
 ) -> Result<Vec<EventRecord>, DbError> {
-    let here = || events::workspace.eq(what.workspace.as_str());
-    let nowhere = || events::workspace.is_null();
-    let (did, met) = (|| events::actor.eq(what.person.as_str()), || events::subject.eq(what.person.as_str()));
-    let mut latest = |these: EventPredicate, words: Vec<&str>| latest(conn, these, words, period, limit);
-    let mut rows = if what.sees_all {
-        latest(Box::new(here()), what.workspace_actions())?
+    let in_workspace = || events::workspace.eq(filter.workspace.as_str());
+    let without_workspace = || events::workspace.is_null();
+    let (is_actor, is_subject) =
+        (|| events::actor.eq(filter.person.as_str()), || events::subject.eq(filter.person.as_str()));
+    let mut latest = |predicate: EventPredicate, actions: Vec<&str>| latest(conn, predicate, actions, period, limit);
+    let mut rows = if filter.sees_all {
+        latest(Box::new(in_workspace()), filter.workspace_actions())?
     } else {
-        let mut rows = latest(Box::new(did().and(here())), what.workspace_actions())?;
-        rows.extend(latest(Box::new(met().and(here())), what.workspace_actions())?);
+        let mut rows = latest(Box::new(is_actor().and(in_workspace())), filter.workspace_actions())?;
+        rows.extend(latest(Box::new(is_subject().and(in_workspace())), filter.workspace_actions())?);
         rows
     };
-    rows.extend(latest(Box::new(did().and(nowhere())), what.account_actions())?);
-    rows.extend(latest(Box::new(met().and(nowhere())), what.account_actions())?);
+    rows.extend(latest(Box::new(is_actor().and(without_workspace())), filter.account_actions())?);
+    rows.extend(latest(Box::new(is_subject().and(without_workspace())), filter.account_actions())?);
     rows.sort_by_key(|((id, at, ..), ..)| std::cmp::Reverse((*at, *id)));
-    // What somebody did to themselves was found twice.
+    // An event whose actor is its subject is in two results.
     rows.dedup_by_key(|((id, ..), ..)| *id);
     rows.truncate(limit);
     Ok(rows.into_iter().map(EventRecord::from).collect())
@@ -76,17 +77,17 @@ pub(crate) fn list_events(
 
 pub(crate) fn latest(
     conn: &mut DbConnection,
-    these: EventPredicate,
-    words: Vec<&str>,
+    predicate: EventPredicate,
+    actions: Vec<&str>,
     period: TimeRange,
     limit: usize,
 ) -> Result<Vec<EventRow>, DbError> {
-    if words.is_empty() {
+    if actions.is_empty() {
         return Ok(Vec::new());
     }
     Ok(events::table
-        .filter(these)
-        .filter(events::action.eq_any(words))
+        .filter(predicate)
+        .filter(events::action.eq_any(actions))
         .filter(events::at.ge(period.from.micros()).and(events::at.lt(period.before.micros())))
         .order((events::at.desc(), events::id.desc()))
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! Change a member's role.
+//! Changes a member's role.
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
@@ -12,41 +12,41 @@ use crate::tokens::model::DeletionSource;
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
-/// What became of a role.
+/// The result of a role change.
 #[derive(Debug, Clone)]
 pub struct RoleChange {
-    /// Whose.
+    /// The member.
     pub user: User,
-    /// What it was.
+    /// The previous role.
     pub from: Role,
-    /// How many of their tokens stopped.
+    /// The number of tokens that were deleted.
     pub stopped_tokens: usize,
 }
 
-/// Gives a member another role inside the caller's transaction. One without tokens deletes those they have: getting the
-/// role back later brings none of them back.
+/// Changes a member's role inside the caller's transaction. A role without tokens deletes the member's tokens; a later
+/// role change does not restore them.
 pub fn change_role(
     conn: &mut DbConnection,
     workspace: &Workspace,
     user: &PublicId,
     role: Role,
-    act: &MemberActor,
+    actor: &MemberActor,
 ) -> Result<RoleChange, MemberError> {
-    let member = lock_and_find(conn, workspace, user, act)?;
+    let member = lock_and_find(conn, workspace, user, actor)?;
     let from = member.role;
     if role == from {
         return Ok(RoleChange { user: member.user, from, stopped_tokens: 0 });
     }
     ensure_not_last_admin(conn, workspace, &member)?;
     store::set_role(conn, member.membership, role)?;
-    // Who may invite no more has left no door open either, whatever they become later.
+    // Deleted, so that a later promotion does not make the invitations valid again.
     invitations::store::delete_of(conn, &workspace.uuid, &member.user.uuid)?;
-    let stopped = if role.can_have_tokens() {
+    let deleted = if role.can_have_tokens() {
         0
     } else {
-        delete_all(conn, &owner(&member, workspace), &act.deletion(DeletionSource::Demotion))?
+        delete_all(conn, &owner(&member, workspace), &actor.deletion(DeletionSource::Demotion))?
     };
     let detail = format!("{from} to {role}");
-    Event { detail: Some(&detail), ..act.event(workspace, &member, EventKind::MemberRoleChanged) }.record(conn)?;
-    Ok(RoleChange { user: member.user, from, stopped_tokens: stopped })
+    Event { detail: Some(&detail), ..actor.event(workspace, &member, EventKind::MemberRoleChanged) }.record(conn)?;
+    Ok(RoleChange { user: member.user, from, stopped_tokens: deleted })
 }

@@ -1,4 +1,4 @@
-//! Checks that every change of a member makes inside its transaction.
+//! Checks inside the transaction of each change to a member.
 
 use crate::base::id::PublicId;
 use crate::db::{DbConnection, DbError};
@@ -13,25 +13,26 @@ pub(crate) fn owner(member: &Member, workspace: &Workspace) -> TokenOwner {
     TokenOwner::new(member.membership, &member.user, &workspace.uuid)
 }
 
-/// The member, with the workspace's row locked: who is in it with what role stays so until the end of the transaction.
+/// Locks the workspace's row, checks the actor, and finds the member. Memberships and roles of the workspace do not
+/// change until the end of the transaction.
 pub(crate) fn lock_and_find(
     conn: &mut DbConnection,
     workspace: &Workspace,
     user: &PublicId,
-    act: &MemberActor,
+    actor: &MemberActor,
 ) -> Result<Member, MemberError> {
     lock_workspace(conn, workspace.key)?;
-    ensure_admin(conn, workspace, act)?;
+    ensure_admin(conn, workspace, actor)?;
     store::find(conn, workspace, user)?.ok_or(MemberError::NotAMember)
 }
 
-/// Of two administrators who remove each other at the same moment the second one is none any more.
+/// Checks that the actor is an administrator now: a concurrent transaction may have removed or demoted them.
 pub(crate) fn ensure_admin(
     conn: &mut DbConnection,
     workspace: &Workspace,
-    act: &MemberActor,
+    actor: &MemberActor,
 ) -> Result<(), MemberError> {
-    let Some((uuid, ..)) = &act.by else { return Ok(()) };
+    let Some((uuid, ..)) = &actor.by else { return Ok(()) };
     match store::find(conn, workspace, uuid)? {
         Some(member) if member.role.is_admin() => Ok(()),
         Some(_) | None => Err(MemberError::NotAllowed),
@@ -46,7 +47,7 @@ pub(crate) fn ensure_not_last_admin(
     if is_last_administrator(conn, workspace, member)? { Err(MemberError::LastAdministrator) } else { Ok(()) }
 }
 
-/// Would the workspace be left without an administrator who can sign in, if this member were none?
+/// Returns whether the member is the only administrator with an active account.
 pub fn is_last_administrator(conn: &mut DbConnection, workspace: &Workspace, member: &Member) -> Result<bool, DbError> {
     if !member.role.is_admin() {
         return Ok(false);

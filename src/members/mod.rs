@@ -1,5 +1,5 @@
-//! Who else is here: members come and go and change their roles, and their tokens go with that; who has which tokens,
-//! and what happened.
+//! Members of a workspace: invitations, role changes, removal, and the administrators' view of all tokens. A change
+//! that ends a member's access must also delete their tokens.
 
 pub mod change_role;
 pub mod checks;

@@ -1,4 +1,4 @@
-//! Members and errors about them.
+//! Types of members and their changes. No queries.
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
@@ -11,21 +11,21 @@ use crate::tokens::model::{Deletion, DeletionSource};
 use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
-/// A present member of a workspace.
+/// An active member of a workspace.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub(crate) membership: MembershipId,
-    /// Who.
+    /// The user.
     pub user: User,
-    /// What they may do.
+    /// The member's role.
     pub role: Role,
-    /// Since when.
+    /// The start of the membership.
     pub since: Timestamp,
-    /// When a browser of theirs that is still signed in last opened a page of this server, to the hour.
+    /// The last page view of the user's active sessions on this server, to the hour.
     pub last_seen: Option<Timestamp>,
 }
 
-/// Who changes something about a member, from where and when.
+/// The actor of a change to a member, with client and time.
 #[derive(Debug, Clone)]
 pub struct MemberActor {
     pub(crate) by: Option<(PublicId, String, ClientInfo)>,
@@ -33,13 +33,13 @@ pub struct MemberActor {
 }
 
 impl MemberActor {
-    /// By an administrator, in a browser.
+    /// Creates the actor for an administrator in a browser.
     #[must_use]
     pub fn new(administrator: &User, client: ClientInfo, at: Timestamp) -> Self {
         Self { by: Some((administrator.uuid, administrator.email.as_str().to_owned(), client)), at }
     }
 
-    /// By the command line, which names nobody and may everything.
+    /// Creates the actor for the command line, which names no user and passes every access check.
     #[must_use]
     pub fn command_line(at: Timestamp) -> Self {
         Self { by: None, at }
@@ -61,16 +61,16 @@ impl MemberActor {
     }
 }
 
-/// Why nothing was changed about a member.
+/// The reason a member was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MemberError {
-    /// Who wanted it is no administrator any more.
+    /// The actor is no longer an administrator.
     #[error("only administrators can do this")]
     NotAllowed,
-    /// Not a member.
+    /// The user is not a member of the workspace.
     #[error("they are not a member of this workspace")]
     NotAMember,
-    /// A workspace keeps an administrator who can sign in.
+    /// The member is the only administrator who can sign in.
     #[error("they are the only administrator of this workspace; make somebody else administrator first")]
     LastAdministrator,
     /// A query failed.

@@ -1,4 +1,4 @@
-//! Remove a member.
+//! Removes a member.
 
 use crate::accounts::model::User;
 use crate::audit::event::EventKind;
@@ -12,19 +12,19 @@ use crate::tokens::model::DeletionSource;
 use crate::workspaces::model::Workspace;
 use crate::workspaces::store::end_membership;
 
-/// Ends a membership inside the caller's transaction, and deletes its tokens. Returns the user and how many tokens
-/// stopped.
+/// Ends a membership inside the caller's transaction, and deletes its tokens and open invitations. Returns the user and
+/// the number of deleted tokens.
 pub fn remove_member(
     conn: &mut DbConnection,
     workspace: &Workspace,
     user: &PublicId,
-    act: &MemberActor,
+    actor: &MemberActor,
 ) -> Result<(User, usize), MemberError> {
-    let member = lock_and_find(conn, workspace, user, act)?;
+    let member = lock_and_find(conn, workspace, user, actor)?;
     ensure_not_last_admin(conn, workspace, &member)?;
-    let stopped = delete_all(conn, &owner(&member, workspace), &act.deletion(DeletionSource::Removal))?;
-    end_membership(conn, member.membership, act.at)?;
+    let deleted = delete_all(conn, &owner(&member, workspace), &actor.deletion(DeletionSource::Removal))?;
+    end_membership(conn, member.membership, actor.at)?;
     invitations::store::delete_of(conn, &workspace.uuid, &member.user.uuid)?;
-    act.event(workspace, &member, EventKind::MemberRemoved).record(conn)?;
-    Ok((member.user, stopped))
+    actor.event(workspace, &member, EventKind::MemberRemoved).record(conn)?;
+    Ok((member.user, deleted))
 }

@@ -1,4 +1,4 @@
-//! The queries of a team.
+//! Queries of members. No access checks: the callers do them.
 
 use std::collections::HashMap;
 
@@ -16,41 +16,42 @@ use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Role;
 
 crate::columns! {
-    /// The columns of a [`TeamMember`] but for the user's, in the order of [`MemberRow`].
+    /// The columns of a [`Member`] without the user's, in the order of [`MemberRow`].
     MEMBER: MemberColumns = (memberships::id, memberships::role, memberships::created_at)
 }
 
 type MemberRow = ((i64, Role, Timestamp), UserRow);
 
-fn member(((key, role, since), user): MemberRow, last_seen: Option<Timestamp>) -> Member {
+fn to_member(((key, role, since), user): MemberRow, last_seen: Option<Timestamp>) -> Member {
     Member { membership: MembershipId(key), user: user.into(), role, since, last_seen }
 }
 
-/// The present members of a workspace, those added first before the others.
+/// Lists the active members of a workspace, in the order of joining.
 pub fn members(conn: &mut DbConnection, workspace: &Workspace) -> Result<Vec<Member>, DbError> {
-    let present = || {
+    let active = || {
         memberships::table
             .filter(memberships::workspace_id.eq(workspace.key.0))
             .filter(memberships::removed_at.is_null())
     };
     let rows =
-        present().inner_join(users::table).order(memberships::id).select((MEMBER, USER)).load::<MemberRow>(conn)?;
-    let seen = sessions::table
-        .filter(sessions::user_id.eq_any(present().select(memberships::user_id.nullable())))
+        active().inner_join(users::table).order(memberships::id).select((MEMBER, USER)).load::<MemberRow>(conn)?;
+    let last_views = sessions::table
+        .filter(sessions::user_id.eq_any(active().select(memberships::user_id.nullable())))
         .group_by(sessions::user_id)
         .select((sessions::user_id, max(sessions::last_seen_at)))
         .load::<(Option<i64>, Option<Timestamp>)>(conn)?;
-    let seen: HashMap<i64, Timestamp> = seen.into_iter().filter_map(|(user, at)| Some((user?, at?))).collect();
+    let last_views: HashMap<i64, Timestamp> =
+        last_views.into_iter().filter_map(|(user, at)| Some((user?, at?))).collect();
     Ok(rows
         .into_iter()
         .map(|row| {
-            let last_seen = seen.get(&row.1.0).copied();
-            member(row, last_seen)
+            let last_seen = last_views.get(&row.1.0).copied();
+            to_member(row, last_seen)
         })
         .collect())
 }
 
-/// The present member of a workspace who is the user with this identifier.
+/// Finds the active member of a workspace by the user's public identifier.
 pub fn find(conn: &mut DbConnection, workspace: &Workspace, user: &PublicId) -> Result<Option<Member>, DbError> {
     let row = memberships::table
         .inner_join(users::table)
@@ -65,7 +66,7 @@ pub fn find(conn: &mut DbConnection, workspace: &Workspace, user: &PublicId) -> 
         .filter(sessions::user_id.eq(row.1.0))
         .select(max(sessions::last_seen_at))
         .get_result::<Option<Timestamp>>(conn)?;
-    Ok(Some(member(row, last_seen)))
+    Ok(Some(to_member(row, last_seen)))
 }
 
 pub(crate) fn set_role(conn: &mut DbConnection, membership: MembershipId, role: Role) -> Result<(), DbError> {

@@ -1,29 +1,29 @@
-//! What an administrator looks for among everybody's tokens.
+//! Filters of the list of all tokens in a workspace.
 
 use std::time::Duration;
 
 use crate::base::clock::Timestamp;
 use crate::tokens::model::Token;
 
-/// From what age on a value is old.
+/// The age from which a token value is old.
 pub const OLD_AFTER: Duration = Duration::from_hours(90 * 24);
 
-/// Something about a token that an administrator may want to do something about.
+/// A property of a token that an administrator can filter by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFilter {
-    /// None of its values was ever used.
+    /// No value of the token was ever used.
     NeverUsed,
-    /// Its value is older than 90 days. A rotation makes a new one, so it is the value's age that counts.
+    /// The current value is older than 90 days. A rotation creates a new value, so the age of the token does not count.
     Old,
-    /// It never stops by itself.
+    /// The current value has no expiry.
     NoExpiry,
 }
 
 impl TokenFilter {
-    /// Each of them.
+    /// All filters, in the order of the page.
     pub const ALL: [Self; 3] = [Self::NeverUsed, Self::Old, Self::NoExpiry];
 
-    /// The word in URLs.
+    /// Returns the keyword in URLs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl TokenFilter {
         }
     }
 
-    /// The words on the page.
+    /// Returns the label on the page.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -43,13 +43,13 @@ impl TokenFilter {
         }
     }
 
-    /// The concern with this word.
+    /// Finds the filter with this keyword.
     #[must_use]
     pub fn from_query(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|concern| concern.as_str() == text)
+        Self::ALL.into_iter().find(|filter| filter.as_str() == text)
     }
 
-    /// Is the token one of those?
+    /// Returns whether the token matches the filter.
     #[must_use]
     pub fn matches(self, token: &Token, now: Timestamp) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Change the profile of a workspace.
+//! Changes the profile of a workspace.
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
@@ -9,10 +9,10 @@ use crate::workspaces::model::Workspace;
 use crate::workspaces::profile::Profile;
 use crate::workspaces::store;
 
-/// Why nothing was changed about a workspace.
+/// The reason a profile was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeProfileError {
-    /// Who wanted it is no administrator of it any more.
+    /// The user is no longer an administrator of the workspace.
     #[error("not an administrator of this workspace")]
     NotAllowed,
     /// A query failed.
@@ -29,7 +29,8 @@ impl FromDb for ChangeProfileError {
     }
 }
 
-/// Changes what a workspace says of itself inside the caller's transaction. Saying the same again changes nothing.
+/// Changes a workspace's profile inside the caller's transaction. An identical profile writes nothing and records no
+/// event.
 pub fn change_profile(
     conn: &mut DbConnection,
     workspace: &Workspace,
@@ -39,7 +40,7 @@ pub fn change_profile(
     now: Timestamp,
 ) -> Result<(), ChangeProfileError> {
     store::lock_workspace(conn, workspace.key)?;
-    // Both as they are now: somebody else may have changed the person's role, or the workspace, since the request began.
+    // Role and profile are read under the lock: another request may have changed them since this one began.
     match store::find_active_membership(conn, workspace.key, administrator.key)? {
         Some((_, role)) if role.is_admin() => {}
         Some(_) | None => return Err(ChangeProfileError::NotAllowed),

@@ -1,4 +1,4 @@
-//! Create a workspace.
+//! Creates a workspace.
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
@@ -9,10 +9,10 @@ use crate::workspaces::model::{Membership, NewWorkspace, Slug, Workspace, Worksp
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
-/// Why there is no new workspace.
+/// The reason a workspace was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddWorkspaceError {
-    /// The slug is another's.
+    /// Another workspace has the slug.
     #[error("there is a workspace with the slug {0} already")]
     SlugTaken(Slug),
     /// A query failed.
@@ -29,22 +29,22 @@ impl FromDb for AddWorkspaceError {
     }
 }
 
-/// Adds a workspace inside the caller's transaction.
+/// Adds a workspace inside the caller's transaction and records the event. It has no members yet.
 pub fn add_workspace(
     conn: &mut DbConnection,
     new: &NewWorkspace,
     by: Option<WorkspaceActor<'_>>,
 ) -> Result<Workspace, AddWorkspaceError> {
-    let taken =
+    let is_taken =
         |conn: &mut DbConnection, slug: &Slug| store::workspace_by_slug(conn, slug).map(|found| found.is_some());
     let slug = match &new.slug {
-        Some(slug) if taken(conn, slug)? => return Err(AddWorkspaceError::SlugTaken(slug.clone())),
+        Some(slug) if is_taken(conn, slug)? => return Err(AddWorkspaceError::SlugTaken(slug.clone())),
         Some(slug) => slug.clone(),
         None => {
             let mut nth = 1;
             loop {
                 let slug = Slug::for_name(&new.profile.name, nth);
-                if !taken(conn, &slug)? {
+                if !is_taken(conn, &slug)? {
                     break slug;
                 }
                 nth += 1;
@@ -52,7 +52,7 @@ pub fn add_workspace(
         }
     };
     let key = store::insert_workspace(conn, new, &slug).map_err(|error| match error {
-        // Somebody else took it since: the index is the judge.
+        // The unique index rejected the row: another request took the slug after the check.
         DbError::UniqueViolation(_) => AddWorkspaceError::SlugTaken(slug.clone()),
         other => other.into(),
     })?;
@@ -67,19 +67,19 @@ pub fn add_workspace(
     Ok(Workspace { key, uuid: new.uuid, slug, profile: new.profile.clone() })
 }
 
-/// Who has the care of a workspace may make another.
+/// Returns whether a user with these memberships can create a workspace: an administrator of any workspace can.
 #[must_use]
 pub fn can_create(memberships: &[Membership]) -> bool {
     memberships.iter().any(|membership| membership.role.is_admin())
 }
 
-/// Why somebody made no workspace of their own.
+/// The reason a user did not create a workspace.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateWorkspaceError {
-    /// They administrate none.
+    /// The user is not an administrator of any workspace.
     #[error("only administrators can make a workspace")]
     NotAllowed,
-    /// The slug is another's.
+    /// Another workspace has the slug.
     #[error("there is a workspace with the slug {0} already")]
     SlugTaken(Slug),
     /// A query failed.
@@ -96,24 +96,24 @@ impl FromDb for CreateWorkspaceError {
     }
 }
 
-/// Adds a workspace inside the caller's transaction, and makes `founder` its administrator.
+/// Adds a workspace inside the caller's transaction, with `creator` as its administrator.
 pub fn create_as_admin(
     conn: &mut DbConnection,
     new: &NewWorkspace,
-    founder: &User,
+    creator: &User,
     client: &ClientInfo,
 ) -> Result<Workspace, CreateWorkspaceError> {
-    // As it is now: whoever was demoted since the request began founds nothing.
-    if !can_create(&store::list_memberships(conn, founder.key)?) {
+    // The memberships are read again: the user may have been demoted since the request began.
+    if !can_create(&store::list_memberships(conn, creator.key)?) {
         return Err(CreateWorkspaceError::NotAllowed);
     }
-    let by = Some(WorkspaceActor { user: &founder.uuid, client });
+    let by = Some(WorkspaceActor { user: &creator.uuid, client });
     let workspace = add_workspace(conn, new, by).map_err(|error| match error {
         AddWorkspaceError::SlugTaken(slug) => CreateWorkspaceError::SlugTaken(slug),
         AddWorkspaceError::Db(error) => error.into(),
     })?;
-    let joined = add_member(conn, &workspace, founder, Role::Administrator, by, new.at);
-    joined.map_err(|error| match error {
+    let added = add_member(conn, &workspace, creator, Role::Administrator, by, new.at);
+    added.map_err(|error| match error {
         AddMemberError::Db(error) => CreateWorkspaceError::Db(error),
         AddMemberError::IsMember(_) => DbError::Query("a new workspace has a member".to_owned()).into(),
     })?;

@@ -1,4 +1,4 @@
-//! The caller of a page that knows workspaces: [`Person`], and the [`Member`] of the one in the URL.
+//! Extractors for pages of workspaces. Each rejects a request whose user lacks the access that its type promises.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,22 +18,22 @@ use crate::workspaces::model::{Membership, Workspace};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
-/// Somebody who is signed in, and the workspaces they belong to.
+/// The signed-in user with their active memberships.
 pub struct UserWithMemberships {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// Every workspace that this person may switch to, by name.
+    /// The active memberships, by the name of the workspace.
     pub memberships: Vec<Membership>,
 }
 
 impl UserWithMemberships {
-    /// May this person make another workspace? Whoever has the care of one may.
+    /// Returns whether the user can create a workspace.
     #[must_use]
     pub fn can_create(&self) -> bool {
         can_create(&self.memberships)
     }
 
-    /// The membership whose workspace this person was in last.
+    /// Returns the membership whose workspace the user opened last.
     #[must_use]
     pub fn last(&self) -> Option<&Membership> {
         self.memberships.iter().max_by_key(|membership| membership.last_opened_at)
@@ -56,7 +56,7 @@ impl FromRequest for UserWithMemberships {
     }
 }
 
-/// A person who may make another workspace.
+/// A signed-in user who can create a workspace.
 pub struct WorkspaceCreator(pub UserWithMemberships);
 
 impl FromRequest for WorkspaceCreator {
@@ -72,7 +72,7 @@ impl FromRequest for WorkspaceCreator {
     }
 }
 
-/// Why somebody may not make a workspace, and what to do.
+/// The message for a user who cannot create a workspace.
 pub(crate) fn creation_forbidden() -> Message {
     Message::new(
         "Only administrators can make a workspace",
@@ -80,17 +80,16 @@ pub(crate) fn creation_forbidden() -> Message {
     )
 }
 
-/// A signed-in member of the workspace in the URL, with the role they have now. To anybody else the workspace is
-/// not there.
+/// A signed-in member of the workspace in the URL, with their current role. The response to any other user is 404.
 pub struct CurrentMember {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// What they may do.
+    /// The user's current role.
     pub role: Role,
-    /// Where.
+    /// The workspace in the URL.
     pub workspace: Workspace,
     pub(crate) membership: MembershipId,
-    /// Every workspace that this person may switch to, this one among them.
+    /// All active memberships of the user, including this one.
     pub memberships: Vec<Membership>,
 }
 
@@ -105,22 +104,25 @@ impl FromRequest for CurrentMember {
         Box::pin(async move {
             let UserWithMemberships { user, memberships } = person.await?;
             let app = app?;
-            let here = memberships
+            let current = memberships
                 .iter()
                 .find(|membership| membership.workspace.slug.as_str() == slug)
                 .cloned()
                 .ok_or(PageError::NotFound)?;
-            // Written only when somebody comes from another workspace, not at every page.
-            if memberships.iter().any(|other| other.key != here.key && other.last_opened_at >= here.last_opened_at) {
+            // Writes only on a switch from another workspace, so that most page views need no write.
+            if memberships
+                .iter()
+                .any(|other| other.key != current.key && other.last_opened_at >= current.last_opened_at)
+            {
                 let now = app.clock.now();
-                app.db.write(move |conn| store::touch_last_opened(conn, here.key, now)).await?;
+                app.db.write(move |conn| store::touch_last_opened(conn, current.key, now)).await?;
             }
-            Ok(Self { user, role: here.role, workspace: here.workspace, membership: here.key, memberships })
+            Ok(Self { user, role: current.role, workspace: current.workspace, membership: current.key, memberships })
         })
     }
 }
 
-/// A signed-in member who may change the workspace.
+/// A signed-in administrator of the workspace in the URL. The response to any other member is 403.
 pub struct Administrator(pub CurrentMember);
 
 impl FromRequest for Administrator {
@@ -128,22 +130,22 @@ impl FromRequest for Administrator {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let member = CurrentMember::from_request(request, payload);
         Box::pin(async move {
             let member = member.await?;
             if member.role.is_admin() {
                 return Ok(Self(member));
             }
-            Err(PageError::Forbidden(admin_required(&member.workspace, only_looks)))
+            Err(PageError::Forbidden(admin_required(&member.workspace, is_read)))
         })
     }
 }
 
-/// Why somebody may not see or change something of a workspace, and what to do.
-pub(crate) fn admin_required(workspace: &Workspace, only_looks: bool) -> Message {
+/// The message for a member who is not an administrator.
+pub(crate) fn admin_required(workspace: &Workspace, is_read: bool) -> Message {
     let name = workspace.profile.name.as_str();
-    let notice = if only_looks {
+    let notice = if is_read {
         Message::new("Only administrators can see this", format!("Ask an administrator of {name}."))
     } else {
         let text = format!("Nothing was changed. Ask an administrator of {name}.");

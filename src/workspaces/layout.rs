@@ -1,28 +1,28 @@
-//! What every signed-in page shows around itself: the workspace, the switcher, the menu, the person. Prepared here,
-//! so that the layout fetches nothing.
+//! The data of the layout around every signed-in page: workspace, switcher, menu and user. The layout must not query
+//! the database.
 
 use crate::workspaces::create::can_create;
 use crate::workspaces::extract::{CurrentMember, UserWithMemberships};
 use crate::workspaces::model::{Membership, Slug, Workspace};
 use crate::workspaces::profile::{Role, WorkspaceKind};
 
-/// A place in the menu that every workspace has.
+/// A section of a workspace, as listed in the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// What this workspace is.
+    /// The overview page.
     Overview,
-    /// Settings: what people may change about it.
+    /// Settings: the workspace's profile.
     General,
-    /// Settings: one's own tokens.
+    /// Settings: the user's own tokens.
     Tokens,
-    /// Settings: who belongs to it, and everybody's tokens.
+    /// Settings: the members and all tokens of the workspace.
     Members,
-    /// Settings: what happened.
+    /// Settings: the audit events.
     Activity,
 }
 
 impl Section {
-    /// Its path in the workspace with this slug.
+    /// Returns the section's path in the workspace with this slug.
     #[must_use]
     pub fn path(self, slug: &Slug) -> String {
         match self {
@@ -46,20 +46,20 @@ impl Section {
 /// A workspace in the switcher.
 #[derive(Debug)]
 pub struct WorkspaceLink {
-    /// Its name.
+    /// The workspace's name.
     pub name: String,
-    /// The letter that stands for it.
+    /// The initial of the workspace's name.
     pub mark: String,
     /// Demo or production.
     pub kind: WorkspaceKind,
-    /// The page to go to: the same as here, where it has that page.
+    /// The path of the current section in that workspace, or of its overview if the role has no access to the section.
     pub path: String,
-    /// Is it the one whose page this is?
+    /// Whether this is the current workspace.
     pub is_current: bool,
 }
 
 impl WorkspaceLink {
-    fn of(to: &Membership) -> Self {
+    fn from_membership(to: &Membership) -> Self {
         let Workspace { slug, profile, .. } = &to.workspace;
         Self {
             name: profile.name.as_str().to_owned(),
@@ -71,42 +71,42 @@ impl WorkspaceLink {
     }
 }
 
-/// A line of the menu.
+/// An item of the menu.
 #[derive(Debug)]
 pub struct NavItem {
-    /// What it says.
+    /// The visible label.
     pub label: &'static str,
-    /// Where it leads.
+    /// The target path.
     pub path: String,
-    /// Is it the page this is?
+    /// Whether this is the current section.
     pub is_current: bool,
 }
 
-/// What stands around a signed-in page.
+/// The layout of a page of a workspace.
 #[derive(Debug)]
 pub struct WorkspaceLayout {
     /// The workspace's name.
     pub workspace: String,
     /// Demo or production.
     pub kind: WorkspaceKind,
-    /// The letter that stands for it.
+    /// The initial of the workspace's name.
     pub mark: String,
-    /// The workspaces to switch to, this one among them.
+    /// The workspaces in the switcher, including the current one.
     pub places: Vec<WorkspaceLink>,
-    /// May the person make another?
+    /// Whether the user can create a workspace.
     pub may_found: bool,
-    /// The first line of the menu.
+    /// The first item of the menu.
     pub overview: NavItem,
-    /// The lines under Settings.
+    /// The items under Settings.
     pub settings: Vec<NavItem>,
-    /// The person's address.
+    /// The user's email address.
     pub email: String,
-    /// What the page before left to say.
+    /// A flash message of the previous request.
     pub flash: Option<String>,
 }
 
 impl WorkspaceLayout {
-    /// The shell around a page of `section` for `member`.
+    /// Creates the layout of a page in `section` for `member`.
     #[must_use]
     pub fn new(member: &CurrentMember, section: Section) -> Self {
         let slug = &member.workspace.slug;
@@ -118,16 +118,16 @@ impl WorkspaceLayout {
             ("Activity", Section::Activity),
         ];
         let settings = settings.into_iter().filter(|(_, it)| it.is_for(member.role));
-        let place = |to: &Membership| WorkspaceLink {
+        let link = |to: &Membership| WorkspaceLink {
             path: if section.is_for(to.role) { section } else { Section::Overview }.path(&to.workspace.slug),
             is_current: to.key == member.membership,
-            ..WorkspaceLink::of(to)
+            ..WorkspaceLink::from_membership(to)
         };
         Self {
             workspace: member.workspace.profile.name.as_str().to_owned(),
             kind: member.workspace.profile.kind,
             mark: initial(member.workspace.profile.name.as_str()),
-            places: member.memberships.iter().map(place).collect(),
+            places: member.memberships.iter().map(link).collect(),
             may_found: can_create(&member.memberships),
             overview: item("Overview", Section::Overview),
             settings: settings.map(|(label, it)| item(label, it)).collect(),
@@ -136,44 +136,44 @@ impl WorkspaceLayout {
         }
     }
 
-    /// The same shell, saying `flash` first.
+    /// Returns the layout with a flash message.
     #[must_use]
     pub fn with_flash(self, flash: Option<String>) -> Self {
         Self { flash, ..self }
     }
 }
 
-/// What stands around a page that belongs to a person and to no workspace. Nothing of it has a workspace's colour.
+/// The layout of a page that belongs to a user and to no workspace. It uses no workspace's colour.
 #[derive(Debug)]
 pub struct AccountLayout {
-    /// What the person is called.
+    /// The user's name.
     pub name: String,
-    /// The letter that stands for them.
+    /// The initial of the user's name.
     pub mark: String,
-    /// The workspaces to go to.
+    /// The user's workspaces.
     pub places: Vec<WorkspaceLink>,
-    /// May the person make another?
+    /// Whether the user can create a workspace.
     pub may_found: bool,
-    /// The workspace last used, to go back to.
+    /// The link back to the workspace last used.
     pub back: Option<WorkspaceLink>,
-    /// Is it the account's own page?
+    /// Whether this is the account page.
     pub is_account: bool,
-    /// The person's address.
+    /// The user's email address.
     pub email: String,
-    /// What the page before left to say.
+    /// A flash message of the previous request.
     pub flash: Option<String>,
 }
 
 impl AccountLayout {
-    /// The shell around a page of a person's own.
+    /// Creates the layout of a page of the user's own.
     #[must_use]
     pub fn new(person: &UserWithMemberships, is_account: bool) -> Self {
         Self {
             name: person.user.name.as_str().to_owned(),
             mark: initial(person.user.name.as_str()),
-            places: person.memberships.iter().map(WorkspaceLink::of).collect(),
+            places: person.memberships.iter().map(WorkspaceLink::from_membership).collect(),
             may_found: person.can_create(),
-            back: person.last().map(WorkspaceLink::of),
+            back: person.last().map(WorkspaceLink::from_membership),
             is_account,
             email: person.user.email.as_str().to_owned(),
             flash: None,

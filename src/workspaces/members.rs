@@ -1,4 +1,4 @@
-//! Add a member.
+//! Adds a member to a workspace.
 
 use crate::accounts::model::User;
 use crate::audit::event::{Event, EventKind};
@@ -8,10 +8,10 @@ use crate::workspaces::model::{Workspace, WorkspaceActor};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store;
 
-/// Why somebody did not become a member.
+/// The reason a member was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddMemberError {
-    /// They are one, with this role.
+    /// The user already is a member, with this role.
     #[error("they are a member already, as {0}")]
     IsMember(Role),
     /// A query failed.
@@ -28,7 +28,8 @@ impl FromDb for AddMemberError {
     }
 }
 
-/// Makes a user a member inside the caller's transaction. Coming back opens a new membership: nothing revives.
+/// Adds a user to a workspace inside the caller's transaction. A former member gets a new membership; tokens of the old
+/// one stay deleted.
 pub fn add_member(
     conn: &mut DbConnection,
     workspace: &Workspace,
@@ -38,8 +39,8 @@ pub fn add_member(
     now: Timestamp,
 ) -> Result<(), AddMemberError> {
     store::lock_workspace(conn, workspace.key)?;
-    if let Some((_, present)) = store::find_active_membership(conn, workspace.key, user.key)? {
-        return Err(AddMemberError::IsMember(present));
+    if let Some((_, current)) = store::find_active_membership(conn, workspace.key, user.key)? {
+        return Err(AddMemberError::IsMember(current));
     }
     store::insert_membership(conn, workspace.key, user.key, role, now)?;
     Event {

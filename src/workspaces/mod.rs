@@ -1,4 +1,4 @@
-//! Where you are: workspaces, and who belongs to which with what role. Knows nothing of tokens.
+//! Workspaces, memberships and roles. Must not depend on tokens.
 
 pub mod change_profile;
 pub mod create;

@@ -1,4 +1,4 @@
-//! Workspaces and memberships.
+//! Types of workspaces and memberships. No queries.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,53 +11,53 @@ use crate::base::text::{DisplayName, ValidationError};
 use crate::db::ids::{MembershipId, WorkspaceId};
 use crate::workspaces::profile::{Profile, Role, WorkspaceKind};
 
-/// One of the memberships of a user, and its workspace.
+/// An active membership of a user, with its workspace.
 #[derive(Debug, Clone)]
 pub struct Membership {
     pub(crate) key: MembershipId,
-    /// What the user may do there.
+    /// The user's role in the workspace.
     pub role: Role,
-    /// When the user last came to it from another.
+    /// The last time the user switched to the workspace from another one.
     pub last_opened_at: Timestamp,
-    /// Where.
+    /// The workspace.
     pub workspace: Workspace,
 }
 
-/// What a token gives access to.
+/// A workspace. A token gives access to exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
     pub(crate) key: WorkspaceId,
     /// The public identifier.
     pub uuid: PublicId,
-    /// The name in URLs; never changes.
+    /// The identifier in URLs. It never changes.
     pub slug: Slug,
-    /// What people may change about it.
+    /// The fields that an administrator can change.
     pub profile: Profile,
 }
 
 impl Workspace {
-    /// The key under which the database knows it.
+    /// The primary key in the database.
     #[must_use]
     pub fn key(&self) -> WorkspaceId {
         self.key
     }
 }
 
-/// A workspace about to be added. Holds everything that is random, so that a transaction may be run again.
+/// A workspace to insert. It holds every random value, so that a transaction can be retried.
 #[derive(Debug, Clone)]
 pub struct NewWorkspace {
     /// The public identifier.
     pub uuid: PublicId,
-    /// The slug, or `None` for one that follows from the name.
+    /// The slug, or `None` to derive it from the name.
     pub slug: Option<Slug>,
-    /// Name, kind and the rest.
+    /// The initial profile.
     pub profile: Profile,
-    /// When.
+    /// The time of creation.
     pub at: Timestamp,
 }
 
 impl NewWorkspace {
-    /// A workspace with a fresh identifier.
+    /// Creates a workspace with a new identifier and a default profile.
     #[must_use]
     pub fn new(
         slug: Option<Slug>,
@@ -70,29 +70,30 @@ impl NewWorkspace {
     }
 }
 
-/// Who adds a workspace or a member on a page, and from where. The command line is nobody.
+/// The signed-in user who adds a workspace or a member. The command line has no actor.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkspaceActor<'a> {
-    /// Who.
+    /// The user's public identifier.
     pub user: &'a PublicId,
-    /// From where.
+    /// The client of the request.
     pub client: &'a ClientInfo,
 }
 
-/// A workspace's name in URLs: 1 to 40 of `a` to `z`, digits and hyphens, with a letter or digit at both ends.
+/// A workspace's identifier in URLs: 1 to 40 characters of `a` to `z`, `0` to `9` and `-`, with no hyphen at either
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(pub(crate) String);
 
 pub(crate) const SLUG_MAX: usize = 40;
 
 impl Slug {
-    /// The slug's text.
+    /// Returns the slug as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The slug that a name suggests; with `nth` above 1, another than the ones before.
+    /// Derives a slug from a name. An `nth` above 1 is appended, so that each `nth` gives a different slug.
     #[must_use]
     pub fn for_name(name: &DisplayName, nth: u32) -> Self {
         let mut slug = String::new();
@@ -112,11 +113,11 @@ impl Slug {
 impl FromStr for Slug {
     type Err = ValidationError;
     fn from_str(text: &str) -> Result<Self, ValidationError> {
-        let fits = (1..=SLUG_MAX).contains(&text.len())
+        let is_valid = (1..=SLUG_MAX).contains(&text.len())
             && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if fits {
+        if is_valid {
             Ok(Self(text.to_owned()))
         } else {
             Err(ValidationError::new(format!(
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_follows_from_a_name() {
+    fn a_slug_is_derived_from_a_name() {
         let slug = |name: &str, nth| Slug::for_name(&name.parse().unwrap(), nth).0;
         assert_eq!(slug("Acme Production", 1), "acme-production");
         assert_eq!(slug("  Acme & Söhne  GmbH! ", 2), "acme-s-hne-gmbh-2");

@@ -1,29 +1,29 @@
-//! The words that describe a workspace and its members. Each type can only hold good ones.
+//! The fields of a workspace's profile and the roles of its members. Each type can only hold valid values.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::base::text::{DisplayName, ValidationError};
 
-/// What people may change about a workspace.
+/// The fields of a workspace that an administrator can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// The name people see.
+    /// The display name.
     pub name: DisplayName,
     /// Demo or production.
     pub kind: WorkspaceKind,
-    /// Where it is, if that is said.
+    /// The country, or an empty value.
     pub country: Country,
-    /// The languages it works in, the primary one first.
+    /// The working languages, the primary one first.
     pub languages: Languages,
-    /// Where its days begin.
+    /// The time zone.
     pub timezone: Timezone,
-    /// How it writes dates.
+    /// The date format.
     pub date_style: DateStyle,
 }
 
 impl Profile {
-    /// A profile with nothing said yet but name and kind.
+    /// Creates a profile with this name and kind, and default values for the other fields.
     #[must_use]
     pub fn new(name: DisplayName, kind: WorkspaceKind) -> Self {
         Self {
@@ -36,10 +36,10 @@ impl Profile {
         }
     }
 
-    /// What is otherwise than in `before`, in words: `name (Acme to Acme Ltd), time zone (UTC to Africa/Kigali)`.
+    /// Lists the fields that differ from `before`: `name (Acme to Acme Ltd), time zone (UTC to Africa/Kigali)`.
     #[must_use]
     pub fn describe_changes(&self, before: &Self) -> String {
-        let words = [
+        let fields = [
             ("name", before.name.as_str(), self.name.as_str()),
             ("kind", before.kind.as_str(), self.kind.as_str()),
             ("country", before.country.as_str(), self.country.as_str()),
@@ -47,29 +47,29 @@ impl Profile {
             ("time zone", before.timezone.as_str(), self.timezone.as_str()),
             ("dates", before.date_style.as_str(), self.date_style.as_str()),
         ];
-        let said = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
-        let changed = words.iter().filter(|(_, from, to)| from != to);
+        let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+        let changed = fields.iter().filter(|(_, from, to)| from != to);
         changed
-            .map(|(what, from, to)| format!("{what} ({} to {})", said(from), said(to)))
+            .map(|(field, from, to)| format!("{field} ({} to {})", or_none(from), or_none(to)))
             .collect::<Vec<_>>()
             .join(", ")
     }
 }
 
-/// Implements reading and writing as one of a few words.
-macro_rules! words {
-    ($type:ident, $refusal:literal, $($variant:ident = $word:literal ($label:literal)),+ $(,)?) => {
+/// Implements parsing and formatting of an enum whose variants each have a fixed keyword and a label.
+macro_rules! keywords {
+    ($type:ident, $message:literal, $($variant:ident = $keyword:literal ($label:literal)),+ $(,)?) => {
         impl $type {
-            /// Each of them, as a form offers them.
+            /// All variants, in the order of a form's choices.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word in URLs, the database and the API.
+            /// Returns the keyword in URLs, the database and the API.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
+                match self { $(Self::$variant => $keyword),+ }
             }
 
-            /// The word on pages.
+            /// Returns the label on pages.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
@@ -79,7 +79,7 @@ macro_rules! words {
         impl FromStr for $type {
             type Err = ValidationError;
             fn from_str(text: &str) -> Result<Self, ValidationError> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(ValidationError::new($refusal)) }
+                match text { $($keyword => Ok(Self::$variant),)+ _ => Err(ValidationError::new($message)) }
             }
         }
 
@@ -91,29 +91,29 @@ macro_rules! words {
     };
 }
 
-/// What a workspace is for. Shown on every page, so that nobody takes one for the other.
+/// The purpose of a workspace. Every page shows it, so that users do not confuse demo and production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkspaceKind {
-    /// To try things out.
+    /// For trials and tests.
     Demo,
-    /// Where mistakes count.
+    /// For real work.
     Production,
 }
 
-words!(WorkspaceKind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
+keywords!(WorkspaceKind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
 
-/// What a member may do.
+/// A member's role, which decides the member's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Everything.
+    /// Full access, including settings, members and all tokens.
     Administrator,
-    /// Work, and tokens of their own.
+    /// Work, with tokens of their own.
     Editor,
     /// Work, without tokens.
     Agent,
 }
 
-words!(
+keywords!(
     Role,
     "Choose administrator, editor or agent.",
     Administrator = "administrator"("Administrator"),
@@ -122,20 +122,20 @@ words!(
 );
 
 impl Role {
-    /// May a member with this role have tokens, and do theirs open the API?
+    /// Returns whether a member with this role can have tokens and use them with the API.
     #[must_use]
     pub const fn can_have_tokens(self) -> bool {
         matches!(self, Self::Administrator | Self::Editor)
     }
 
-    /// May a member with this role change the workspace?
+    /// Returns whether a member with this role can change the workspace.
     #[must_use]
     pub const fn is_admin(self) -> bool {
         matches!(self, Self::Administrator)
     }
 }
 
-/// How a workspace writes dates.
+/// The date format of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateStyle {
     /// 23-11-2026
@@ -146,7 +146,7 @@ pub enum DateStyle {
     YearFirst,
 }
 
-words!(
+keywords!(
     DateStyle,
     "Choose how dates are written.",
     DayFirst = "day_first"("Day first (23-11-2026)"),
@@ -154,18 +154,18 @@ words!(
     YearFirst = "year_first"("Year first (2026-11-23)")
 );
 
-/// A country as ISO 3166-1 alpha-2, or nothing.
+/// A country code (ISO 3166-1 alpha-2), or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Country(String);
 
 impl Country {
-    /// Two capital letters, or nothing.
+    /// Returns the two capital letters, or an empty string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its name in English; "Not said" for none.
+    /// Returns the English name, or "Not said" for an empty value.
     #[must_use]
     pub fn name(&self) -> &'static str {
         rust_iso3166::from_alpha2(&self.0).map_or("Not said", |country| country.name)
@@ -184,21 +184,20 @@ impl FromStr for Country {
     }
 }
 
-/// Languages as ISO 639-3 codes, the primary one first, each once.
+/// Language codes (ISO 639-3) without duplicates, the primary one first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Languages(String);
 
-/// The most languages a workspace may have.
 const LANGUAGES_MAX: usize = 30;
 
 impl Languages {
-    /// The codes, separated by commas.
+    /// Returns the codes, separated by commas.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The codes.
+    /// Iterates over the codes.
     pub fn codes(&self) -> impl Iterator<Item = &str> {
         self.0.split(',').filter(|code| !code.is_empty())
     }
@@ -226,12 +225,12 @@ impl FromStr for Languages {
     }
 }
 
-/// A time zone of the IANA database, by its canonical spelling.
+/// A time zone name of the IANA database, in its canonical spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timezone(String);
 
 impl Timezone {
-    /// The zone's name, like `Africa/Kigali`.
+    /// Returns the zone's name, like `Africa/Kigali`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -255,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_workspace_says_of_itself_is_checked() {
+    fn profile_fields_reject_invalid_values() {
         assert_eq!("rw".parse::<Country>().unwrap().name(), "Rwanda");
         assert_eq!("".parse::<Country>().unwrap().as_str(), "");
         assert!("ZZ".parse::<Country>().is_err() && "Rwanda".parse::<Country>().is_err());

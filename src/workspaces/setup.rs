@@ -1,5 +1,5 @@
-//! First start: a one-time link makes the first administrator and their workspaces. Once there is a user, none of
-//! this is there any more.
+//! First start: a one-time link creates the first administrator and their workspaces. Setup must not run once a user
+//! exists.
 
 use crate::accounts::create::{AddUserError, add_user};
 use crate::accounts::model::{NewUser, User};
@@ -15,7 +15,8 @@ use crate::workspaces::members::{AddMemberError, add_member};
 use crate::workspaces::model::{NewWorkspace, Slug, WorkspaceActor};
 use crate::workspaces::profile::Role;
 
-/// The path of a new set-up link, while there is no user. To be shown once, to whoever started the program.
+/// Returns the path of a new setup link, or `None` if a user exists. The path contains the code and must be shown only
+/// once, to the operator who starts the program.
 pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Option<String>, DbError> {
     if db.read_blocking(accounts::has_users)? {
         return Ok(None);
@@ -26,13 +27,13 @@ pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Opt
     Ok(Some(format!("/setup?code={}", code.reveal())))
 }
 
-/// Why there is no set-up page, or it changed nothing.
+/// The reason setup is not possible.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// There is a user.
+    /// A user exists.
     #[error("the set-up is done")]
     Done,
-    /// The code is wrong, used or expired.
+    /// The code is unknown, used or expired.
     #[error("the set-up link is not good")]
     BadCode,
     /// A query failed.
@@ -49,13 +50,13 @@ impl FromDb for SetupError {
     }
 }
 
-/// May the holder of this code set the site up?
+/// Checks that no user exists and that the code is valid.
 pub async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
     let (code, now) = (code.parse::<OneTimeCode>().ok().map(|code| code.digest()), app.clock.now());
     app.db
         .read(move |conn| {
-            // In this order: whoever uses a link up makes a user in the same transaction, so that a link found used
-            // always comes with one.
+            // The link is read before the users: the transaction that consumes a link also creates a user, so a link
+            // found used implies that the second query finds a user.
             let link = match &code {
                 Some(code) => one_time_links::store::find(conn, Purpose::Setup, code, now)?,
                 None => None,
@@ -68,7 +69,7 @@ pub async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
         .await
 }
 
-/// Makes the first administrator and their workspaces; of two people at the same moment, one. Returns the
+/// Creates the first administrator and their workspaces. Of two concurrent requests, one succeeds. Returns the
 /// administrator and the slug of the first workspace.
 pub async fn run(
     app: &AppState,
@@ -99,8 +100,8 @@ pub async fn run(
                     AddWorkspaceError::Db(error) => SetupError::Db(error),
                     AddWorkspaceError::SlugTaken(_) => SetupError::Done,
                 })?;
-                let joined = add_member(conn, &workspace, &administrator, Role::Administrator, by, now);
-                joined.map_err(|error| match error {
+                let added = add_member(conn, &workspace, &administrator, Role::Administrator, by, now);
+                added.map_err(|error| match error {
                     AddMemberError::Db(error) => SetupError::Db(error),
                     AddMemberError::IsMember(_) => SetupError::Done,
                 })?;

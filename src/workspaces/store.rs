@@ -1,4 +1,4 @@
-//! The queries of workspaces.
+//! Queries of workspaces and memberships. No access checks: the callers do them.
 
 use diesel::prelude::*;
 
@@ -30,7 +30,7 @@ crate::columns! {
     )
 }
 
-/// A [`Workspace`] as it comes from the database.
+/// The row of a [`Workspace`].
 pub(crate) type WorkspaceRow =
     (i64, PublicId, Slug, DisplayName, WorkspaceKind, Country, Languages, Timezone, DateStyle);
 
@@ -45,7 +45,7 @@ impl From<WorkspaceRow> for Workspace {
     }
 }
 
-/// The present memberships of a user, by the workspaces' names.
+/// Lists the active memberships of a user, by the name of the workspace.
 pub(crate) fn list_memberships(conn: &mut DbConnection, user: UserId) -> Result<Vec<Membership>, DbError> {
     let rows = memberships::table
         .inner_join(workspaces::table)
@@ -76,7 +76,7 @@ pub(crate) fn touch_last_opened(
     Ok(())
 }
 
-/// The workspace with this slug.
+/// Finds a workspace by its slug.
 pub fn workspace_by_slug(conn: &mut DbConnection, slug: &Slug) -> Result<Option<Workspace>, DbError> {
     let row = workspaces::table
         .filter(workspaces::slug.eq(slug.as_str()))
@@ -86,7 +86,7 @@ pub fn workspace_by_slug(conn: &mut DbConnection, slug: &Slug) -> Result<Option<
     Ok(row.map(Workspace::from))
 }
 
-/// The workspace with this identifier.
+/// Finds a workspace by its public identifier.
 pub fn workspace_by_uuid(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<Workspace>, DbError> {
     let row = workspaces::table
         .filter(workspaces::uuid.eq(uuid.as_str()))
@@ -96,7 +96,7 @@ pub fn workspace_by_uuid(conn: &mut DbConnection, uuid: &PublicId) -> Result<Opt
     Ok(row.map(Workspace::from))
 }
 
-/// Every workspace, by slug, and how many members it has.
+/// Lists all workspaces by slug, each with its number of active members.
 pub fn workspaces(conn: &mut DbConnection) -> Result<Vec<(Workspace, i64)>, DbError> {
     let rows = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<WorkspaceRow>(conn)?;
     let counts = memberships::table
@@ -150,7 +150,7 @@ pub(crate) fn update_profile(
     Ok(())
 }
 
-/// Holds a workspace's row, which everything about its members locks, until the end of the transaction.
+/// Locks a workspace's row until the end of the transaction. Every change of its members takes this lock.
 pub fn lock_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<(), DbError> {
     diesel::update(workspaces::table.filter(workspaces::id.eq(workspace.0)))
         .set(workspaces::slug.eq(workspaces::slug))
@@ -158,7 +158,7 @@ pub fn lock_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result
     Ok(())
 }
 
-/// The membership that a user has in a workspace now, and its role.
+/// Finds the active membership of a user in a workspace, with its role.
 pub fn find_active_membership(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
@@ -174,11 +174,11 @@ pub fn find_active_membership(
     Ok(row.map(|(key, role)| (MembershipId(key), role)))
 }
 
-/// Locks a membership's row, which everything about its tokens locks, and says what its role is now. `None` if it
-/// is over.
+/// Locks a membership's row until the end of the transaction and returns its current role, or `None` if it has ended.
+/// Every change of its tokens takes this lock.
 pub fn lock_membership(conn: &mut DbConnection, membership: MembershipId) -> Result<Option<Role>, DbError> {
-    let present = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
-    let role = diesel::update(present)
+    let active = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
+    let role = diesel::update(active)
         .set(memberships::role.eq(memberships::role))
         .returning(memberships::role)
         .get_result::<Role>(conn)
@@ -186,7 +186,7 @@ pub fn lock_membership(conn: &mut DbConnection, membership: MembershipId) -> Res
     Ok(role)
 }
 
-/// The members of a workspace with a role, as users.
+/// Lists the active members of a workspace with this role, by email address.
 pub fn members_with_role(conn: &mut DbConnection, workspace: WorkspaceId, role: Role) -> Result<Vec<User>, DbError> {
     let rows = memberships::table
         .inner_join(users::table)
@@ -199,28 +199,28 @@ pub fn members_with_role(conn: &mut DbConnection, workspace: WorkspaceId, role: 
     Ok(rows.into_iter().map(User::from).collect())
 }
 
-/// A present member of a workspace whose account is active, as a list shows them.
+/// An active member of a workspace whose account is active.
 #[derive(Debug, Clone)]
 pub struct MemberRow {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// What they may do.
+    /// The member's role.
     pub role: Role,
-    /// When the user was added to this server.
+    /// The time the user was added to this server.
     pub created_at: Timestamp,
 }
 
-/// Which way a list of members goes on from a place in it.
+/// The direction of a page of members relative to a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageDirection {
-    /// To users added earlier.
+    /// Users added earlier.
     Older,
-    /// To users added later.
+    /// Users added later.
     Newer,
 }
 
 impl PageDirection {
-    /// The way back.
+    /// Returns the opposite direction.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -230,15 +230,15 @@ impl PageDirection {
     }
 }
 
-/// At most `limit` present members with an active account beside a place in the list of all, the nearest first; without a
-/// place, the newest.
+/// Lists at most `limit` active members with an active account, the nearest to the cursor first. Without a cursor,
+/// lists the newest.
 pub fn list_members_page(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
-    place: Option<(PageDirection, Timestamp, &PublicId)>,
+    cursor: Option<(PageDirection, Timestamp, &PublicId)>,
     limit: usize,
 ) -> Result<Vec<MemberRow>, DbError> {
-    let present = memberships::table
+    let members = memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(memberships::removed_at.is_null())
@@ -246,10 +246,10 @@ pub fn list_members_page(
     let columns = (USER, memberships::role, users::created_at);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows =
-        match place {
+        match cursor {
             Some((PageDirection::Newer, at, uuid)) => {
                 let same = users::created_at.eq(at.micros()).and(users::uuid.gt(uuid.as_str()));
-                present
+                members
                     .filter(users::created_at.gt(at.micros()).or(same))
                     .order((users::created_at, users::uuid))
                     .limit(limit)
@@ -258,14 +258,14 @@ pub fn list_members_page(
             }
             Some((PageDirection::Older, at, uuid)) => {
                 let same = users::created_at.eq(at.micros()).and(users::uuid.lt(uuid.as_str()));
-                present
+                members
                     .filter(users::created_at.lt(at.micros()).or(same))
                     .order((users::created_at.desc(), users::uuid.desc()))
                     .limit(limit)
                     .select(columns)
                     .load::<(UserRow, Role, Timestamp)>(conn)?
             }
-            None => present
+            None => members
                 .order((users::created_at.desc(), users::uuid.desc()))
                 .limit(limit)
                 .select(columns)
@@ -293,7 +293,7 @@ pub(crate) fn insert_membership(
     Ok(())
 }
 
-/// Ends a membership. Its tokens are the caller's to delete, in the same transaction.
+/// Ends a membership. The caller must delete its tokens in the same transaction.
 pub fn end_membership(conn: &mut DbConnection, membership: MembershipId, now: Timestamp) -> Result<(), DbError> {
     diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
         .set(memberships::removed_at.eq(now.micros()))

@@ -1,4 +1,4 @@
-//! What somebody sees who opens an invitation: a form for a new person, one button for somebody who is signed in.
+//! The page of an invitation link: a form for a new user, one button for a signed-in user.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -23,11 +23,11 @@ use crate::web::html::{self, Message};
 use crate::workspaces::layout::Section;
 use crate::workspaces::profile::{Role, WorkspaceKind};
 
-/// Somebody who is signed in, as the page speaks to them.
+/// The signed-in user on the page.
 struct SignedInInvitee {
     uuid: String,
     email: String,
-    /// What they are in the workspace already.
+    /// The current role in the workspace, if the user is a member.
     present: Option<Role>,
 }
 
@@ -41,7 +41,7 @@ struct AcceptPage {
     kind: WorkspaceKind,
     role: Role,
     known: Option<SignedInInvitee>,
-    /// The form that was sent was another's, or another page's.
+    /// The form belongs to another user or another page.
     is_other: bool,
     name: Field,
     email: Field,
@@ -67,7 +67,7 @@ impl AcceptPage {
     }
 }
 
-fn dead() -> PageError {
+fn invalid_link() -> PageError {
     PageError::Bad(
         StatusCode::NOT_FOUND,
         Message::new(
@@ -78,15 +78,15 @@ fn dead() -> PageError {
     )
 }
 
-fn no_join(error: JoinError) -> PageError {
+fn join_error(error: JoinError) -> PageError {
     match error {
-        JoinError::DeadLink | JoinError::IsMember(_) | JoinError::EmailTaken => dead(),
+        JoinError::DeadLink | JoinError::IsMember(_) | JoinError::EmailTaken => invalid_link(),
         JoinError::Db(error) => error.into(),
     }
 }
 
-/// Who is signed in, if anybody is.
-fn person(signed_in: Result<SignedIn, PageError>) -> Result<Option<User>, PageError> {
+/// Returns the signed-in user, or `None` without a session.
+fn optional_user(signed_in: Result<SignedIn, PageError>) -> Result<Option<User>, PageError> {
     match signed_in {
         Ok(SignedIn(user)) => Ok(Some(user)),
         Err(PageError::SeeOther(_)) => Ok(None),
@@ -95,10 +95,10 @@ fn person(signed_in: Result<SignedIn, PageError>) -> Result<Option<User>, PageEr
 }
 
 fn digest(code: &str) -> Result<CodeDigest, PageError> {
-    code.parse::<OneTimeCode>().map(|code| code.digest()).map_err(|_| dead())
+    code.parse::<OneTimeCode>().map(|code| code.digest()).map_err(|_| invalid_link())
 }
 
-/// What the code offers, and to whom.
+/// Loads the offer of a code, with the signed-in user's current role.
 async fn load_offer(
     app: &AppState,
     code: &str,
@@ -117,7 +117,7 @@ async fn load_offer(
         };
         Ok((offer, known))
     };
-    app.db.read(read).await.map_err(no_join)
+    app.db.read(read).await.map_err(join_error)
 }
 
 /// `GET /invitations/{code}`
@@ -126,7 +126,7 @@ pub async fn show(
     signed_in: Result<SignedIn, PageError>,
     code: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let (offer, known) = load_offer(&app, &code, person(signed_in)?).await?;
+    let (offer, known) = load_offer(&app, &code, optional_user(signed_in)?).await?;
     Ok(html::ok(&AcceptPage::of(&code, &offer, known)))
 }
 
@@ -140,11 +140,11 @@ pub async fn submit(
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let user = person(signed_in)?;
+    let user = optional_user(signed_in)?;
     let (offer, known) = load_offer(&app, &code, user.clone()).await?;
     match user {
         Some(user) => {
-            join_known(&app, &session, &code, client, &form, user, AcceptPage::of(&code, &offer, known)).await
+            join_existing(&app, &session, &code, client, &form, user, AcceptPage::of(&code, &offer, known)).await
         }
         None => join_new(&app, &accounts, &session, &code, client, &form, AcceptPage::of(&code, &offer, None)).await,
     }
@@ -154,8 +154,8 @@ fn conflict(page: &AcceptPage) -> HttpResponse {
     html::render(StatusCode::CONFLICT, page)
 }
 
-/// Somebody who is signed in pressed the one button.
-async fn join_known(
+/// Accepts the invitation for the signed-in user.
+async fn join_existing(
     app: &AppState,
     session: &BrowserSession,
     code: &str,
@@ -167,23 +167,23 @@ async fn join_known(
     if page.known.as_ref().is_some_and(|known| known.present.is_some()) {
         return Ok(conflict(&page));
     }
-    // The page was opened by somebody else, or by nobody: it must not make a member of whoever is signed in since.
+    // Another user signed in after the page was opened: they must not join without having seen it.
     if form.text("join") != user.uuid.as_str() {
         return Ok(conflict(&AcceptPage { is_other: true, ..page }));
     }
     let (code, now) = (digest(code)?, app.clock.now());
-    let guest = Invitee::Existing(user);
-    match app.db.write(move |conn| join(conn, &code, &guest, &client, now)).await {
+    let invitee = Invitee::Existing(user);
+    match app.db.write(move |conn| join(conn, &code, &invitee, &client, now)).await {
         Ok((_, offer)) => redirect_after_join(session, &offer),
         Err(JoinError::IsMember(role)) => {
             let known = page.known.map(|known| SignedInInvitee { present: Some(role), ..known });
             Ok(conflict(&AcceptPage { known, ..page }))
         }
-        Err(error) => Err(no_join(error)),
+        Err(error) => Err(join_error(error)),
     }
 }
 
-/// Somebody new filled the form in.
+/// Accepts the invitation with a new account.
 async fn join_new(
     app: &AppState,
     accounts: &AccountServices,
@@ -193,20 +193,20 @@ async fn join_new(
     form: &Form,
     page: AcceptPage,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<DisplayName>(form, "name");
-    let (email, good_email) = Field::read::<EmailAddress>(form, "email");
-    let (password, chosen) = NewPassword::read(form, "password", good_email.as_ref());
+    let (name, parsed_name) = Field::read::<DisplayName>(form, "name");
+    let (email, parsed_email) = Field::read::<EmailAddress>(form, "email");
+    let (password, chosen) = NewPassword::read(form, "password", parsed_email.as_ref());
     let typed = AcceptPage { name, email, password, ..page };
-    let (Some(good_name), Some(good_email), Some(chosen)) = (good_name, good_email, chosen) else {
+    let (Some(parsed_name), Some(parsed_email), Some(chosen)) = (parsed_name, parsed_email, chosen) else {
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &typed));
     };
-    // A session that can't be read could not be written either.
+    // Fails before the write if the session store is unavailable: signing in would fail after it.
     session.user()?;
     let hash = accounts.passwords.hash(chosen).await?;
     let (code, now) = (digest(code)?, app.clock.now());
-    let guest = Invitee::New(Box::new(NewUser::new(good_email, good_name, hash, now, &mut random::os_rng())));
-    let who = client.clone();
-    match app.db.write(move |conn| join(conn, &code, &guest, &who, now)).await {
+    let invitee = Invitee::New(Box::new(NewUser::new(parsed_email, parsed_name, hash, now, &mut random::os_rng())));
+    let event_client = client.clone();
+    match app.db.write(move |conn| join(conn, &code, &invitee, &event_client, now)).await {
         Ok((user, offer)) => {
             session.sign_in(&user, &client)?;
             redirect_after_join(session, &offer)
@@ -216,7 +216,7 @@ async fn join_new(
                 typed.email.clone().with_error("There is an account with this address. Sign in to join with it.");
             Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &AcceptPage { email, ..typed }))
         }
-        Err(error) => Err(no_join(error)),
+        Err(error) => Err(join_error(error)),
     }
 }
 

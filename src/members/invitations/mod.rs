@@ -1,5 +1,5 @@
-//! Invitations: an administrator makes a link, and whoever opens it becomes a member with the role that it gives. Nothing
-//! is sent; the administrator hands the link over.
+//! Invitations: an administrator creates a one-time link, and the person who accepts it becomes a member with the
+//! link's role. Latchkey sends no email; the administrator passes the link on.
 
 pub mod accept;
 pub mod pages;
@@ -21,22 +21,22 @@ use crate::workspaces::model::{Workspace, WorkspaceActor};
 use crate::workspaces::profile::Role;
 use crate::workspaces::store::{find_active_membership, lock_workspace, workspace_by_uuid};
 
-/// Who does something to invitations, in which workspace, from where and when.
+/// The administrator who creates or revokes invitations, with workspace, client and time.
 #[derive(Debug, Clone)]
 pub struct Inviter {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// Where.
+    /// The workspace.
     pub workspace: Workspace,
-    /// From where.
+    /// The client of the request.
     pub client: ClientInfo,
-    /// When.
+    /// The time of the request.
     pub at: Timestamp,
 }
 
 impl Inviter {
-    /// Locks the workspace's row, and sees to it that this person is its administrator now.
-    fn begin(&self, conn: &mut DbConnection) -> Result<(), InviteError> {
+    /// Locks the workspace's row and checks that the user is an administrator now.
+    fn lock_and_check(&self, conn: &mut DbConnection) -> Result<(), InviteError> {
         lock_workspace(conn, self.workspace.key())?;
         match find_active_membership(conn, self.workspace.key(), self.user.key())? {
             Some((_, role)) if role.is_admin() => Ok(()),
@@ -56,13 +56,13 @@ impl Inviter {
     }
 }
 
-/// Why there is no invitation.
+/// The reason an invitation was not created or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
-    /// Not an administrator any more.
+    /// The user is no longer an administrator of the workspace.
     #[error("not an administrator of this workspace")]
     NotAllowed,
-    /// This form made one before.
+    /// An invitation with the form's idempotency key exists.
     #[error("this form was sent before")]
     AlreadyMade,
     /// A query failed.
@@ -79,59 +79,60 @@ impl FromDb for InviteError {
     }
 }
 
-/// An invitation about to be made, which `code` will open.
+/// Builds an invitation to insert. `code` accepts it.
 pub fn new_invitation(
     code: &OneTimeCode,
-    host: &Inviter,
+    inviter: &Inviter,
     role: Role,
     note: Option<DisplayName>,
     form_key: &IdempotencyKey,
     rng: &mut impl CryptoRng,
 ) -> NewLink {
     let about = LinkDetails {
-        workspace: Some(host.workspace.uuid),
+        workspace: Some(inviter.workspace.uuid),
         role: Some(role.as_str()),
         note,
-        created_by: Some(host.user.uuid),
+        created_by: Some(inviter.user.uuid),
         form_key: Some(form_key.as_str().to_owned()),
         user: None,
     };
-    NewLink::new(code, Purpose::Invitation, about, host.at, rng)
+    NewLink::new(code, Purpose::Invitation, about, inviter.at, rng)
 }
 
-/// Makes an invitation inside the caller's transaction.
-pub fn invite(conn: &mut DbConnection, host: &Inviter, new: &NewLink) -> Result<(), InviteError> {
-    host.begin(conn)?;
+/// Inserts an invitation inside the caller's transaction and records the event.
+pub fn invite(conn: &mut DbConnection, inviter: &Inviter, new: &NewLink) -> Result<(), InviteError> {
+    inviter.lock_and_check(conn)?;
     one_time_links::store::insert(conn, new).map_err(|error| match error {
-        // The form's key is the only thing of it that can be there already.
+        // The form's key is the only unique column with a value that is not random.
         DbError::UniqueViolation(_) => InviteError::AlreadyMade,
         other => other.into(),
     })?;
     let detail = format!("invitation {} as {}", new.uuid, new.about.role.unwrap_or_default());
-    Ok(host.record(conn, EventKind::InvitationMade, &detail)?)
+    Ok(inviter.record(conn, EventKind::InvitationMade, &detail)?)
 }
 
-/// Takes an open invitation back inside the caller's transaction; `false` if it is none of this workspace's, or not open
-/// any more.
-pub fn revoke(conn: &mut DbConnection, host: &Inviter, uuid: &PublicId) -> Result<bool, InviteError> {
-    host.begin(conn)?;
-    if !store::delete_open(conn, &host.workspace.uuid, uuid)? {
+/// Revokes an open invitation inside the caller's transaction. Returns `false` if the workspace has no such open
+/// invitation.
+pub fn revoke(conn: &mut DbConnection, inviter: &Inviter, uuid: &PublicId) -> Result<bool, InviteError> {
+    inviter.lock_and_check(conn)?;
+    if !store::delete_open(conn, &inviter.workspace.uuid, uuid)? {
         return Ok(false);
     }
-    host.record(conn, EventKind::InvitationRevoked, &format!("invitation {uuid}"))?;
+    inviter.record(conn, EventKind::InvitationRevoked, &format!("invitation {uuid}"))?;
     Ok(true)
 }
 
-/// Why nobody joined.
+/// The reason an invitation was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// Unknown, used, revoked, expired, or made by somebody who may not invite any more: one answer for all.
+    /// The link is unknown, used, revoked or expired, or its creator is no longer an administrator. The cases are not
+    /// distinguished, so that the response reveals nothing about the code.
     #[error("the invitation does not work")]
     DeadLink,
-    /// They are a member, with this role. The invitation stays open for whom it is for.
+    /// The user already is a member, with this role. The invitation stays open.
     #[error("they are a member already, as {0}")]
     IsMember(Role),
-    /// The address is somebody's, who is to sign in.
+    /// The email address belongs to an existing account.
     #[error("there is a user with this e-mail address already")]
     EmailTaken,
     /// A query failed.
@@ -148,17 +149,17 @@ impl FromDb for JoinError {
     }
 }
 
-/// What an invitation offers.
+/// The workspace and role that an invitation grants.
 #[derive(Debug, Clone)]
 pub struct InvitationOffer {
     link: PublicId,
-    /// Where.
+    /// The workspace.
     pub workspace: Workspace,
-    /// As what.
+    /// The role.
     pub role: Role,
 }
 
-/// Finds what a code offers, if it works.
+/// Finds the offer of a valid code.
 pub fn find(conn: &mut DbConnection, code: &CodeDigest, now: Timestamp) -> Result<InvitationOffer, JoinError> {
     let link = one_time_links::store::find(conn, Purpose::Invitation, code, now)?.ok_or(JoinError::DeadLink)?;
     let (Some(workspace), Some(role), Some(host)) = (link.workspace, &link.role, link.created_by) else {
@@ -166,42 +167,42 @@ pub fn find(conn: &mut DbConnection, code: &CodeDigest, now: Timestamp) -> Resul
     };
     let workspace = workspace_by_uuid(conn, &workspace)?.ok_or(JoinError::DeadLink)?;
     let role = role.parse().map_err(|_| JoinError::DeadLink)?;
-    // Whoever was removed or demoted since must not have left a door open.
+    // An invitation is only valid while its creator is an administrator.
     if !store::is_inviter(conn, workspace.key(), &host, link.created_at)? {
         return Err(JoinError::DeadLink);
     }
     Ok(InvitationOffer { link: link.uuid, workspace, role })
 }
 
-/// The role that a user has where the offer leads, if they are a member already.
+/// Returns the user's current role in the offer's workspace, or `None` if they are not a member.
 pub fn current_role(conn: &mut DbConnection, offer: &InvitationOffer, user: &User) -> Result<Option<Role>, DbError> {
-    let present = find_active_membership(conn, offer.workspace.key(), user.key())?;
-    Ok(present.map(|(_, role)| role))
+    let current = find_active_membership(conn, offer.workspace.key(), user.key())?;
+    Ok(current.map(|(_, role)| role))
 }
 
-/// Somebody about to join.
+/// The user who accepts an invitation.
 #[derive(Debug, Clone)]
 pub enum Invitee {
-    /// Somebody with an account.
+    /// A user with an account.
     Existing(User),
-    /// Somebody new.
+    /// A user without an account yet.
     New(Box<NewUser>),
 }
 
-/// Makes the guest a member inside the caller's transaction, and uses the invitation up; of two people at the same
-/// moment, one. Returns who they are and what they took.
+/// Adds the invitee as a member inside the caller's transaction, and consumes the invitation. Of two concurrent
+/// requests, one succeeds. Returns the user and the accepted offer.
 pub fn join(
     conn: &mut DbConnection,
     code: &CodeDigest,
-    guest: &Invitee,
+    invitee: &Invitee,
     client: &ClientInfo,
     now: Timestamp,
 ) -> Result<(User, InvitationOffer), JoinError> {
     let workspace = find(conn, code, now)?.workspace;
-    // Everything about its members locks it: what is found from here on stays so.
+    // Every change of members takes this lock, so the results of the queries below stay valid.
     lock_workspace(conn, workspace.key())?;
     let offer = find(conn, code, now)?;
-    let user = match guest {
+    let user = match invitee {
         Invitee::Existing(user) => match current_role(conn, &offer, user)? {
             Some(role) => return Err(JoinError::IsMember(role)),
             None => user.clone(),
@@ -231,11 +232,11 @@ pub fn join(
     Ok((user, offer))
 }
 
-/// An open invitation as the list shows it.
+/// An open invitation in the list.
 #[derive(Debug, Clone)]
 pub struct OpenInvitation {
     /// The link.
     pub link: Link,
-    /// The address of who made it.
+    /// The email address of the administrator who created it.
     pub host: String,
 }

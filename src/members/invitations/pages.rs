@@ -1,4 +1,5 @@
-//! The invitations of a workspace: the open ones, making one, taking one back.
+//! The page of a workspace's invitations: lists the open ones, creates and revokes. Only the response to a creation
+//! contains the link.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -22,11 +23,11 @@ use crate::workspaces::extract::{Administrator, CurrentMember};
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 use crate::workspaces::profile::Role;
 
-/// An open invitation as the list shows it.
+/// An open invitation in the list.
 struct Row {
     uuid: String,
     role: &'static str,
-    /// ` · Kim`, or nothing.
+    /// The note, or empty.
     note: String,
     host: String,
     made: TimeView,
@@ -47,7 +48,7 @@ impl Row {
     }
 }
 
-/// A link on the one page that shows it.
+/// A new link, shown once.
 struct Reveal {
     url: Zeroizing<String>,
     role: &'static str,
@@ -64,7 +65,7 @@ struct InvitationsPage {
     note: Field,
     form_key: IdempotencyKey,
     reveal: Option<Reveal>,
-    /// The form that was sent made an invitation before.
+    /// The form was sent before and its invitation exists.
     is_again: bool,
 }
 
@@ -75,7 +76,7 @@ impl InvitationsPage {
         Ok(Self {
             shell: WorkspaceLayout::new(member, Section::Members),
             members_path: Section::Members.path(&member.workspace.slug),
-            path: path_of(member),
+            path: invitations_path(member),
             rows: open.iter().map(Row::of).collect(),
             role: Field::new(Role::Editor.as_str()),
             note: Field::default(),
@@ -85,7 +86,7 @@ impl InvitationsPage {
         })
     }
 
-    /// The roles to choose from, and what each may do.
+    /// The roles to choose from, each with its description.
     const fn roles() -> [(Role, &'static str); 3] {
         [
             (Role::Administrator, "Changes settings and members, and has tokens."),
@@ -95,7 +96,7 @@ impl InvitationsPage {
     }
 }
 
-fn path_of(member: &CurrentMember) -> String {
+fn invitations_path(member: &CurrentMember) -> String {
     format!("{}/invitations", Section::Members.path(&member.workspace.slug))
 }
 
@@ -110,27 +111,28 @@ pub async fn list(
     Ok(html::ok(&list))
 }
 
-/// `POST /w/{slug}/settings/members/invitations`: makes an invitation and answers with the page that shows its link.
+/// `POST /w/{slug}/settings/members/invitations`: creates an invitation and responds with the page that shows its link.
 pub async fn submit(
     app: web::Data<AppState>,
     Administrator(member): Administrator,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (role, good_role) = Field::read::<Role>(&form, "role");
-    let (note, good_note) = Field::read_optional::<DisplayName>(&form, "note");
+    let (role, parsed_role) = Field::read::<Role>(&form, "role");
+    let (note, parsed_note) = Field::read_optional::<DisplayName>(&form, "note");
     let form_key = form.text("form_key").parse::<IdempotencyKey>();
     let typed = InvitationsPage { role, note, ..InvitationsPage::of(&app, &member).await? };
-    let (Some(role), Some(note), Ok(form_key)) = (good_role, good_note, form_key.clone()) else {
-        let why = form_key.err().map(|_| "This form was not complete. Check it and send it again.".to_owned());
-        let note = Field { error: typed.note.error.clone().or(why), ..typed.note.clone() };
+    let (Some(role), Some(note), Ok(form_key)) = (parsed_role, parsed_note, form_key.clone()) else {
+        let form_error = form_key.err().map(|_| "This form was not complete. Check it and send it again.".to_owned());
+        let note = Field { error: typed.note.error.clone().or(form_error), ..typed.note.clone() };
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &InvitationsPage { note, ..typed }));
     };
 
     let code = OneTimeCode::generate(&mut random::os_rng());
-    let host = Inviter { user: member.user.clone(), workspace: member.workspace.clone(), client, at: app.clock.now() };
-    let new = new_invitation(&code, &host, role, note, &form_key, &mut random::os_rng());
-    match app.db.write(move |conn| invite(conn, &host, &new)).await {
+    let inviter =
+        Inviter { user: member.user.clone(), workspace: member.workspace.clone(), client, at: app.clock.now() };
+    let new = new_invitation(&code, &inviter, role, note, &form_key, &mut random::os_rng());
+    match app.db.write(move |conn| invite(conn, &inviter, &new)).await {
         Ok(()) => {
             let url = Zeroizing::new(app.site.public_url.join(&format!("/invitations/{}", code.reveal())));
             let list = InvitationsPage::of(&app, &member).await?;
@@ -147,9 +149,9 @@ pub async fn submit(
     }
 }
 
-/// `GET …/invitations/{uuid}/revoke`, where signing in leads: the list with its buttons.
+/// `GET …/invitations/{uuid}/revoke`: redirects to the list. Sign-in can redirect to this path.
 pub async fn back(Administrator(member): Administrator) -> HttpResponse {
-    html::redirect(&path_of(&member))
+    html::redirect(&invitations_path(&member))
 }
 
 /// `POST …/invitations/{uuid}/revoke`
@@ -162,9 +164,9 @@ pub async fn submit_revoke(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let uuid: PublicId = path.1.parse().map_err(|_| PageError::NotFound)?;
-    let list = path_of(&member);
-    let host = Inviter { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
-    match app.db.write(move |conn| revoke(conn, &host, &uuid)).await {
+    let list = invitations_path(&member);
+    let inviter = Inviter { user: member.user, workspace: member.workspace, client, at: app.clock.now() };
+    match app.db.write(move |conn| revoke(conn, &inviter, &uuid)).await {
         Ok(true) => {
             session.flash("Invitation revoked. Its link does not work any more.")?;
             Ok(html::redirect(&list))

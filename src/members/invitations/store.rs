@@ -1,4 +1,4 @@
-//! The queries of invitations.
+//! Queries of invitations.
 
 use diesel::prelude::*;
 
@@ -12,8 +12,8 @@ use crate::db::{DbConnection, DbError};
 use crate::members::invitations::OpenInvitation;
 use crate::workspaces::profile::Role;
 
-/// Is this user an administrator of the workspace, and was so by the same membership at `since`? Coming back revives no
-/// invitation.
+/// Returns whether the user is an administrator of the workspace by a membership that existed at `since`. A new
+/// membership of the same user does not make an old invitation valid.
 pub(crate) fn is_inviter(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
@@ -31,7 +31,7 @@ pub(crate) fn is_inviter(
     Ok(diesel::select(diesel::dsl::exists(host)).get_result(conn)?)
 }
 
-/// The invitations into a workspace that work, the newest first.
+/// Lists the valid invitations to a workspace, the newest first.
 pub(crate) fn open(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
@@ -65,22 +65,22 @@ pub(crate) fn open(
         .collect())
 }
 
-/// Deletes the open invitations into a workspace that this user made.
+/// Deletes the open invitations to a workspace that this user created.
 pub(in crate::members) fn delete_of(
     conn: &mut DbConnection,
     workspace: &PublicId,
     host: &PublicId,
 ) -> Result<(), DbError> {
-    let theirs = links::table
+    let invitations = links::table
         .filter(links::workspace.eq(workspace.as_str()))
         .filter(links::created_by.eq(host.as_str()))
         .filter(links::purpose.eq(Purpose::Invitation.as_str()))
         .filter(links::used_at.is_null());
-    diesel::delete(theirs).execute(conn)?;
+    diesel::delete(invitations).execute(conn)?;
     Ok(())
 }
 
-/// Deletes an open invitation into a workspace; `false` if there is none of this name.
+/// Deletes an open invitation to a workspace. Returns `false` if it does not exist.
 pub(crate) fn delete_open(conn: &mut DbConnection, workspace: &PublicId, uuid: &PublicId) -> Result<bool, DbError> {
     let open = links::table
         .filter(links::workspace.eq(workspace.as_str()))

@@ -1,5 +1,4 @@
-//! The pages of a team: its members, below them everybody's tokens, and what happened. Here: the list of members, and
-//! what the pages of one member share.
+//! The list of members, and the types and functions that the pages of one member share.
 
 use std::collections::HashMap;
 
@@ -22,19 +21,19 @@ use crate::workspaces::extract::{Administrator, CurrentMember};
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 use crate::workspaces::model::Workspace;
 
-/// A member as the pages show them.
+/// A member on a page.
 pub(crate) struct MemberView {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) role: &'static str,
     pub(crate) is_active: bool,
-    /// Are they whose page this is?
+    /// Whether the member is the signed-in user.
     pub(crate) is_you: bool,
     pub(crate) since: TimeView,
     pub(crate) last_seen: Option<TimeView>,
-    /// Their tokens. A row's path is where an administrator does something about it.
+    /// The member's tokens. Each row links to the administrator's page of the token.
     pub(crate) rows: Vec<TokenView>,
-    /// The path below which their pages are.
+    /// The path prefix of the member's pages.
     pub(crate) path: String,
 }
 
@@ -54,7 +53,7 @@ impl MemberView {
     }
 }
 
-/// The path below which the pages of everybody's tokens are.
+/// Returns the path of the list of all tokens, which is the prefix of their pages.
 pub(crate) fn tokens_path(members_path: &str) -> String {
     format!("{members_path}/tokens")
 }
@@ -95,14 +94,14 @@ pub async fn list(
     }))
 }
 
-/// The slug and the identifier, of a user or of a token, in a path.
+/// The path parameters: the slug, and the identifier of a user or a token.
 pub(crate) type MemberPath = web::Path<(String, String)>;
 
 pub(crate) fn id(path: &MemberPath) -> Result<PublicId, PageError> {
     path.1.parse().map_err(|_| PageError::NotFound)
 }
 
-/// What an administrator wants done to the user or the token that a path names.
+/// A change by an administrator to the user or the token in the path.
 pub(crate) struct MemberAction {
     pub(crate) workspace: Workspace,
     pub(crate) uuid: PublicId,
@@ -124,11 +123,11 @@ impl MemberAction {
     }
 }
 
-/// A member that a path names, as a page shows them.
+/// The member in the path, with the data of a page.
 pub(crate) struct MemberDetails {
     pub(crate) member: Member,
     pub(crate) person: MemberView,
-    /// Nobody else could administrate the workspace.
+    /// Whether the member is the only administrator.
     pub(crate) is_last: bool,
 }
 
@@ -151,7 +150,7 @@ pub(crate) async fn find(
     Ok(MemberDetails { person: MemberView::of(&member, rows, reader, &members_path), member, is_last })
 }
 
-/// The answers where nothing could be changed about a member.
+/// The responses to a change of a member that failed.
 impl From<MemberError> for PageError {
     fn from(error: MemberError) -> Self {
         match error {
@@ -170,12 +169,12 @@ impl From<MemberError> for PageError {
     }
 }
 
-/// How many tokens, in words: `1 token`.
+/// Formats a number of tokens: `1 token`.
 pub(crate) fn count(tokens: usize) -> String {
     if tokens == 1 { "1 token".to_owned() } else { format!("{tokens} tokens") }
 }
 
-/// What is added about the tokens that stopped: ` 1 token stopped.`, or nothing.
+/// Formats the number of deleted tokens as a sentence with a leading space, or an empty text for none.
 pub(crate) fn stopped(tokens: usize) -> String {
     if tokens == 0 { String::new() } else { format!(" {} stopped.", count(tokens)) }
 }

@@ -1,4 +1,4 @@
-//! One member: what they may do here, and their tokens.
+//! The page of one member: role and tokens.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -25,9 +25,9 @@ struct MemberPage {
     person: MemberView,
     is_last: bool,
     role: Field,
-    /// Tokens would stop: asks first.
+    /// The role change would delete tokens and needs confirmation.
     asks: bool,
-    /// It was tried although a workspace keeps an administrator.
+    /// The change was refused because the member is the only administrator.
     is_refused: bool,
 }
 
@@ -44,7 +44,7 @@ impl MemberPage {
         }
     }
 
-    /// The roles to choose from, and what each is for.
+    /// The roles to choose from, each with its description and whether it is selected.
     fn roles(&self) -> impl Iterator<Item = (Role, &'static str, bool)> {
         Role::ALL.iter().map(|role| {
             let meaning = match role {
@@ -87,19 +87,24 @@ pub async fn submit(
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
 
-    let order = MemberAction::of(&app, &reader, &path, client)?;
-    let change = move |conn: &mut _| change_role(conn, &order.workspace, &order.uuid, role, &order.act);
-    let done = match app.db.write(change).await {
+    let action = MemberAction::of(&app, &reader, &path, client)?;
+    let write = move |conn: &mut _| change_role(conn, &action.workspace, &action.uuid, role, &action.act);
+    let change = match app.db.write(write).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
-        done => done?,
+        result => result?,
     };
-    session.flash(&format!("{} is {} now.{}", done.user.name.as_str(), role.label(), stopped(done.stopped_tokens)))?;
-    // Who is no administrator any more can't see that page.
+    session.flash(&format!(
+        "{} is {} now.{}",
+        change.user.name.as_str(),
+        role.label(),
+        stopped(change.stopped_tokens)
+    ))?;
+    // A user who demoted themselves has no access to the members page.
     let section = if found.person.is_you && !role.is_admin() { Section::Overview } else { Section::Members };
     Ok(html::redirect(&section.path(&reader.workspace.slug)))
 }
 
-/// The member's page, which says that a workspace keeps an administrator and what to do: 409.
+/// Renders the member's page with the error that the member is the only administrator. The status is 409.
 pub(crate) async fn refuse(
     app: &AppState,
     reader: &CurrentMember,

@@ -1,4 +1,4 @@
-//! Pages of members.
+//! Pages of members, for administrators only.
 
 pub mod list;
 pub mod member;

@@ -1,4 +1,4 @@
-//! Removing a member.
+//! The page that removes a member.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -24,7 +24,7 @@ struct RemovePage {
     person: MemberView,
 }
 
-/// `GET /w/{slug}/settings/members/{member}/remove`: asks, where a dialog can't.
+/// `GET /w/{slug}/settings/members/{member}/remove`: the confirmation page for browsers without a dialog.
 pub async fn show(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
@@ -50,15 +50,15 @@ pub async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = MemberAction::of(&app, &reader, &path, client)?;
-    let remove = move |conn: &mut _| remove_member(conn, &order.workspace, &order.uuid, &order.act);
+    let action = MemberAction::of(&app, &reader, &path, client)?;
+    let remove = move |conn: &mut _| remove_member(conn, &action.workspace, &action.uuid, &action.act);
     let (removed, tokens) = match app.db.write(remove).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
-        done => done?,
+        result => result?,
     };
     let (name, workspace) = (removed.name.as_str(), reader.workspace.profile.name.as_str());
     session.flash(&format!("{name} is no member of {workspace} any more.{}", stopped(tokens)))?;
-    // Who left has another workspace to go to, or none.
+    // A user who removed themselves has no access to the members page.
     let is_self = removed.uuid == reader.user.uuid;
     let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };
     Ok(html::redirect(&next))

@@ -1,4 +1,4 @@
-//! Revoking a token, whosever it is.
+//! The page where an administrator revokes any member's token.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -24,12 +24,12 @@ struct RevokePage {
     members_path: String,
     tokens_path: String,
     row: TokenView,
-    /// Whose it is.
+    /// The owner's name.
     owner: String,
     email: String,
 }
 
-/// `GET /w/{slug}/settings/members/tokens/{uuid}/revoke`: asks, and says what breaks.
+/// `GET /w/{slug}/settings/members/tokens/{uuid}/revoke`: the confirmation page, with the consequences.
 pub async fn show(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
@@ -59,13 +59,13 @@ pub async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = MemberAction::of(&app, &reader, &path, client)?;
-    let said = match app.db.write(move |conn| revoke(conn, &order.workspace, &order.uuid, &order.act)).await? {
+    let action = MemberAction::of(&app, &reader, &path, client)?;
+    let message = match app.db.write(move |conn| revoke(conn, &action.workspace, &action.uuid, &action.act)).await? {
         DeleteOutcome::Deleted(name) => format!("Token {} revoked.", name.as_str()),
-        // A second click, another administrator, or its owner: what was asked is done.
+        // A repeated request, or another user deleted the token first: the goal is reached, so this is no error.
         DeleteOutcome::AlreadyDeleted(name) => format!("Token {} was deleted before.", name.as_str()),
         DeleteOutcome::NotFound => return Err(PageError::NotFound),
     };
-    session.flash(&said)?;
+    session.flash(&message)?;
     Ok(html::redirect(&tokens_path(&Section::Members.path(&reader.workspace.slug))))
 }

@@ -1,4 +1,4 @@
-//! Revoking every token that a member has.
+//! The page that revokes all tokens of a member.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -22,7 +22,7 @@ struct RevokeAllPage {
     person: MemberView,
 }
 
-/// `GET /w/{slug}/settings/members/{member}/revoke`: asks, where a dialog can't.
+/// `GET /w/{slug}/settings/members/{member}/revoke`: the confirmation page for browsers without a dialog.
 pub async fn show(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
@@ -45,8 +45,8 @@ pub async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let order = MemberAction::of(&app, &reader, &path, client)?;
-    let revoke = move |conn: &mut _| revoke_all(conn, &order.workspace, &order.uuid, &order.act);
+    let action = MemberAction::of(&app, &reader, &path, client)?;
+    let revoke = move |conn: &mut _| revoke_all(conn, &action.workspace, &action.uuid, &action.act);
     let (owner, stopped) = app.db.write(revoke).await?;
     let name = owner.name.as_str();
     session.flash(&match stopped {

@@ -1,4 +1,4 @@
-//! Everybody's tokens in a workspace.
+//! The list of all tokens in a workspace, for administrators.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -15,12 +15,12 @@ use crate::web::html;
 use crate::workspaces::extract::Administrator;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// A token and whose it is.
+/// A token with its owner.
 struct OwnedTokenView {
     row: TokenView,
     owner: String,
     email: String,
-    /// The owner's page.
+    /// The path of the owner's page.
     owner_path: String,
 }
 
@@ -31,11 +31,11 @@ struct TokensPage {
     members_path: String,
     choices: Vec<FilterLink>,
     held: Vec<OwnedTokenView>,
-    /// How many there are, chosen or not.
+    /// The number of tokens before filtering.
     total: usize,
 }
 
-/// Which tokens to show, from a query.
+/// The query string of the list.
 #[derive(serde::Deserialize)]
 pub struct Filter {
     filter: Option<String>,
@@ -48,18 +48,18 @@ pub async fn list(
     query: Result<web::Query<Filter>, actix_web::Error>,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let concern = query.ok().and_then(|query| TokenFilter::from_query(query.filter.as_deref()?));
+    let filter = query.ok().and_then(|query| TokenFilter::from_query(query.filter.as_deref()?));
     let (workspace, now) = (reader.workspace.key, app.clock.now());
     let all = app.db.read(move |conn| tokens::list_by_workspace(conn, workspace)).await?;
     let members_path = Section::Members.path(&reader.workspace.slug);
     let tokens_path = tokens_path(&members_path);
 
-    let mut choices = vec![FilterLink::new("All", Some(all.len()), tokens_path.clone(), concern.is_none())];
+    let mut choices = vec![FilterLink::new("All", Some(all.len()), tokens_path.clone(), filter.is_none())];
     choices.extend(TokenFilter::ALL.map(|it| {
         let count = all.iter().filter(|(token, _)| it.matches(token, now)).count();
-        FilterLink::new(it.label(), Some(count), format!("{tokens_path}?filter={}", it.as_str()), concern == Some(it))
+        FilterLink::new(it.label(), Some(count), format!("{tokens_path}?filter={}", it.as_str()), filter == Some(it))
     }));
-    let chosen = all.iter().filter(|(token, _)| concern.is_none_or(|concern| concern.matches(token, now)));
+    let chosen = all.iter().filter(|(token, _)| filter.is_none_or(|filter| filter.matches(token, now)));
     let held = chosen.map(|(token, owner)| OwnedTokenView {
         row: TokenView::of(token, &tokens_path, now),
         owner: owner.name.as_str().to_owned(),

@@ -1,5 +1,5 @@
-//! One's own account: name, e-mail address, password, and where one is signed in. It stands here and not with the
-//! accounts because the page leads back to workspaces.
+//! The user's own account: name, email address, password and sessions. It belongs to the workspaces module because the
+//! page links to workspaces, which the accounts module must not import.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -28,12 +28,12 @@ use crate::workspaces::layout::{AccountLayout, Section};
 
 const PATH: &str = "/account";
 
-/// A session as the list shows it.
+/// A session in the list.
 struct SessionLine {
     uuid: String,
-    /// The browser, in a few words.
+    /// The browser and the operating system.
     browser: String,
-    /// From where it signed in: ` from 203.0.113.7`, or nothing.
+    /// The address of the sign-in, as ` from 203.0.113.7`, or empty.
     source: String,
     seen: TimeView,
     since: TimeView,
@@ -53,7 +53,7 @@ impl SessionLine {
     }
 }
 
-/// A workspace where the person has tokens, or may.
+/// A link to the user's tokens in a workspace where the role allows tokens.
 struct TokensLink {
     workspace: String,
     path: String,
@@ -65,9 +65,9 @@ struct AccountPage {
     shell: AccountLayout,
     name: Field,
     email: Field,
-    /// The present password, in the form of the e-mail address.
+    /// The current password in the email form.
     password: Field,
-    /// The present password, in the form of the password.
+    /// The current password in the password form.
     present_password: Field,
     new_password: Field,
     tokens: Vec<TokensLink>,
@@ -96,13 +96,13 @@ impl AccountPage {
         })
     }
 
-    /// A field's attributes. One that was refused has the focus: the page is long.
+    /// Returns a field's attributes. A field with an error gets the focus, since the page is long.
     fn attributes(field: &Field, always: &str) -> String {
         let focus = if field.error.is_some() { " autofocus" } else { "" };
         format!("{always}{focus}")
     }
 
-    /// Somebody in many workspaces is told where to look instead of being shown them all.
+    /// Returns whether the page lists each token page. With many workspaces it describes the path instead.
     fn names_token_pages(&self) -> bool {
         self.tokens.len() <= 5
     }
@@ -112,7 +112,7 @@ impl AccountPage {
     }
 }
 
-fn refuse(page: &AccountPage) -> HttpResponse {
+fn render_invalid(page: &AccountPage) -> HttpResponse {
     html::render(StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
@@ -127,7 +127,7 @@ pub async fn show(
     Ok(html::ok(&page))
 }
 
-/// `GET` of what only takes forms, where signing in leads: the page with the form.
+/// `GET` of a path that only accepts `POST`: redirects to the form. Sign-in can redirect to such a path.
 pub async fn back(_: SignedIn) -> HttpResponse {
     html::redirect(PATH)
 }
@@ -140,18 +140,18 @@ pub async fn rename(
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
-    let Some(good_name) = good_name else {
-        return Ok(refuse(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
+    let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
+    let Some(parsed_name) = parsed_name else {
+        return Ok(render_invalid(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
     };
     let change = AccountActor { user: person.user, client, at: app.clock.now() };
-    app.db.write(move |conn| profile::rename(conn, &change, &good_name)).await?;
+    app.db.write(move |conn| profile::rename(conn, &change, &parsed_name)).await?;
     session.flash("Name saved.")?;
     Ok(html::redirect(PATH))
 }
 
-/// The password that was typed into a field is the person's, or what is to be said of it.
-async fn confirmed(
+/// Verifies the password typed into a field. The inner error is the message for the form.
+async fn verify_password(
     app: &AppState,
     accounts: &AccountServices,
     person: &UserWithMemberships,
@@ -159,20 +159,20 @@ async fn confirmed(
     client: &ClientInfo,
 ) -> Result<Result<PasswordHash, LoginFormError>, PageError> {
     if typed.is_empty() {
-        // Nobody guesses that: it does not count.
+        // An empty password is no guess, so it does not count as a failed attempt.
         return Ok(Err(LoginFormError::of(LoginError::InvalidCredentials, "Enter your present password.")?));
     }
     match verify_current_password(app, accounts, &person.user, typed, client).await {
         Ok(hash) => Ok(Ok(hash)),
-        Err(error) => Ok(Err(LoginFormError::of(error, WRONG)?)),
+        Err(error) => Ok(Err(LoginFormError::of(error, WRONG_PASSWORD)?)),
     }
 }
 
-const WRONG: &str = "That is not your password.";
+const WRONG_PASSWORD: &str = "That is not your password.";
 
-/// The field of a password that was right when it was checked and is not any more.
-fn wrong() -> Field {
-    Field::default().with_error(WRONG)
+/// The field of a password that changed between its check and the transaction.
+fn stale_password_field() -> Field {
+    Field::default().with_error(WRONG_PASSWORD)
 }
 
 /// `POST /account/email`
@@ -184,24 +184,25 @@ pub async fn change_email(
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
+    let (email, parsed_email) = Field::read::<EmailAddress>(&form, "email");
     let page = AccountPage { email: email.clone(), ..AccountPage::of(&app, &person, &session).await? };
-    let Some(good_email) = good_email else { return Ok(refuse(&page)) };
-    let hash = match confirmed(&app, &accounts, &person, form.text("password"), &client).await? {
+    let Some(parsed_email) = parsed_email else { return Ok(render_invalid(&page)) };
+    let hash = match verify_password(&app, &accounts, &person, form.text("password"), &client).await? {
         Ok(hash) => hash,
-        Err(refusal) => return Ok(refusal.answer(&AccountPage { password: refusal.field(), ..page })),
+        Err(form_error) => return Ok(form_error.answer(&AccountPage { password: form_error.field(), ..page })),
     };
-    let said = format!("You sign in as {} from now on.", good_email.as_str());
+    let message = format!("You sign in as {} from now on.", parsed_email.as_str());
     let change = AccountActor { user: person.user, client, at: app.clock.now() };
-    match app.db.write(move |conn| profile::change_email(conn, &change, &hash, &good_email)).await {
+    match app.db.write(move |conn| profile::change_email(conn, &change, &hash, &parsed_email)).await {
         Ok(()) => {
-            session.flash(&said)?;
+            session.flash(&message)?;
             Ok(html::redirect(PATH))
         }
-        Err(ChangeError::EmailTaken) => {
-            Ok(refuse(&AccountPage { email: email.with_error("Somebody here has this address already."), ..page }))
-        }
-        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { password: wrong(), ..page })),
+        Err(ChangeError::EmailTaken) => Ok(render_invalid(&AccountPage {
+            email: email.with_error("Somebody here has this address already."),
+            ..page
+        })),
+        Err(ChangeError::Stale) => Ok(render_invalid(&AccountPage { password: stale_password_field(), ..page })),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
 }
@@ -217,13 +218,13 @@ pub async fn change_password(
 ) -> Result<HttpResponse, PageError> {
     let (new_password, chosen) = NewPassword::read(&form, "new_password", Some(&person.user.email));
     let page = AccountPage { new_password, ..AccountPage::of(&app, &person, &session).await? };
-    let Some(chosen) = chosen else { return Ok(refuse(&page)) };
-    let hash = match confirmed(&app, &accounts, &person, form.text("present_password"), &client).await? {
+    let Some(chosen) = chosen else { return Ok(render_invalid(&page)) };
+    let hash = match verify_password(&app, &accounts, &person, form.text("present_password"), &client).await? {
         Ok(hash) => hash,
-        Err(refusal) => return Ok(refusal.answer(&AccountPage { present_password: refusal.field(), ..page })),
+        Err(form_error) => return Ok(form_error.answer(&AccountPage { present_password: form_error.field(), ..page })),
     };
     let new = accounts.passwords.hash(chosen).await?;
-    let this = this_one(&session)?;
+    let this = current_session_id(&session)?;
     let change = AccountActor { user: person.user, client, at: app.clock.now() };
     match app.db.write(move |conn| profile::change_password(conn, &change, &hash, &new, &this)).await {
         Ok(ended) => {
@@ -231,14 +232,16 @@ pub async fn change_password(
             session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
             Ok(html::redirect(PATH))
         }
-        Err(ChangeError::Stale) => Ok(refuse(&AccountPage { present_password: wrong(), ..page })),
+        Err(ChangeError::Stale) => {
+            Ok(render_invalid(&AccountPage { present_password: stale_password_field(), ..page }))
+        }
         Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
 }
 
-/// The session of this request, which is somebody's.
-fn this_one(session: &BrowserSession) -> Result<PublicId, PageError> {
+/// Returns the identifier of this request's session.
+fn current_session_id(session: &BrowserSession) -> Result<PublicId, PageError> {
     session.id().ok_or_else(|| PageError::Internal("a session that is nobody's".to_owned()))
 }
 
@@ -281,10 +284,10 @@ pub async fn end_other_sessions(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let this = this_one(&session)?;
+    let this = current_session_id(&session)?;
     let change = AccountActor { user, client, at: app.clock.now() };
     let ended = app.db.write(move |conn| profile::end_other_sessions(conn, &change, &this)).await?;
-    let said = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
-    session.flash(said.trim())?;
+    let message = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
+    session.flash(message.trim())?;
     Ok(html::redirect(PATH))
 }

@@ -1,4 +1,4 @@
-//! The pages of workspaces. Here: the start, which leads to the one last used.
+//! The start page, which redirects to the workspace last used.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -13,7 +13,7 @@ struct NoWorkspacePage {
     email: String,
 }
 
-/// `GET /`: the workspace last used.
+/// `GET /`: redirects to the workspace last used, or shows a page for a user without workspaces.
 pub async fn redirect_to_workspace(person: UserWithMemberships) -> HttpResponse {
     match person.last() {
         Some(last) => html::redirect(&Section::Overview.path(&last.workspace.slug)),

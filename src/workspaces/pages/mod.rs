@@ -1,4 +1,4 @@
-//! Pages of workspaces.
+//! Pages of workspaces, of the account and of setup.
 
 pub mod account;
 pub mod home;

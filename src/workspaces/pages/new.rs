@@ -1,4 +1,4 @@
-//! Making another workspace.
+//! The page that creates a workspace.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError as _, web};
@@ -28,7 +28,7 @@ struct NewPage {
 }
 
 impl NewPage {
-    fn of(person: &UserWithMemberships) -> Self {
+    fn new(person: &UserWithMemberships) -> Self {
         Self {
             shell: AccountLayout::new(person, false),
             name: Field::default(),
@@ -40,7 +40,7 @@ impl NewPage {
 
 /// `GET /workspaces/new`
 pub async fn show(WorkspaceCreator(person): WorkspaceCreator, session: BrowserSession) -> HttpResponse {
-    let mut page = NewPage::of(&person);
+    let mut page = NewPage::new(&person);
     page.shell.flash = session.take_flash();
     html::ok(&page)
 }
@@ -53,17 +53,17 @@ pub async fn submit(
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
-    let (kind, good_kind) = Field::read::<WorkspaceKind>(&form, "kind");
-    // Left empty, it follows from the name.
-    let (slug, good_slug) = Field::read_optional::<Slug>(&form, "slug");
-    let typed = NewPage { name, slug, kind, ..NewPage::of(&person) };
-    let (Some(name), Some(kind), Some(slug)) = (good_name, good_kind, good_slug) else {
+    let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
+    let (kind, parsed_kind) = Field::read::<WorkspaceKind>(&form, "kind");
+    // An empty slug is derived from the name.
+    let (slug, parsed_slug) = Field::read_optional::<Slug>(&form, "slug");
+    let typed = NewPage { name, slug, kind, ..NewPage::new(&person) };
+    let (Some(name), Some(kind), Some(slug)) = (parsed_name, parsed_kind, parsed_slug) else {
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &typed));
     };
     let new = NewWorkspace::new(slug, name, kind, app.clock.now(), &mut random::os_rng());
-    let founder = person.user;
-    match app.db.write(move |conn| create_as_admin(conn, &new, &founder, &client)).await {
+    let creator = person.user;
+    match app.db.write(move |conn| create_as_admin(conn, &new, &creator, &client)).await {
         Ok(workspace) => {
             let name = workspace.profile.name.as_str();
             session.flash(&format!("Workspace {name} made. You are its administrator."))?;

@@ -1,4 +1,4 @@
-//! General settings: what a workspace says of itself.
+//! General settings: the workspace's profile.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -30,7 +30,7 @@ struct SettingsPage {
     languages: Field,
     timezone: Field,
     date_style: Field,
-    /// The kind that was chosen and wants to be confirmed.
+    /// The chosen kind, if the change needs confirmation.
     confirm: Option<WorkspaceKind>,
 }
 
@@ -78,16 +78,16 @@ pub async fn submit(
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
-    let (kind, good_kind) = Field::read::<WorkspaceKind>(&form, "kind");
-    let (country, good_country) = Field::read::<Country>(&form, "country");
-    let (languages, good_languages) = Field::read::<Languages>(&form, "languages");
-    let (timezone, good_timezone) = Field::read::<Timezone>(&form, "timezone");
-    let (date_style, good_date_style) = Field::read::<DateStyle>(&form, "date_style");
+    let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
+    let (kind, parsed_kind) = Field::read::<WorkspaceKind>(&form, "kind");
+    let (country, parsed_country) = Field::read::<Country>(&form, "country");
+    let (languages, parsed_languages) = Field::read::<Languages>(&form, "languages");
+    let (timezone, parsed_timezone) = Field::read::<Timezone>(&form, "timezone");
+    let (date_style, parsed_date_style) = Field::read::<DateStyle>(&form, "date_style");
     let filled =
         SettingsPage { name, kind, country, languages, timezone, date_style, ..SettingsPage::of(&member, None) };
     let (Some(name), Some(kind), Some(country), Some(languages), Some(timezone), Some(date_style)) =
-        (good_name, good_kind, good_country, good_languages, good_timezone, good_date_style)
+        (parsed_name, parsed_kind, parsed_country, parsed_languages, parsed_timezone, parsed_date_style)
     else {
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &filled));
     };
@@ -97,8 +97,8 @@ pub async fn submit(
 
     let profile = Profile { name, kind, country, languages, timezone, date_style };
     let (CurrentMember { user, workspace, .. }, now) = (member, app.clock.now());
-    let here = workspace.clone();
-    match app.db.write(move |conn| change_profile(conn, &here, &profile, &user, &client, now)).await {
+    let current = workspace.clone();
+    match app.db.write(move |conn| change_profile(conn, &current, &profile, &user, &client, now)).await {
         Ok(()) => {
             session.flash("Settings saved.")?;
             Ok(html::redirect(&Section::General.path(&workspace.slug)))

@@ -1,4 +1,4 @@
-//! The set-up: the first administrator and their workspaces.
+//! The setup page: creates the first administrator and their workspaces.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -31,13 +31,13 @@ struct SetupPage {
     with_demo: bool,
 }
 
-/// The code of a set-up link, from a query.
+/// The query string of a setup link.
 #[derive(serde::Deserialize)]
 pub struct SetupLink {
     code: Option<String>,
 }
 
-fn no_setup(error: setup::SetupError) -> PageError {
+fn setup_error(error: setup::SetupError) -> PageError {
     match error {
         setup::SetupError::Done => PageError::NotFound,
         setup::SetupError::BadCode => PageError::Forbidden(
@@ -57,7 +57,7 @@ pub async fn show(
     link: Result<web::Query<SetupLink>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let code = link.ok().and_then(|link| link.into_inner().code).unwrap_or_default();
-    setup::check(&app, &code).await.map_err(no_setup)?;
+    setup::check(&app, &code).await.map_err(setup_error)?;
     Ok(html::ok(&SetupPage {
         code,
         name: Field::default(),
@@ -77,14 +77,14 @@ pub async fn submit(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let code = form.text("code").to_owned();
-    setup::check(&app, &code).await.map_err(no_setup)?;
-    let (name, good_name) = Field::read::<DisplayName>(&form, "name");
-    let (email, good_email) = Field::read::<EmailAddress>(&form, "email");
-    let (workspace, good_workspace) = Field::read::<DisplayName>(&form, "workspace");
-    let (password, chosen) = NewPassword::read(&form, "password", good_email.as_ref());
+    setup::check(&app, &code).await.map_err(setup_error)?;
+    let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
+    let (email, parsed_email) = Field::read::<EmailAddress>(&form, "email");
+    let (workspace, parsed_workspace) = Field::read::<DisplayName>(&form, "workspace");
+    let (password, chosen) = NewPassword::read(&form, "password", parsed_email.as_ref());
     let with_demo = form.is_present("demo");
-    let (Some(good_name), Some(good_email), Some(good_workspace), Some(chosen)) =
-        (good_name, good_email, good_workspace, chosen)
+    let (Some(parsed_name), Some(parsed_email), Some(parsed_workspace), Some(chosen)) =
+        (parsed_name, parsed_email, parsed_workspace, chosen)
     else {
         return Ok(html::render(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -94,24 +94,24 @@ pub async fn submit(
 
     let hash = accounts.passwords.hash(chosen).await?;
     let now = app.clock.now();
-    let user = NewUser::new(good_email, good_name, hash, now, &mut random::os_rng());
+    let user = NewUser::new(parsed_email, parsed_name, hash, now, &mut random::os_rng());
     let mut workspaces =
-        vec![NewWorkspace::new(None, good_workspace.clone(), WorkspaceKind::Production, now, &mut random::os_rng())];
+        vec![NewWorkspace::new(None, parsed_workspace.clone(), WorkspaceKind::Production, now, &mut random::os_rng())];
     if with_demo {
         workspaces.push(NewWorkspace::new(
             None,
-            demo_name(&good_workspace),
+            demo_name(&parsed_workspace),
             WorkspaceKind::Demo,
             now,
             &mut random::os_rng(),
         ));
     }
-    let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(no_setup)?;
+    let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(setup_error)?;
     session.sign_in(&user, &client)?;
     Ok(html::redirect(&Section::Overview.path(&slug)))
 }
 
-/// The demo workspace beside a production one: its name and "Demo", cut to fit.
+/// Returns the name of the demo workspace: the production name, cut to the maximum length, and "Demo".
 fn demo_name(production: &DisplayName) -> DisplayName {
     let kept: String = production.as_str().chars().take(59).collect();
     format!("{kept} Demo").parse().unwrap_or_else(|_| production.clone())
