@@ -88,6 +88,7 @@ struct Scenario {
     noise: Option<seed::Database>,
 }
 
+#[expect(clippy::too_many_lines, reason = "the run of the benchmark, from top to bottom")]
 fn main() {
     let options = Options::parse();
     if let Some(file) = &options.be_limit {

@@ -57,7 +57,7 @@ pub fn session_middleware(app: &AppState, site_key: &[u8]) -> SessionMiddleware<
         .build()
 }
 
-/// Middleware around [`session_layer`], which makes a bare 500 of a session that can't be written: 503 is what it is.
+/// Middleware around [`session_middleware`], which makes a bare 500 of a session that can't be written: 503 is what it is.
 pub async fn map_session_errors(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -1,4 +1,4 @@
-//! The errors of a page, and the one place that turns them into an answer. What tools are told stands in `web::api`.
+//! The errors of a page, and the one place that turns them into an answer. Errors under `/api` are built in `web::json`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ALLOW;
@@ -28,9 +28,15 @@ pub enum PageError {
     /// Locked, gone or too busy.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// A mistake of ours: the reader gets a request id, the log the reason.
+    /// A defect: the reader gets a request id, the log the reason.
     #[error("{0}")]
     Internal(String),
+    /// A failed query. Kept as it is, so that a transaction that fails with a page error can be retried.
+    #[error("{}", match .0 {
+        DbError::Unavailable(reason) => format!("unavailable: {reason}"),
+        DbError::UniqueViolation(reason) | DbError::Query(reason) => reason.clone(),
+    })]
+    Db(#[source] DbError),
 }
 
 impl PageError {
@@ -43,16 +49,16 @@ impl PageError {
 
 impl From<DbError> for PageError {
     fn from(error: DbError) -> Self {
-        match error {
-            DbError::Unavailable(why) => Self::Unavailable(why),
-            DbError::UniqueViolation(why) | DbError::Query(why) => Self::Internal(why),
-        }
+        Self::Db(error)
     }
 }
 
 impl FromDb for PageError {
     fn as_db(&self) -> Option<&DbError> {
-        None
+        match self {
+            Self::Db(error) => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -64,8 +70,10 @@ impl ResponseError for PageError {
             Self::Bad(status, _) => *status,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::SeeOther(_) => StatusCode::SEE_OTHER,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable(_) | Self::Db(DbError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) | Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -94,9 +102,23 @@ impl ResponseError for PageError {
                 answer
             }
             Self::SeeOther(path) => html::redirect(path),
-            Self::Unavailable(_) => html::unavailable(None),
-            // The page with the request id is made where the id is known: web::answers.
-            Self::Internal(_) => HttpResponse::new(status),
+            Self::Unavailable(_) | Self::Db(DbError::Unavailable(_)) => html::unavailable(None),
+            // The page with the request id is made where the id is known: web::request_log.
+            Self::Internal(_) | Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => HttpResponse::new(status),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_query_stays_recognizable_for_a_retry() {
+        let page = PageError::from(DbError::Unavailable("deadlock detected".to_owned()));
+        assert!(matches!(page.as_db(), Some(DbError::Unavailable(_))));
+        assert_eq!((page.status_code().as_u16(), page.to_string()), (503, "unavailable: deadlock detected".to_owned()));
+        let page = PageError::from(DbError::Query("no such column".to_owned()));
+        assert_eq!((page.status_code().as_u16(), page.to_string()), (500, "no such column".to_owned()));
     }
 }

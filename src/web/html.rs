@@ -13,7 +13,7 @@ pub fn render(status: StatusCode, page: &impl Template) -> HttpResponse {
             .insert_header(ContentType::html())
             .insert_header((CACHE_CONTROL, "no-store"))
             .body(html),
-        // Logged with its request's id, as every mistake of ours: web::answers.
+        // Logged with its request's id, as every mistake of ours: web::request_log.
         Err(error) => HttpResponse::from_error(ErrorInternalServerError(format!("a template failed: {error}"))),
     }
 }

@@ -51,7 +51,7 @@ pub fn close_idle(patience: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Cl
 /// A request at work, until it is dropped.
 pub struct RequestGuard(Option<Arc<AtomicU64>>);
 
-/// Tells [`watch`] that a request has begun.
+/// Tells [`close_idle`] that a request has begun.
 #[must_use]
 pub fn request_guard(request: &ServiceRequest) -> RequestGuard {
     let turn = RequestGuard(request.conn_data::<RequestCounter>().map(|it| Arc::clone(&it.turns)));

@@ -54,7 +54,7 @@ pub async fn show(
     match person {
         Ok(_) => return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str))),
         // While the database is down nobody is known, and the page says so when its form is sent.
-        Err(PageError::SeeOther(_) | PageError::Unavailable(_)) => {}
+        Err(PageError::SeeOther(_) | PageError::Unavailable(_) | PageError::Db(DbError::Unavailable(_))) => {}
         Err(other) => return Err(other),
     }
     let is_new = match accounts.has_users(&app.db).await {
