@@ -1,4 +1,4 @@
-//! Queries of tokens. Lookups start at the owner's membership or workspace, so that no caller reads another owner's
+//! Queries of tokens. Queries start at the owner's membership or workspace, so that no caller reads another owner's
 //! token.
 
 use diesel::prelude::*;
