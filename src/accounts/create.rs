@@ -9,7 +9,7 @@ use crate::db::{DbConnection, DbError, FromDb};
 /// Why there is no new user.
 #[derive(Debug, thiserror::Error)]
 pub enum AddUserError {
-    /// The address is somebody's already.
+    /// Another user has the address.
     #[error("there is a user with the e-mail address {0} already")]
     EmailTaken(String),
     /// A query failed.
@@ -38,7 +38,7 @@ pub fn add_user(
         return Err(taken());
     }
     let key = store::insert_user(conn, new).map_err(|error| match error {
-        // Somebody else took it since: the index is the judge.
+        // The unique index rejected the row: another request won.
         DbError::UniqueViolation(_) => taken(),
         other => other.into(),
     })?;

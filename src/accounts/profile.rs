@@ -86,7 +86,7 @@ pub fn change_email(
         return Err(ChangeError::EmailTaken);
     }
     set_email(conn, user.key, email).map_err(|error| match error {
-        // Somebody else took it since: the index is the judge.
+        // The unique index rejected the row: another request won.
         DbError::UniqueViolation(_) => ChangeError::EmailTaken,
         other => other.into(),
     })?;

@@ -26,7 +26,7 @@ struct LoginPage {
     error: Option<String>,
     /// What the page before left to say.
     flash: Option<String>,
-    /// There is nobody who could sign in yet.
+    /// No user exists yet.
     is_new: bool,
 }
 
@@ -53,13 +53,13 @@ pub async fn show(
     let next = query.ok().and_then(|query| query.path());
     match person {
         Ok(_) => return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str))),
-        // While the database is down nobody is known, and the page says so when its form is sent.
+        // While the database is down the caller is unknown; the POST answers 503.
         Err(PageError::SeeOther(_) | PageError::Unavailable(_) | PageError::Db(DbError::Unavailable(_))) => {}
         Err(other) => return Err(other),
     }
     let is_new = match accounts.has_users(&app.db).await {
         Ok(has_people) => !has_people,
-        // Nobody has asked since the start, and now the database is down.
+        // The database is down and has not answered since the start.
         Err(DbError::Unavailable(_)) => false,
         Err(error) => return Err(error.into()),
     };
