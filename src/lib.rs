@@ -1,4 +1,4 @@
-//! Latchkey: personal API access tokens for the members of a workspace, and the API that those tokens open.
+//! Latchkey: personal API access tokens for the members of a workspace, and the API that accepts them.
 //!
 //! | module | purpose | may import |
 //! | --- | --- | --- |
@@ -6,7 +6,7 @@
 //! | [`db`] | connections, transactions, migrations; the only module that names a backend | `base` |
 //! | [`web`] | HTTP without features: forms, errors, headers, the request log | `db` |
 //! | [`audit`] | writes the event log | `db` |
-//! | [`usage`] | records when, from where and by which program a value was used | `db` |
+//! | [`usage`] | records when, from where and by which program a value was used | `audit`, `db` |
 //! | [`config`] | flags and environment, checked | `db` |
 //! | [`accounts`] | users, passwords, sessions, one-time links | `web`, `audit`, `config` |
 //! | [`workspaces`] | workspaces, memberships, page layout, set-up | `accounts` |
@@ -15,22 +15,28 @@
 //! | [`members`] | members, invitations, all tokens of a workspace | `tokens` |
 //! | [`activity`] | reads the event log; describes token events in the words of `tokens` | `tokens`, `audit` |
 //! | [`api`] | the HTTP API, forward authentication, introspection | `auth` |
-//! | [`routes`] | every URL | every feature |
-//! | [`server`] | builds, runs and stops the HTTP server | `routes` |
+//! | [`health`] | probes: `/healthz`, `/readyz` | `accounts` |
+//! | [`routes`] | every URL | `health`, every feature |
+//! | [`background`] | periodic jobs: flush of token use, purge, planner statistics | `tokens` |
+//! | [`server`] | builds, runs and stops the HTTP server | `routes`, `background` |
 //! | [`cli`] | the command line | everything |
 //!
 //! A module may also import what the modules it names may import. Inside a feature: `pages, extract → use cases → store →
 //! model → db`. No two files import each other in a circle. `tests/it/meta/architecture.rs` checks these rules.
 
+#![warn(unreachable_pub)]
+
 pub mod accounts;
-pub mod activity;
-pub mod api;
+mod activity;
+mod api;
 pub mod audit;
 pub mod auth;
+mod background;
 pub mod base;
 pub mod cli;
 pub mod config;
 pub mod db;
+mod health;
 pub mod members;
 pub mod routes;
 pub mod server;

@@ -1,26 +1,30 @@
 //! All URLs of the server in one table. Routes must not be registered elsewhere.
 
-use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, RETRY_AFTER};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware};
 
-use crate::accounts::pages::{login as account_pages, reset};
+use crate::accounts::pages::login as account_pages;
 use crate::accounts::session_store::{map_session_errors, session_middleware};
-use crate::accounts::store as accounts;
 use crate::activity::page;
+use crate::activity::token_page;
 use crate::api::docs::page as api_pages;
 use crate::api::v2::users;
 use crate::api::{self, forward_auth, introspection};
-use crate::db::{DbError, FromDb};
+use crate::health;
 use crate::members::invitations::{accept, pages as invitation_pages};
-use crate::members::pages::{list as team_pages, member, remove, revoke, revoke_all, tokens};
-use crate::tokens::pages::{create, delete, list as token_pages, overview, rename, retire, rotate, usage_status};
+use crate::members::pages::{
+    email, member, members, remove, reset as member_reset, revoke, revoke_all, revoke_selected, tokens,
+};
+use crate::tokens::pages::{
+    checklist, create, delete, list as token_pages, overview, rename, retire, rotate, usage_status,
+};
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
-use crate::web::{csrf, static_files};
+use crate::web::{csrf, html, static_files};
 use crate::workspaces::pages::home::redirect_to_workspace;
-use crate::workspaces::pages::{account, new, settings, setup};
+use crate::workspaces::pages::refusal::keep_menu;
+use crate::workspaces::pages::{account, list as workspace_list, new, reset, settings, setup, time_zone};
 
 /// A path and its methods.
 pub type RouteEntry = (&'static str, &'static [&'static str]);
@@ -86,10 +90,13 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/account/name" { GET account::back, POST account::rename }
     "/account/email" { GET account::back, POST account::change_email }
     "/account/password" { GET account::back, POST account::change_password }
+    "/account/time-zone" { GET account::back, POST time_zone::submit }
     "/account/sessions/end" { GET account::back, POST account::end_other_sessions }
     "/account/sessions/{uuid}/end" { GET account::back, POST account::end_session }
+    "/workspaces" { GET workspace_list::show }
     "/workspaces/new" { GET new::show, POST new::submit }
     "/w/{slug}" { GET overview::show }
+    "/w/{slug}/checklist" { GET checklist::back, POST checklist::hide }
     "/w/{slug}/settings" { GET settings::show, POST settings::submit }
     "/w/{slug}/settings/members/invitations" { GET invitation_pages::list, POST invitation_pages::submit }
     "/w/{slug}/settings/members/invitations/{uuid}/revoke" {
@@ -97,16 +104,21 @@ routes! { PAGES, serve_pages, other_method, [""];
     }
     "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
     "/w/{slug}/settings/tokens/new" { GET create::show }
-    "/w/{slug}/settings/tokens/{uuid}" { GET rename::show, POST rename::submit }
+    "/w/{slug}/settings/tokens/{uuid}" { GET token_page::show, POST rename::submit }
+    "/w/{slug}/settings/tokens/{uuid}/rename" { GET rename::show }
+    "/w/{slug}/settings/tokens/{uuid}/note" { GET token_page::back, POST token_page::submit_note }
     "/w/{slug}/settings/tokens/{uuid}/use.json" { GET usage_status::show }
     "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
     "/w/{slug}/settings/activity" { GET page::show }
-    "/w/{slug}/settings/members" { GET team_pages::list }
+    "/w/{slug}/settings/members" { GET members::list }
     "/w/{slug}/settings/members/tokens" { GET tokens::list }
+    "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
+    "/w/{slug}/settings/members/{member}/email" { GET email::back, POST email::submit }
+    "/w/{slug}/settings/members/{member}/reset" { GET member_reset::back, POST member_reset::submit }
     "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
     "/w/{slug}/settings/members/{member}/revoke" { GET revoke_all::show, POST revoke_all::submit }
 }
@@ -139,8 +151,8 @@ pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static
         .wrap(middleware::Compress::default())
         .service(files.default_handler(web::to(async || PageError::NotFound.error_response())));
     config
-        .service(web::resource("/healthz").route(probe_route().to(async || plain(StatusCode::OK, "ok\n"))))
-        .service(web::resource("/readyz").route(probe_route().to(ready)))
+        .service(web::resource("/healthz").route(probe_route().to(health::healthz)))
+        .service(web::resource("/readyz").route(probe_route().to(health::readyz)))
         .service(static_files)
         .configure(serve_api)
         .configure(serve_api_pages)
@@ -150,64 +162,28 @@ pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static
         .service(web::scope("/oauth2").default_service(web::to(api::not_found)))
         .service(
             web::scope("")
+                .wrap(middleware::from_fn(keep_menu))
                 .wrap(session_middleware(app, site_key))
                 .wrap(middleware::from_fn(map_session_errors))
                 .wrap(middleware::from_fn(csrf::same_origin))
                 .configure(serve_pages)
-                .default_service(web::to(async || PageError::NotFound.error_response())),
+                .default_service(web::to(unknown_page)),
         );
 }
 
-async fn ready(app: web::Data<AppState>) -> Result<HttpResponse, ReadinessError> {
-    if app.db.is_ready().await {
-        return Ok(plain(StatusCode::OK, "ready\n"));
-    }
-    // A query of the application returns the cause; if it succeeds, a migration is missing.
-    app.db.read(accounts::has_users).await?;
-    Err(ReadinessError::NotMigrated)
-}
-
-/// The reasons why `/readyz` returns 503. The endpoint is public, so details go to the log only.
-#[derive(Debug, thiserror::Error)]
-enum ReadinessError {
-    #[error(transparent)]
-    Db(#[from] DbError),
-    #[error("the database lacks a migration of this program: run latchkey migrate")]
-    NotMigrated,
-}
-
-impl FromDb for ReadinessError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::NotMigrated => None,
-        }
+/// Redirects a path with a slash at its end to the page without it. 404 if there is no such page.
+async fn unknown_page(request: HttpRequest) -> Result<HttpResponse, PageError> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.path().strip_suffix('/').filter(|path| is_read && is_page(&request, path)) {
+        Some(path) if request.query_string().is_empty() => Ok(html::redirect(path)),
+        Some(path) => Ok(html::redirect(&format!("{path}?{}", request.query_string()))),
+        None => Err(PageError::NotFound),
     }
 }
 
-impl ResponseError for ReadinessError {
-    fn error_response(&self) -> HttpResponse {
-        let line = match self {
-            Self::Db(DbError::Unavailable(_)) => "the database does not answer\n",
-            Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => "the database refuses a query\n",
-            Self::NotMigrated => "the database is not migrated\n",
-        };
-        let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, line);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        response
-    }
-
-    fn status_code(&self) -> StatusCode {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
-}
-
-/// A line of text for probes, not cacheable.
-fn plain(status: StatusCode, line: &'static str) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header(ContentType::plaintext())
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .body(line)
+fn is_page(request: &HttpRequest, path: &str) -> bool {
+    let pattern = request.resource_map().match_pattern(path);
+    pattern.is_some_and(|pattern| PAGES.iter().any(|(page, _)| *page == pattern))
 }
 
 fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {

@@ -1,25 +1,36 @@
-// Everything works without this file. It adds: dialogs, copy buttons, local and relative times, one submit a form.
+// Progressive enhancement. Every page works without this file.
 "use strict";
 const all = (selector, root = document) => root.querySelectorAll(selector);
-const on = (type, act, target = document) => target.addEventListener(type, act);
+const on = (type, listener, target = document) => target.addEventListener(type, listener);
 
-// Times: written in UTC, shown in the reader's zone; those of a moment as "4 minutes ago", exact on hover.
-const units = [["year", 31536e6], ["month", 2592e6], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
-const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const relative = (at) => {
-  const past = at - Date.now();
-  const [unit, size] = units.find(([, size]) => Math.abs(past) >= size) || [];
-  return unit ? ago.format(Math.round(past / size), unit) : past < 0 ? "just now" : "in a moment";
+// Keeps relative times fresh. `TimeFormat::relative` and `TimeView::relative` have the same rules.
+const units = [["year", 31536e3], ["month", 2592e3], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const distance = new Intl.RelativeTimeFormat("en");
+const relative = (at, isRough) => {
+  const offset = at - Date.now();
+  const seconds = Math.floor(Math.abs(offset) / 1000);
+  if (isRough && (offset > 0 || seconds < 3600)) return "within the last hour";
+  const [unit, size] = units.find(([, size]) => seconds >= size) || [];
+  const text = unit ? distance.format(Math.sign(offset) * Math.round(seconds / size), unit) : offset > 0 ? "in a moment" : "just now";
+  return isRough ? `about ${text}` : text;
 };
-const show = () => all("time[data-ago]").forEach((time) => {
-  const at = new Date(time.dateTime);
-  time.textContent = relative(at);
-  time.title = at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
+const updateTimes = () => all("time > i").forEach((it) => {
+  const time = it.parentElement;
+  const text = relative(new Date(time.dateTime), "rough" in time.dataset);
+  if (it.textContent !== text) it.textContent = text;
+  const rest = time.querySelector("span");
+  if (rest) time.title = rest.textContent;
 });
-show();
-setInterval(show, 30000);
+updateTimes();
+setInterval(updateTimes, 30000);
 
-// Dialogs: a link to a page that asks opens the same question in place.
+// The browser's time zone, for accounts that want times in it.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && document.querySelector("[data-browser-zone]") && !document.cookie.split("; ").includes(`time_zone=${zone}`)) {
+  document.cookie = `time_zone=${zone}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+}
+
+// A link to a confirmation page opens its dialog.
 on("click", (event) => {
   const link = event.target.closest("[data-dialog]");
   const dialog = link && document.getElementById(link.dataset.dialog);
@@ -32,7 +43,7 @@ on("click", (event) => {
     event.preventDefault();
     close.closest("dialog").close();
   }
-  // The switcher closes at a click elsewhere.
+  // A click elsewhere closes the workspace switcher.
   all("details.switch[open]").forEach((open) => open.contains(event.target) || (open.open = false));
 });
 on("keydown", (event) => {
@@ -43,72 +54,98 @@ on("keydown", (event) => {
   }
 });
 
-// A form is sent once, however often its button is pressed.
+// A button that shows a password. The browser must not remember it as a text, so it is hidden again before it is sent.
+all("input[type=password]").forEach((input) => {
+  const button = document.createElement("button");
+  const show = (isShown) => {
+    input.type = isShown ? "text" : "password";
+    button.textContent = isShown ? "Hide password" : "Show password";
+  };
+  Object.assign(button, { type: "button", className: "show-password" });
+  button.setAttribute("aria-controls", input.id);
+  show(false);
+  on("click", () => show(input.type === "password"), button);
+  on("submit", () => show(false), input.form);
+  input.after(button);
+});
+
+// The switcher also closes when the focus leaves it. A click on the page itself has no new focus, and closes it above.
+on("focusout", (event) => {
+  const open = event.target.closest("details.switch[open]");
+  if (open && event.relatedTarget && !open.contains(event.relatedTarget)) open.open = false;
+});
+
+// The palette, and the filter of the switcher: their script is loaded when it is needed.
+const side = document.querySelector("[data-palette]");
+const withPalette = (then) => import(side.dataset.palette).then(then);
+if (side) {
+  if (/Mac|iP/.test(navigator.platform)) all("kbd", side).forEach((key) => { key.textContent = "⌘K"; });
+  on("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      withPalette((it) => it.open());
+    }
+  });
+  on("focusin", (event) => {
+    const field = event.target.closest("[data-filter]:not([data-ready])");
+    if (field) withPalette((it) => it.filter(field), field.dataset.ready = "yes");
+  });
+  on("click", (event) => {
+    if (event.target.closest("[data-go]") && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      withPalette((it) => it.open());
+    }
+  });
+}
+
+// A form is submitted once.
 on("submit", (event) => {
   const form = event.target;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "yes";
   all("button", form).forEach((button) => button.setAttribute("aria-disabled", "true"));
 });
-on("pageshow", (event) => {
-  if (event.persisted) all("form[data-sent]").forEach((form) => {
-    delete form.dataset.sent;
-    all("button", form).forEach((button) => button.removeAttribute("aria-disabled"));
-  });
-}, window);
 
-// Copy buttons. Where the clipboard is closed (plain http beyond this machine), the text is selected instead.
-const say = (text) => { const live = document.getElementById("live"); if (live) live.textContent = text; };
+// A page in the back/forward cache can outlive its session: it is hidden there, and requested again by GET. reload() would
+// submit a form again; a fragment would only scroll.
+on("pagehide", (event) => { document.documentElement.hidden = event.persisted; }, window);
+on("pageshow", (event) => { if (event.persisted) location.replace(location.pathname + location.search); }, window);
+
+// Copy buttons. Without access to the clipboard, they select the text.
+const announce = (text) => { const live = document.getElementById("live"); if (live) live.textContent = text; };
 all("[data-copy]").forEach((button) => {
   const source = document.getElementById(button.dataset.copy);
   const label = button.textContent;
   button.hidden = false;
   on("click", async () => {
-    let done = true;
+    let isCopied = true;
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent);
     } catch {
       if (source.select) source.select(); else getSelection().selectAllChildren(source);
-      done = document.execCommand("copy");
+      isCopied = document.execCommand("copy");
     }
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
-    say(done ? "Copied to the clipboard." : "Selected. Press Control C to copy.");
+    button.textContent = isCopied ? "Copied" : "Press Ctrl+C";
+    if (isCopied) source.dispatchEvent(new Event("copied", { bubbles: true }));
+    announce(isCopied ? "Copied to the clipboard." : "Selected. Press Control C to copy.");
     setTimeout(() => { button.textContent = label; }, 2500);
   }, button);
 });
-// A value does not outlive its page: Back must not bring it back.
+// The back button must not show a secret again.
 on("pagehide", () => all("[data-secret]").forEach((secret) => secret.remove()), window);
 
-// The first call of a new value shows by itself, wherever the page waits for it: asked every 3 s for a while, only while
-// the page is looked at.
-new Set([...all("[data-first-call]")].map((it) => it.dataset.firstCall)).forEach((path) => {
-  let asks = 200;
-  const ask = async () => {
-    if (!document.hidden) {
-      asks -= 1;
-      const answer = await fetch(path, { redirect: "error" }).then((it) => it.json()).catch(() => ({}));
-      if (answer.used) return all(`[data-first-call="${path}"]`).forEach((it) => {
-        it.textContent = it.dataset.then || `First call received${answer.ip ? ` from ${answer.ip}` : ""}`;
-        it.classList.add("done");
-      });
-    }
-    if (asks > 0) setTimeout(ask, 3000);
-  };
-  setTimeout(ask, 3000);
+// A field that belongs to one option is visible with that option.
+all("[data-with]").forEach((field) => {
+  const select = document.getElementById(field.dataset.with);
+  const update = () => { field.hidden = select.value !== field.dataset.value; };
+  on("change", update, select);
+  update();
 });
 
-// A field that only one choice needs shows with that choice.
-all("[data-with]").forEach((part) => {
-  const choice = document.getElementById(part.dataset.with);
-  const match = () => { part.hidden = choice.value !== part.dataset.value; };
-  on("change", match, choice);
-  match();
-});
-
-// What the page before left to say is announced too: a live region speaks only when it changes.
+// Screen readers announce a live region only when it changes.
 const flash = document.querySelector(".flash");
-if (flash) setTimeout(() => say(flash.textContent.trim()), 150);
+if (flash) setTimeout(() => announce(flash.textContent.trim()), 150);
 
-// The browser knows the names of time zones.
+// Suggestions for time zone names.
 const zones = document.getElementById("zones");
 if (zones && Intl.supportedValuesOf) zones.append(...["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => new Option(zone)));

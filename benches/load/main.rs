@@ -23,7 +23,7 @@ mod process;
 mod report;
 mod seed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -33,37 +33,37 @@ use process::Process;
 use report::Report;
 use seed::Seed;
 
-/// Compares Latchkey with a bare actix-web handler that gives the same answers.
+/// Compares Latchkey with a bare actix-web handler that returns the same responses.
 #[derive(clap::Parser)]
 struct Options {
-    /// How many rounds
+    /// Number of rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How many seconds each scenario is asked in a round
+    /// Seconds per scenario and round
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// How many tokens are in the large databases
+    /// Number of tokens in the large databases
     #[arg(long, default_value_t = 1_000_000)]
     tokens: usize,
-    /// How many connections ask at once
+    /// Number of connections
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Only the scenarios whose name begins like this; several with commas
+    /// Run only scenarios whose name starts with this text; several with commas
     #[arg(long, default_value = "", value_delimiter = ',')]
     only: Vec<String>,
-    /// Keep the databases in this folder, and use what is there
+    /// Keep the databases in this folder and reuse existing ones
     #[arg(long)]
     keep: Option<PathBuf>,
-    /// Let each thread of the generator ask one worker, where there are two, instead of all
+    /// Connect each generator thread to one worker instead of all, if there are two workers
     #[arg(long)]
     paired: bool,
-    /// Another build of the program, which is asked for one token and for any too
+    /// Another build of the program, to measure with one token and with many
     #[arg(long)]
     against: Option<PathBuf>,
-    /// What cargo adds.
+    /// Passed by cargo.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the limit, with the answers in this file.
+    /// Serve the responses in this file, as the limit.
     #[arg(long, hide = true)]
     be_limit: Option<PathBuf>,
 }
@@ -98,11 +98,12 @@ fn main() {
     let folder = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let is_selected = |name: &str| options.only.iter().any(|only| name.starts_with(only));
 
-    println!("{} tokens; each database is made first", options.tokens);
+    println!("{} tokens; the databases are created first", options.tokens);
     let one = Seed::new(1);
     let many = Seed::new(options.tokens);
-    let small = one.in_sqlite(&folder.join("one"));
-    let large = many.in_sqlite(&folder.join("many"));
+    let own_build = Path::new(env!("CARGO_BIN_EXE_latchkey"));
+    let small = one.in_sqlite(&folder.join("one"), own_build);
+    let large = many.in_sqlite(&folder.join("many"), own_build);
     let on_one = Process::latchkey(&small);
     let on_many = Process::latchkey(&large);
     let responses = limit::record_responses(&on_one, one.value(0), &[WORKSPACE, VERIFY], temporary.path());
@@ -137,7 +138,7 @@ fn main() {
         },
     ];
     if let Some(other) = &options.against {
-        let start = |seed: &Seed, name| Process::latchkey_build(other, &seed.in_sqlite(&folder.join(name)));
+        let start = |seed: &Seed, name| Process::latchkey_build(other, &seed.in_sqlite(&folder.join(name), other));
         optional.push(scenario(
             "one token, the other build",
             &start(&one, "other-one"),
@@ -155,7 +156,7 @@ fn main() {
     }
     if is_selected("PostgreSQL, many tokens") {
         if let Some(database) = postgres::Server::given_or_started(POSTGRES_SHARED_BUFFERS) {
-            let server = Process::latchkey(&many.in_postgres(&database.url, &folder.join("postgres")));
+            let server = Process::latchkey(&many.in_postgres(&database.url, &folder.join("postgres"), own_build));
             optional.push(scenario("PostgreSQL, many tokens", &server, WORKSPACE, many_tokens, 0));
         } else {
             eprintln!("skipped: PostgreSQL, many tokens: apt-get install postgresql");

@@ -2,12 +2,14 @@
 //! run.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
 use latchkey::base::clock::Timestamp;
 use latchkey::base::id::PublicId;
-use latchkey::db::{DatabaseUrl, Db, DbConnection, DbError};
+use latchkey::db::{DbConnection, DbError};
 use latchkey::tokens::secret::{LENGTH, TokenValue, ValueDigest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -18,6 +20,14 @@ const TOKENS_PER_MEMBER: usize = 3;
 const MEMBERS_PER_WORKSPACE: usize = 1000;
 /// Rows per INSERT statement.
 const ROWS_PER_INSERT: usize = 500;
+
+// Tables with the columns that the first version has too.
+const WORKSPACES: &str =
+    "workspaces (id, uuid, slug, name, kind, country, languages, timezone, date_style, created_at)";
+const USERS: &str = "users (id, uuid, email, email_key, name, password_hash, is_active, created_at)";
+const MEMBERSHIPS: &str = "memberships (id, user_id, workspace_id, role, created_at, last_opened_at)";
+const TOKENS: &str = "tokens (id, uuid, membership_id, slot, name, name_key, created_at)";
+const VALUES: &str = "token_values (id, token_id, generation, digest, hint, created_at)";
 
 /// A database, and the data folder of its server.
 #[derive(Clone)]
@@ -54,36 +64,40 @@ impl Seed {
         self.values.len() / LENGTH
     }
 
-    /// A SQLite database in this folder; created if it is missing.
-    pub fn in_sqlite(&self, folder: &Path) -> Database {
+    /// A SQLite database in this folder, with the schema of this build; created if it is missing.
+    pub fn in_sqlite(&self, folder: &Path, build: &Path) -> Database {
         let file = folder.join("latchkey.db");
         let database = Database { url: format!("sqlite://{}", file.display()), folder: folder.to_owned() };
         if !file.exists() {
             std::fs::create_dir_all(folder).unwrap();
-            self.fill(&database.url, "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000");
+            self.fill(build, &database.url, "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000");
         }
         database
     }
 
     /// A new `PostgreSQL` database on this server.
-    pub fn in_postgres(&self, server: &str, folder: &Path) -> Database {
-        use diesel::Connection as _;
+    pub fn in_postgres(&self, server: &str, folder: &Path, build: &Path) -> Database {
         let mut url: url::Url = server.parse().unwrap();
         let name = format!("latchkey_load_{}", std::process::id());
-        let mut conn = diesel::PgConnection::establish(server).unwrap();
+        let mut conn = PgConnection::establish(server).unwrap();
         conn.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
         url.set_path(&name);
-        self.fill(url.as_str(), "SET synchronous_commit = off");
-        diesel::PgConnection::establish(url.as_str()).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
+        self.fill(build, url.as_str(), "SET synchronous_commit = off");
+        PgConnection::establish(url.as_str()).unwrap().batch_execute("VACUUM ANALYZE").unwrap();
         std::fs::create_dir_all(folder).unwrap();
         Database { url: url.into(), folder: folder.to_owned() }
     }
 
-    fn fill(&self, url: &str, fast_settings: &str) {
-        let db = Db::open(&url.parse::<DatabaseUrl>().unwrap()).unwrap();
+    fn fill(&self, build: &Path, url: &str, fast_settings: &str) {
+        let migrated = Command::new(build).arg("migrate").env("DATABASE_URL", url).output().unwrap();
+        assert!(migrated.status.success(), "{migrated:?}");
         let is_postgres = url.starts_with("postgres");
-        db.read_blocking(|conn| run(conn, fast_settings)).unwrap();
-        db.write_blocking(|conn| self.insert(conn, is_postgres)).unwrap();
+        let mut conn = match url.strip_prefix("sqlite://") {
+            Some(file) => DbConnection::Sqlite(SqliteConnection::establish(file).unwrap()),
+            None => DbConnection::Postgres(PgConnection::establish(url).unwrap()),
+        };
+        run(&mut conn, fast_settings).unwrap();
+        conn.transaction(|conn| self.insert(conn, is_postgres)).unwrap();
     }
 
     fn insert(&self, conn: &mut DbConnection, is_postgres: bool) -> Result<(), DbError> {
@@ -97,29 +111,26 @@ impl Seed {
         };
         let members = self.len().div_ceil(TOKENS_PER_MEMBER);
         let workspaces = members.div_ceil(MEMBERS_PER_WORKSPACE);
-        insert_rows(conn, "workspaces", workspaces, |n| {
+        insert_rows(conn, WORKSPACES, workspaces, |n| {
             format!(
                 "({n}, '{}', 'acme-{n}', 'Acme {n}', 'production', 'DE', 'eng', 'Europe/Berlin', 'day_first', {at})",
                 uuid()
             )
         })?;
-        insert_rows(conn, "users", members, |n| {
+        insert_rows(conn, USERS, members, |n| {
             format!(
                 "({n}, '{}', 'ada{n}@example.org', 'ada{n}@example.org', 'Ada {n}', '-', {true_literal}, {at})",
                 uuid()
             )
         })?;
-        insert_rows(conn, "memberships", members, |n| {
-            format!("({n}, {n}, {}, 'editor', {at}, {at}, NULL)", (n - 1) / MEMBERS_PER_WORKSPACE + 1)
+        insert_rows(conn, MEMBERSHIPS, members, |n| {
+            format!("({n}, {n}, {}, 'editor', {at}, {at})", (n - 1) / MEMBERS_PER_WORKSPACE + 1)
         })?;
-        insert_rows(conn, "tokens", self.len(), |n| {
+        insert_rows(conn, TOKENS, self.len(), |n| {
             let (member, slot) = ((n - 1) / TOKENS_PER_MEMBER + 1, (n - 1) % TOKENS_PER_MEMBER + 1);
-            format!(
-                "({n}, '{}', {member}, {slot}, 'Reporting {slot}', 'reporting {slot}', {at}, NULL, NULL, NULL)",
-                uuid()
-            )
+            format!("({n}, '{}', {member}, {slot}, 'Reporting {slot}', 'reporting {slot}', {at})", uuid())
         })?;
-        insert_rows(conn, "token_values (id, token_id, generation, digest, hint, created_at)", self.len(), |n| {
+        insert_rows(conn, VALUES, self.len(), |n| {
             let value = self.value(n - 1);
             format!("({n}, {n}, 1, {}, '{}', {at})", blob(ValueDigest::parse(value).unwrap()), &value[LENGTH - 4..])
         })?;

@@ -1,4 +1,4 @@
-//! The caller of a page: [`SignedIn`].
+//! The extractor of the signed-in user: [`SignedIn`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,13 +9,14 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::accounts::model::User;
 use crate::accounts::redirect_target::RedirectTarget;
-use crate::accounts::session::BrowserSession;
+use crate::accounts::session::{BrowserSession, SessionUser};
 use crate::accounts::store;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 
-/// Somebody who is signed in and may be. Anybody else is sent to the sign-in page, and from there back.
-pub struct SignedIn(pub User);
+/// An active user with a session that was made with their current credentials. Without one, the response is a redirect to the login page, which redirects back to the
+/// requested page.
+pub(crate) struct SignedIn(pub User);
 
 impl FromRequest for SignedIn {
     type Error = PageError;
@@ -24,23 +25,25 @@ impl FromRequest for SignedIn {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let session = BrowserSession::from_request(request, payload);
         let app = AppState::from_request(request);
-        let back = match *request.method() {
+        let target = match *request.method() {
             Method::GET | Method::HEAD => {
                 request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned()
             }
-            // What was sent is gone; its page is where to start again.
+            // The redirect loses the body of a POST, so the user starts again at the page of the form.
             _ => request.path().to_owned(),
         };
         Box::pin(async move {
             let app = app?;
             let session = session.await.map_err(|error| PageError::Internal(error.to_string()))?;
             let user = match session.user()? {
-                Some(uuid) => app.db.read(move |conn| store::user_by_uuid(conn, &uuid)).await?,
+                Some(SessionUser { uuid, generation }) => {
+                    app.db.read(move |conn| store::user_by_generation(conn, &uuid, generation)).await?
+                }
                 None => None,
             };
             match user {
                 Some(user) if user.is_active => Ok(Self(user)),
-                Some(_) | None => Err(PageError::SeeOther(RedirectTarget::login_url(&back))),
+                Some(_) | None => Err(PageError::SeeOther(RedirectTarget::login_url(&target))),
             }
         })
     }

@@ -1,21 +1,24 @@
-//! Who you are: users, their passwords, their sessions, links that work once. Knows nothing of workspaces.
+//! Users, passwords, login, sessions and one-time links. Must not import from workspaces.
 
 pub mod access;
+pub(crate) mod change_email;
 pub mod create;
-pub mod extract;
-pub mod links;
-pub mod login;
-pub mod login_throttle;
+pub(crate) mod extract;
+mod locked_logins;
+pub(crate) mod login;
+mod login_throttle;
 pub mod model;
 pub mod one_time_links;
-pub mod pages;
+pub(crate) mod pages;
 pub mod password;
+pub mod password_hasher;
 pub mod password_reset;
 pub mod profile;
-pub mod redirect_target;
-pub mod services;
+pub(crate) mod redirect_target;
+pub(crate) mod revoke_access;
+pub(crate) mod services;
 pub mod session;
-pub mod session_store;
-pub mod site_settings;
+pub(crate) mod session_store;
+pub(crate) mod site_settings;
 pub mod store;
-pub mod user_agent;
+pub(crate) mod user_agent;

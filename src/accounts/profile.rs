@@ -1,138 +1,140 @@
-//! What people change about themselves: name, e-mail address, password, and where they are signed in. Each locks the
-//! user's row first.
+//! Changes by users to their own account: name, email address, password, sessions. Each use case locks the user's row
+//! first.
 
+use crate::accounts::change_email::{ReplaceEmailError, replace_email};
 use crate::accounts::model::PasswordHash;
 use crate::accounts::model::{EmailAddress, User};
-use crate::accounts::store::{lock_user, set_email, set_name, set_password, user_by_email};
-use crate::accounts::{one_time_links, session_store};
+use crate::accounts::revoke_access::{RevokedAccess, revoke_access};
+use crate::accounts::session::CurrentSession;
+use crate::accounts::session_store;
+use crate::accounts::store::{lock_generation, lock_user, set_name, set_password, set_prefers_browser_zone};
+use crate::audit::actor::Actor;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::ClientInfo;
-use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::text::DisplayName;
-use crate::db::{DbConnection, DbError, FromDb};
+use crate::db::{DbConnection, DbError};
 
-/// Why nothing was changed.
+/// The reason an account was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// The password is another since it was asked for, or the person is kept out.
-    #[error("the password is not what it was")]
+    /// The credentials of the request are not the current ones any more: the password changed, the user was deactivated, or
+    /// signed out all other browsers.
+    #[error("the password was changed meanwhile")]
     Stale,
-    /// The address is somebody else's.
-    #[error("there is a user with this e-mail address already")]
+    /// Another user has the address.
+    #[error("a user with this email address already exists")]
     EmailTaken,
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for ChangeError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::Stale | Self::EmailTaken => None,
+impl From<ReplaceEmailError> for ChangeError {
+    fn from(error: ReplaceEmailError) -> Self {
+        match error {
+            ReplaceEmailError::EmailTaken(_) => Self::EmailTaken,
+            ReplaceEmailError::Db(error) => error.into(),
         }
     }
 }
 
-/// Who changes something, from where and when.
-#[derive(Debug, Clone)]
-pub struct AccountActor {
-    /// Who.
-    pub user: User,
-    /// From where.
-    pub client: ClientInfo,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl AccountActor {
-    fn record(&self, conn: &mut DbConnection, kind: EventKind, detail: Option<&str>) -> Result<(), DbError> {
-        let event = Event {
-            actor: Some(self.user.uuid.as_str()),
-            client: Some(&self.client),
-            detail,
-            ..Event::new(self.at, kind)
-        };
-        event.record(conn)
-    }
-
-    /// Locks the person's row, and sees to it that the password that was given is still the one.
-    fn lock_and_verify(&self, conn: &mut DbConnection, confirmed: &PasswordHash) -> Result<User, ChangeError> {
-        match lock_user(conn, self.user.key)? {
-            Some((user, hash)) if user.is_active && hash.0 == confirmed.0 => Ok(user),
-            Some(_) | None => Err(ChangeError::Stale),
-        }
+/// Locks the user's row and checks that the hash that matched the password is still the current one.
+fn lock_and_verify(conn: &mut DbConnection, user: &User, matched: &PasswordHash) -> Result<User, ChangeError> {
+    match lock_user(conn, user.key)? {
+        Some((user, hash)) if user.is_active && hash.reveal() == matched.reveal() => Ok(user),
+        Some(_) | None => Err(ChangeError::Stale),
     }
 }
 
-/// Calls the person by another name.
-pub fn rename(conn: &mut DbConnection, change: &AccountActor, name: &DisplayName) -> Result<(), DbError> {
-    lock_user(conn, change.user.key)?;
-    set_name(conn, change.user.key, name)?;
-    change.record(conn, EventKind::UserChanged, Some("name"))
+fn record(conn: &mut DbConnection, actor: &Actor, kind: EventKind, detail: &str) -> Result<(), DbError> {
+    Event { detail: Some(detail), ..actor.event(kind) }.record(conn)
 }
 
-/// Gives the person another address to sign in with. What asks for the API with the old one (Basic) is refused from the
-/// next request on.
+/// Changes the display name.
+pub fn rename(conn: &mut DbConnection, user: &User, actor: &Actor, name: &DisplayName) -> Result<(), DbError> {
+    lock_user(conn, user.key)?;
+    set_name(conn, user.key, name)?;
+    record(conn, actor, EventKind::UserChanged, "name")
+}
+
+/// Chooses the time zone of pages: the browser's, or the workspace's.
+pub fn prefer_browser_zone(
+    conn: &mut DbConnection,
+    user: &User,
+    actor: &Actor,
+    prefers_browser_zone: bool,
+) -> Result<(), DbError> {
+    lock_user(conn, user.key)?;
+    set_prefers_browser_zone(conn, user.key, prefers_browser_zone)?;
+    record(conn, actor, EventKind::UserChanged, "time zone")
+}
+
+/// Changes the email address. The new address is not verified: no one vouches for their own. The caller checks that the user
+/// may change it.
 pub fn change_email(
     conn: &mut DbConnection,
-    change: &AccountActor,
-    confirmed: &PasswordHash,
+    user: &User,
+    actor: &Actor,
+    matched: &PasswordHash,
     email: &EmailAddress,
 ) -> Result<(), ChangeError> {
-    let user = change.lock_and_verify(conn, confirmed)?;
-    if user_by_email(conn, email)?.is_some_and(|(other, _)| other.key != user.key) {
-        return Err(ChangeError::EmailTaken);
-    }
-    set_email(conn, user.key, email).map_err(|error| match error {
-        // The unique index rejected the row: another request won.
-        DbError::UniqueViolation(_) => ChangeError::EmailTaken,
-        other => other.into(),
-    })?;
-    let detail = format!("e-mail address from {} to {}", user.email.as_str(), email.as_str());
-    Ok(change.record(conn, EventKind::UserChanged, Some(&detail))?)
+    let user = lock_and_verify(conn, user, matched)?;
+    replace_email(conn, &user, email, user.email_verified_at.filter(|_| *email == user.email))?;
+    let detail = format!("email address from {} to {email}", user.email);
+    Ok(record(conn, actor, EventKind::UserChanged, &detail)?)
 }
 
-/// Gives the person another password. Ends their sessions but `this` one, and what links there were to set a new one;
-/// tokens stay. Returns how many sessions ended.
+/// Changes the password, and ends the sessions except `current`, reset links and invitations. Tokens are unchanged.
 pub fn change_password(
     conn: &mut DbConnection,
-    change: &AccountActor,
-    confirmed: &PasswordHash,
+    user: &User,
+    actor: &Actor,
+    matched: &PasswordHash,
     new: &PasswordHash,
-    this: &PublicId,
-) -> Result<usize, ChangeError> {
-    let user = change.lock_and_verify(conn, confirmed)?;
+    current: &CurrentSession,
+) -> Result<RevokedAccess, ChangeError> {
+    let user = lock_and_verify(conn, user, matched)?;
+    // The session must not be renewed if it was ended meanwhile.
+    if !lock_generation(conn, &user.uuid, current.generation)? {
+        return Err(ChangeError::Stale);
+    }
     set_password(conn, user.key, new)?;
-    let ended = session_store::end_others(conn, user.key, this)?;
-    one_time_links::store::delete_reset_links(conn, &user.uuid)?;
-    change.record(conn, EventKind::PasswordChanged, Some("account page"))?;
-    Ok(ended)
+    let revoked = revoke_access(conn, &user, Some(&current.id), actor)?;
+    record(conn, actor, EventKind::PasswordChanged, "account page")?;
+    Ok(revoked)
 }
 
-/// Ends one of the person's sessions, perhaps `this` one, which asks for it; `false` if there is none of this name.
+/// Ends one of the user's sessions. `current` is the session of the request, which can be the same. Returns `false` if the
+/// user has no such session.
 pub fn end_session(
     conn: &mut DbConnection,
-    change: &AccountActor,
+    user: &User,
+    actor: &Actor,
     session: &PublicId,
-    this: Option<&PublicId>,
+    current: Option<&PublicId>,
 ) -> Result<bool, DbError> {
-    lock_user(conn, change.user.key)?;
-    if !session_store::end(conn, change.user.key, session)? {
+    lock_user(conn, user.key)?;
+    if !session_store::end(conn, user.key, session)? {
         return Ok(false);
     }
-    change.record(conn, EventKind::SignedOut, (this != Some(session)).then_some("another browser"))?;
+    let detail = (current != Some(session)).then_some("another browser");
+    Event { detail, ..actor.event(EventKind::SignedOut) }.record(conn)?;
     Ok(true)
 }
 
-/// Ends the person's sessions but `this` one. Returns how many.
-pub fn end_other_sessions(conn: &mut DbConnection, change: &AccountActor, this: &PublicId) -> Result<usize, DbError> {
-    lock_user(conn, change.user.key)?;
-    let ended = session_store::end_others(conn, change.user.key, this)?;
-    if ended > 0 {
-        let detail = format!("{ended} other browsers");
-        change.record(conn, EventKind::SignedOut, Some(&detail))?;
+/// Ends the user's sessions except `current`, their reset links and invitations.
+pub fn end_other_sessions(
+    conn: &mut DbConnection,
+    user: &User,
+    actor: &Actor,
+    current: &CurrentSession,
+) -> Result<RevokedAccess, ChangeError> {
+    // The session must not be renewed if it was ended meanwhile.
+    if !lock_generation(conn, &user.uuid, current.generation)? {
+        return Err(ChangeError::Stale);
     }
-    Ok(ended)
+    let revoked = revoke_access(conn, user, Some(&current.id), actor)?;
+    if revoked.sessions > 0 {
+        record(conn, actor, EventKind::SignedOut, &format!("{} other browsers", revoked.sessions))?;
+    }
+    Ok(revoked)
 }

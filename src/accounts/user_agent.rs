@@ -1,9 +1,10 @@
-//! A browser's name out of its User-Agent header, for a person to recognise.
+//! Names of browsers and operating systems from `User-Agent` headers, for the list of sessions.
 
-/// What the header says, in a few words: `Firefox on Windows`. What is not a browser's is returned as it is.
+/// Returns the browser and the operating system, like `Firefox on Windows`. The header of another program is returned
+/// unchanged.
 #[must_use]
-pub fn browser_name(agent: &str) -> String {
-    // In this order: most browsers also say the names of those whose pages they want to be served.
+pub(crate) fn browser_name(agent: &str) -> String {
+    // The order matters: most headers also contain the names of other browsers, for compatibility.
     const BROWSERS: [(&str, &str); 10] = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
@@ -26,8 +27,9 @@ pub fn browser_name(agent: &str) -> String {
         ("Linux", "Linux"),
         ("BSD", "BSD"),
     ];
-    let first =
-        |names: &[(&str, &'static str)]| names.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    let first = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(pattern, _)| agent.contains(pattern)).map(|(_, name)| *name)
+    };
     match (agent.starts_with("Mozilla/").then(|| first(&BROWSERS)).flatten(), first(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(browser), None) => browser.to_owned(),
@@ -40,7 +42,7 @@ mod tests {
     use crate::accounts::user_agent::browser_name;
 
     #[test]
-    fn a_browser_is_called_what_people_call_it() {
+    fn browser_and_system_are_recognized_in_a_user_agent() {
         for (agent, name) in [
             ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
             (

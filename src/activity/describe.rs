@@ -4,99 +4,114 @@ use crate::activity::model::{EventPerson, EventRecord};
 use crate::audit::event::EventKind;
 use crate::tokens::expiry::GracePeriod;
 use crate::tokens::model::DeletionSource;
-use crate::workspaces::profile::Role;
+use crate::workspaces::model::Role;
 
 /// A part of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextPart {
-    /// The text.
+pub(crate) struct TextPart {
     pub text: String,
     /// Whether the text is a name, which the page emphasizes.
     pub is_name: bool,
 }
 
-/// A builder for a sentence of plain text and names.
-pub(crate) struct EventText(pub(crate) Vec<TextPart>);
-
-impl EventText {
-    pub(crate) fn of(name: &str) -> Self {
-        Self(Vec::new()).name(name)
-    }
-
-    pub(crate) fn opening(text: &str) -> Self {
-        Self(Vec::new()).plain(text)
-    }
-
-    pub(crate) fn name(mut self, name: &str) -> Self {
-        self.0.push(TextPart { text: name.to_owned(), is_name: true });
-        self
-    }
-
-    pub(crate) fn plain(mut self, text: impl Into<String>) -> Self {
-        self.0.push(TextPart { text: text.into(), is_name: false });
-        self
-    }
-}
-
 impl EventRecord {
     /// Describes the event as a sentence without a full stop.
     #[must_use]
-    pub fn describe(&self) -> Vec<TextPart> {
-        // An event about an account has the account as its actor, even if the operator caused it.
-        let actor = self.actor_name();
+    pub(crate) fn describe(&self) -> Vec<TextPart> {
         let detail = self.detail.as_deref().unwrap_or_default();
-        let by_actor = |text: String| EventText::of(actor).plain(text);
-        let text = match self.kind {
-            None => by_actor(format!(": {} {detail}", self.word)),
-            Some(EventKind::TokenCreated) => self.to_token("created token"),
+        let sentence = |template| self.fill(template, detail);
+        match self.kind {
+            None => self.fill("{actor}: {detail}", &format!("{} {detail}", self.word)),
+            Some(EventKind::TokenCreated) => sentence("{actor} created token {token}"),
             Some(EventKind::TokenRotated) => self.describe_rotation(detail),
-            Some(EventKind::TokenRetired) => self.to_token("stopped the old value of token"),
-            Some(EventKind::TokenRenamed) => self.to_token("renamed token").plain(" to ").name(detail),
-            Some(EventKind::TokenRevoked) => self.to_token("revoked token"),
+            Some(EventKind::TokenRetired) => sentence("{actor} stopped the old value of token {token}"),
+            Some(EventKind::TokenRenamed) => sentence("{actor} renamed token {token} to {new name}"),
+            Some(EventKind::TokenNoteChanged) => sentence("{actor} changed the note of token {token}"),
+            Some(EventKind::TokenNewOrigin) => sentence("Token {token} was used by a new caller: {detail}"),
+            Some(EventKind::TokenReused) => {
+                sentence("A call with the ended value rpat…{detail} of token {token} was rejected")
+            }
+            Some(EventKind::TokenRevoked) => sentence("{actor} revoked token {token}"),
             Some(EventKind::TokenDeleted) => self.describe_deletion(detail),
-            Some(EventKind::MemberAdded) if self.is_own() => by_actor(format!(" joined as {}", role(detail))),
-            Some(EventKind::MemberAdded) => self.to_member("added").plain(format!(" as {}", role(detail))),
+            Some(EventKind::MemberAdded) if self.is_own() => self.fill("{actor} joined as {detail}", &role(detail)),
+            Some(EventKind::MemberAdded) => self.fill("{actor} added {member} as {detail}", &role(detail)),
             Some(EventKind::MemberRoleChanged) if self.is_own() => {
-                by_actor(format!(" changed their own role{}", roles(detail)))
+                self.fill("{actor} changed their own role{detail}", &roles(detail))
             }
-            Some(EventKind::MemberRoleChanged) => self.to_member("changed the role of").plain(roles(detail)),
-            Some(EventKind::MemberRemoved) if self.is_own() => by_actor(" left the workspace".to_owned()),
-            Some(EventKind::MemberRemoved) => self.to_member("removed"),
-            Some(EventKind::InvitationMade) => {
-                let word = detail.rsplit(" as ").next().unwrap_or_default();
-                by_actor(format!(" made an invitation as {}", role(word)))
+            Some(EventKind::MemberRoleChanged) => {
+                self.fill("{actor} changed the role of {member}{detail}", &roles(detail))
             }
-            Some(EventKind::InvitationUsed) => by_actor(" used an invitation".to_owned()),
-            Some(EventKind::InvitationRevoked) => by_actor(" revoked an invitation".to_owned()),
-            Some(EventKind::WorkspaceCreated) => by_actor(format!(" made this {detail} workspace")),
-            Some(EventKind::WorkspaceChanged) => by_actor(format!(" changed the settings: {detail}")),
-            Some(EventKind::SignInSucceeded) => by_actor(" signed in".to_owned()),
-            Some(EventKind::SignInFailed) => EventText::opening("A sign-in as ").name(actor).plain(" failed"),
-            Some(EventKind::SignInLocked) => {
-                EventText::opening("A sign-in as ").name(actor).plain(" was refused, after too many that failed")
+            Some(EventKind::MemberRemoved) if self.is_own() => sentence("{actor} left the workspace"),
+            Some(EventKind::MemberRemoved) => sentence("{actor} removed {member}"),
+            Some(EventKind::MemberEmailChanged) => match detail.strip_suffix(", verified") {
+                Some(addresses) => {
+                    self.fill("{actor} changed the email address of {member} from {detail} and verified it", addresses)
+                }
+                None => sentence("{actor} changed the email address of {member} from {detail}"),
+            },
+            Some(EventKind::MemberEmailVerified) => {
+                sentence("{actor} verified {detail} as the email address of {member}")
             }
-            Some(EventKind::SignedOut) if detail.is_empty() => by_actor(" signed out".to_owned()),
-            Some(EventKind::SignedOut) => by_actor(format!(" signed out {detail}")),
+            Some(EventKind::MemberResetLinkCreated) => sentence("{actor} created a password reset link for {member}"),
+            Some(EventKind::InvitationCreated) => {
+                let (word, email) = parse_invitation(detail);
+                let email = email.map_or_else(String::new, |email| format!(" for {email}"));
+                self.fill("{actor} created an {detail}", &format!("{} invitation{email}", role(word)))
+            }
+            Some(EventKind::InvitationUsed) if detail.ends_with(", address verified") => {
+                sentence("{actor} accepted an invitation, which verified their email address")
+            }
+            Some(EventKind::InvitationUsed) => sentence("{actor} accepted an invitation"),
+            Some(EventKind::InvitationRevoked) if detail.ends_with(" with sessions") => {
+                sentence("An invitation by {actor} was revoked when their sessions ended")
+            }
+            Some(EventKind::InvitationRevoked) => sentence("{actor} revoked an invitation"),
+            Some(EventKind::WorkspaceCreated) => sentence("{actor} created this {detail} workspace"),
+            Some(EventKind::WorkspaceChanged) => sentence("{actor} changed the settings: {detail}"),
+            // An event about an account has the account as its actor, even if the command line caused it.
+            Some(EventKind::SignInSucceeded) => sentence("{actor} signed in"),
+            Some(EventKind::SignInFailed) => sentence("Failed sign-in for {actor}"),
+            Some(EventKind::SignInLocked) => sentence("Sign-in for {actor} was blocked after too many failed attempts"),
+            Some(EventKind::SignedOut) if detail.is_empty() => sentence("{actor} signed out"),
+            Some(EventKind::SignedOut) => sentence("{actor} signed out {detail}"),
             Some(EventKind::PasswordChanged) if detail == "command line" => {
-                EventText::of(OPERATOR).plain(" gave ").name(actor).plain(" a new password")
+                sentence("{operator} set a new password for {actor}")
             }
             Some(EventKind::PasswordChanged) if detail == "reset link" => {
-                by_actor(" set a new password by a link".to_owned())
+                sentence("{actor} set a new password with a reset link")
             }
-            Some(EventKind::ResetLinkMade) => {
-                EventText::of(OPERATOR).plain(" made a link for ").name(actor).plain(" to set a new password")
-            }
-            Some(EventKind::UserChanged) => by_actor(format!(" changed their {detail}")),
-            Some(EventKind::PasswordChanged) => by_actor(" changed their password".to_owned()),
-            Some(EventKind::UserCreated) => by_actor(" got an account on this server".to_owned()),
-            Some(EventKind::UserDeactivated) => EventText::of(OPERATOR).plain(" deactivated ").name(actor),
-            Some(EventKind::UserActivated) => EventText::of(OPERATOR).plain(" activated ").name(actor).plain(" again"),
-        };
-        text.0
+            Some(EventKind::PasswordChanged) => sentence("{actor} changed their password"),
+            Some(EventKind::ResetLinkCreated) => sentence("{operator} created a password reset link for {actor}"),
+            Some(EventKind::UserChanged) => self.describe_user_change(detail),
+            Some(EventKind::UserCreated) => sentence("An account was created for {actor}"),
+            Some(EventKind::UserDeactivated) => sentence("{operator} deactivated {actor}"),
+            Some(EventKind::UserActivated) => sentence("{operator} reactivated {actor}"),
+        }
     }
 
-    fn actor_name(&self) -> &str {
-        self.actor.as_ref().map_or(OPERATOR, EventPerson::shown)
+    /// Replaces the placeholders in braces by the names of this event and by `detail`.
+    fn fill(&self, template: &str, detail: &str) -> Vec<TextPart> {
+        let name = |text: &str| TextPart { text: text.to_owned(), is_name: true };
+        let plain = |text: &str| TextPart { text: text.to_owned(), is_name: false };
+        let subject = |unknown| self.subject.as_ref().map_or(unknown, EventPerson::shown);
+        let token = self.token.as_deref().unwrap_or_default();
+        let mut parts = Vec::new();
+        for piece in template.split(['{', '}']).filter(|piece| !piece.is_empty()) {
+            parts.push(match piece {
+                "actor" => name(self.actor.as_ref().map_or(OPERATOR, EventPerson::shown)),
+                "operator" => name(OPERATOR),
+                "member" => name(subject("someone")),
+                "owner" => name(subject("its owner")),
+                "token" | "token alone" => name(token),
+                "new name" => name(detail),
+                "detail" => plain(detail),
+                text => plain(text),
+            });
+            if piece == "token" && self.subject.is_some() && !self.is_own() {
+                parts.extend([plain(" of "), name(subject(""))]);
+            }
+        }
+        parts
     }
 
     /// Returns whether the actor is also the subject of the event.
@@ -104,166 +119,82 @@ impl EventRecord {
         matches!((&self.actor, &self.subject), (Some(actor), Some(subject)) if actor.uuid == subject.uuid)
     }
 
-    fn to_token(&self, verb: &str) -> EventText {
-        let actor = self.actor_name();
-        let token = self.token.as_deref().unwrap_or_default();
-        let sentence = EventText::of(actor).plain(format!(" {verb} ")).name(token);
-        match &self.subject {
-            Some(owner) if !self.is_own() => sentence.plain(" of ").name(owner.shown()),
-            Some(_) | None => sentence,
+    fn describe_user_change(&self, detail: &str) -> Vec<TextPart> {
+        let change = detail.strip_suffix(" by command line").and_then(|it| it.strip_prefix("email address "));
+        let Some(change) = change else { return self.fill("{actor} changed their {detail}", detail) };
+        match change.split_once(' ') {
+            Some((email, "verified")) => {
+                self.fill("{operator} verified {detail} as the email address of {actor}", email)
+            }
+            Some((email, "unverified")) => {
+                self.fill("{operator} no longer vouches for {detail} as the email address of {actor}", email)
+            }
+            Some(_) | None => self.fill("{operator} changed the email address of {actor} {detail}", change),
         }
     }
 
-    fn to_member(&self, verb: &str) -> EventText {
-        let actor = self.actor_name();
-        EventText::of(actor)
-            .plain(format!(" {verb} "))
-            .name(self.subject.as_ref().map_or("somebody", EventPerson::shown))
-    }
-
-    fn describe_rotation(&self, detail: &str) -> EventText {
+    fn describe_rotation(&self, detail: &str) -> Vec<TextPart> {
         if detail.ends_with("exposed") {
-            return self.to_token("replaced the exposed value of token");
+            return self.fill("{actor} replaced the exposed value of token {token}", "");
+        }
+        if let Some((_, until)) = detail.split_once(", older value until ") {
+            let template = "{actor} replaced the new value of token {token} and kept the old value until {detail}";
+            return self.fill(template, until);
+        }
+        if let Some((_, until)) = detail.split_once(", old value until ") {
+            let template = "{actor} rotated token {token} and kept the old value until it expires on {detail}";
+            return self.fill(template, until);
+        }
+        if detail.ends_with(", old value expired") {
+            return self.fill("{actor} rotated token {token} after its old value had expired", "");
         }
         let grace = detail.strip_prefix("grace ").and_then(|word| word.parse::<GracePeriod>().ok());
-        self.to_token("rotated token").plain(match grace {
+        let old_value = match grace {
             None => "",
-            Some(GracePeriod::None) => ", and stopped its old value at once",
-            Some(GracePeriod::Hour) => ", with 1 hour for the old value",
-            Some(GracePeriod::Day) => ", with 24 hours for the old value",
-            Some(GracePeriod::Week) => ", with 7 days for the old value",
-            Some(GracePeriod::Month) => ", with 30 days for the old value",
-        })
+            Some(GracePeriod::None) => " and stopped the old value immediately",
+            Some(GracePeriod::Hour) => " and kept the old value for 1 hour",
+            Some(GracePeriod::Day) => " and kept the old value for 24 hours",
+            Some(GracePeriod::Week) => " and kept the old value for 7 days",
+            Some(GracePeriod::Month) => " and kept the old value for 30 days",
+        };
+        self.fill("{actor} rotated token {token}{detail}", old_value)
     }
 
-    fn describe_deletion(&self, detail: &str) -> EventText {
-        match detail.parse::<DeletionSource>() {
-            Ok(DeletionSource::Api) => self.to_token("deleted token").plain(" through the API, with the token itself"),
-            Ok(DeletionSource::Removal) => self.to_token("ended token").plain(" with the membership"),
-            Ok(DeletionSource::Demotion) => self.to_token("ended token").plain(" with the role: agents have none"),
-            Ok(DeletionSource::Page | DeletionSource::CommandLine | DeletionSource::Administrator) | Err(_) => {
-                self.to_token("deleted token")
+    fn describe_deletion(&self, detail: &str) -> Vec<TextPart> {
+        let template = match detail.parse::<DeletionSource>() {
+            Ok(DeletionSource::Api) => "{actor} deleted token {token} through the API, using the token itself",
+            Ok(DeletionSource::Removal) if self.is_own() => {
+                "Token {token alone} was deleted because {owner} left the workspace"
             }
-        }
+            Ok(DeletionSource::Removal) => {
+                "Token {token alone} was deleted because {owner} was removed from the workspace"
+            }
+            Ok(DeletionSource::Demotion) => "Token {token alone} was deleted because {owner} became an Agent",
+            Ok(DeletionSource::Page | DeletionSource::CommandLine | DeletionSource::Administrator) | Err(_) => {
+                "{actor} deleted token {token}"
+            }
+        };
+        self.fill(template, "")
     }
 }
 
 /// The name of the actor for events from the command line.
-pub(crate) const OPERATOR: &str = "The operator";
+const OPERATOR: &str = "Server administrator";
 
-pub(crate) fn role(word: &str) -> String {
+/// Splits `invitation 019ab… as editor for bob@example.org` into the role and the address.
+fn parse_invitation(detail: &str) -> (&str, Option<&str>) {
+    let text = detail.split_once(" as ").map_or(detail, |(_, text)| text);
+    text.split_once(" for ").map_or((text, None), |(role, email)| (role, Some(email)))
+}
+
+fn role(word: &str) -> String {
     word.parse::<Role>().map_or_else(|_| word.to_owned(), |role| role.label().to_owned())
 }
 
 /// Formats `editor to agent` as ` from Editor to Agent`.
-pub(crate) fn roles(detail: &str) -> String {
+fn roles(detail: &str) -> String {
     detail.split_once(" to ").map_or_else(String::new, |(from, to)| format!(" from {} to {}", role(from), role(to)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::clock::Timestamp;
-
-    pub(crate) fn named(name: &str) -> EventPerson {
-        EventPerson { uuid: name.to_owned(), name: Some(name.to_owned()), email: None }
-    }
-
-    pub(crate) fn sentence_of(kind: EventKind, actor: Option<EventPerson>, detail: &str) -> String {
-        let event = EventRecord {
-            at: Timestamp::from_micros(0),
-            kind: Some(kind),
-            word: kind.owasp_name().to_owned(),
-            actor,
-            subject: Some(named("Bob")),
-            token: Some("Reporting".to_owned()),
-            detail: Some(detail.to_owned()),
-            ip: None,
-            agent: None,
-        };
-        event.describe().into_iter().map(|part| part.text).collect()
-    }
-
-    #[test]
-    pub(crate) fn every_kind_of_event_has_its_own_sentence() {
-        use EventKind::*;
-        let sentences = [
-            (TokenCreated, "Bob", "", "Bob created token Reporting"),
-            (TokenCreated, "", "", "The operator created token Reporting of Bob"),
-            (TokenRotated, "Bob", "grace 24h", "Bob rotated token Reporting, with 24 hours for the old value"),
-            (TokenRotated, "Bob", "grace none", "Bob rotated token Reporting, and stopped its old value at once"),
-            (TokenRotated, "Bob", "grace none, exposed", "Bob replaced the exposed value of token Reporting"),
-            (TokenRetired, "Bob", "", "Bob stopped the old value of token Reporting"),
-            (TokenRenamed, "Bob", "Monthly", "Bob renamed token Reporting to Monthly"),
-            (TokenDeleted, "Bob", "page", "Bob deleted token Reporting"),
-            (TokenDeleted, "Bob", "api", "Bob deleted token Reporting through the API, with the token itself"),
-            (TokenDeleted, "", "command line", "The operator deleted token Reporting of Bob"),
-            (TokenDeleted, "Alice", "removal", "Alice ended token Reporting of Bob with the membership"),
-            (TokenDeleted, "Alice", "demotion", "Alice ended token Reporting of Bob with the role: agents have none"),
-            (TokenRevoked, "Alice", "administrator", "Alice revoked token Reporting of Bob"),
-            (MemberAdded, "Alice", "editor", "Alice added Bob as Editor"),
-            (MemberAdded, "Bob", "administrator", "Bob joined as Administrator"),
-            (MemberRoleChanged, "Alice", "editor to agent", "Alice changed the role of Bob from Editor to Agent"),
-            (
-                MemberRoleChanged,
-                "Bob",
-                "administrator to editor",
-                "Bob changed their own role from Administrator to Editor",
-            ),
-            (MemberRemoved, "", "", "The operator removed Bob"),
-            (MemberRemoved, "Bob", "", "Bob left the workspace"),
-            (InvitationMade, "Alice", "invitation 019ab as editor", "Alice made an invitation as Editor"),
-            (InvitationUsed, "Bob", "invitation 019ab", "Bob used an invitation"),
-            (InvitationRevoked, "Alice", "invitation 019ab", "Alice revoked an invitation"),
-            (WorkspaceCreated, "Alice", "demo", "Alice made this demo workspace"),
-            (
-                WorkspaceChanged,
-                "Alice",
-                "kind (demo to production)",
-                "Alice changed the settings: kind (demo to production)",
-            ),
-            (SignInSucceeded, "Bob", "127.0.0.1", "Bob signed in"),
-            (SignInFailed, "Bob", "127.0.0.1", "A sign-in as Bob failed"),
-            (SignInLocked, "Bob", "", "A sign-in as Bob was refused, after too many that failed"),
-            (SignedOut, "Bob", "", "Bob signed out"),
-            (SignedOut, "Bob", "3 other browsers", "Bob signed out 3 other browsers"),
-            (UserChanged, "Bob", "name", "Bob changed their name"),
-            (ResetLinkMade, "Bob", "command line", "The operator made a link for Bob to set a new password"),
-            (PasswordChanged, "Bob", "reset link", "Bob set a new password by a link"),
-            (PasswordChanged, "Bob", "", "Bob changed their password"),
-            (PasswordChanged, "Bob", "command line", "The operator gave Bob a new password"),
-            (UserCreated, "Bob", "set-up", "Bob got an account on this server"),
-            (UserDeactivated, "Bob", "command line", "The operator deactivated Bob"),
-            (UserActivated, "Bob", "command line", "The operator activated Bob again"),
-        ];
-        for (kind, actor, detail, sentence) in sentences {
-            let actor = (!actor.is_empty()).then(|| named(actor));
-            assert_eq!(sentence_of(kind, actor, detail), sentence, "{kind:?}");
-        }
-        for (nth, (kind, .., sentence)) in sentences.iter().enumerate() {
-            assert!(
-                sentences[..nth].iter().all(|(.., other)| other != sentence),
-                "{kind:?} has the same sentence as another kind"
-            );
-        }
-        let missing = EventKind::ALL.iter().filter(|kind| sentences.iter().all(|(tested, ..)| tested != *kind));
-        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&EventKind>::new());
-    }
-
-    #[test]
-    pub(crate) fn an_event_without_a_kind_is_described_by_its_vocabulary_word() {
-        let old = EventRecord {
-            at: Timestamp::from_micros(0),
-            kind: None,
-            word: "authn_token_delete".to_owned(),
-            actor: Some(named("Bob")),
-            subject: None,
-            token: None,
-            detail: Some("Reporting (by page)".to_owned()),
-            ip: None,
-            agent: None,
-        };
-        let sentence: String = old.describe().into_iter().map(|part| part.text).collect();
-        assert_eq!(sentence, "Bob: authn_token_delete Reporting (by page)");
-    }
-}
+mod tests;

@@ -1,7 +1,10 @@
-//! The activity page: lists audit events of a workspace and of the user's account. It must not write events.
+//! Reading audit events: the activity page, and the page of a token with its calls and events.
 
-pub mod describe;
-pub mod model;
-pub mod page;
-pub mod query;
-pub mod store;
+mod describe;
+mod event_view;
+pub(crate) mod model;
+pub(crate) mod page;
+mod query;
+mod store;
+pub(crate) mod token_page;
+mod token_usage_view;

@@ -1,18 +1,21 @@
 //! Filters, pages and records of audit events. No queries.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::audit::event::EventKind;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 
 /// Events per page. This number keeps the page below 30 KB with style and script.
-pub const PAGE: usize = 40;
+pub(crate) const PAGE: usize = 40;
 
 /// The number of days for which audit events are kept, from the configuration.
 #[derive(Debug, Clone, Copy)]
-pub struct EventRetentionDays(pub u32);
+pub(crate) struct EventRetentionDays(pub u32);
 
 /// A category of events, as a filter on the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EventCategory {
     /// Changes of tokens.
     Tokens,
@@ -25,18 +28,10 @@ pub enum EventCategory {
 }
 
 impl EventCategory {
-    /// All categories, in the order of the page.
-    pub const ALL: [Self; 4] = [Self::Tokens, Self::Members, Self::Settings, Self::SignIns];
-
     /// Returns the keyword in URLs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Members => "members",
-            Self::Settings => "settings",
-            Self::SignIns => "sign-ins",
-        }
+        self.into_str()
     }
 
     /// Returns the label on the page.
@@ -50,24 +45,24 @@ impl EventCategory {
         }
     }
 
-    /// Finds the category with this keyword.
-    #[must_use]
-    pub fn from_query(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|category| category.as_str() == text)
-    }
-
-    const fn of(kind: EventKind) -> Self {
+    const fn from_kind(kind: EventKind) -> Self {
         match kind {
             EventKind::TokenCreated
             | EventKind::TokenDeleted
             | EventKind::TokenRevoked
             | EventKind::TokenRotated
             | EventKind::TokenRetired
-            | EventKind::TokenRenamed => Self::Tokens,
+            | EventKind::TokenRenamed
+            | EventKind::TokenNoteChanged
+            | EventKind::TokenNewOrigin
+            | EventKind::TokenReused => Self::Tokens,
             EventKind::MemberAdded
             | EventKind::MemberRoleChanged
             | EventKind::MemberRemoved
-            | EventKind::InvitationMade
+            | EventKind::MemberEmailChanged
+            | EventKind::MemberEmailVerified
+            | EventKind::MemberResetLinkCreated
+            | EventKind::InvitationCreated
             | EventKind::InvitationUsed
             | EventKind::InvitationRevoked => Self::Members,
             EventKind::WorkspaceCreated | EventKind::WorkspaceChanged => Self::Settings,
@@ -76,7 +71,7 @@ impl EventCategory {
             | EventKind::SignInLocked
             | EventKind::SignedOut
             | EventKind::PasswordChanged
-            | EventKind::ResetLinkMade
+            | EventKind::ResetLinkCreated
             | EventKind::UserChanged
             | EventKind::UserCreated
             | EventKind::UserDeactivated
@@ -87,13 +82,12 @@ impl EventCategory {
 
 /// The events to list, and the access of the user who lists them.
 #[derive(Debug, Clone)]
-pub struct EventFilter {
-    /// The workspace.
+pub(crate) struct EventFilter {
     pub workspace: PublicId,
     /// The user who lists the events. They can see every event whose actor or subject they are.
     pub person: PublicId,
     /// Whether the user can see all events of the workspace.
-    pub sees_all: bool,
+    pub can_see_all: bool,
     /// The category to list, or `None` for all.
     pub group: Option<EventCategory>,
 }
@@ -104,7 +98,7 @@ impl EventFilter {
     pub(crate) fn workspace_actions(&self) -> Vec<&'static str> {
         let uncategorized = self.group.is_none().then_some("");
         self.actions()
-            .filter(|kind| EventCategory::of(*kind) != EventCategory::SignIns)
+            .filter(|kind| EventCategory::from_kind(*kind) != EventCategory::SignIns)
             .map(EventKind::as_str)
             .chain(uncategorized)
             .collect()
@@ -113,20 +107,20 @@ impl EventFilter {
     /// The selected actions that belong to an account.
     pub(crate) fn account_actions(&self) -> Vec<&'static str> {
         self.actions()
-            .filter(|kind| EventCategory::of(*kind) == EventCategory::SignIns)
+            .filter(|kind| EventCategory::from_kind(*kind) == EventCategory::SignIns)
             .map(EventKind::as_str)
             .collect()
     }
 
     fn actions(&self) -> impl Iterator<Item = EventKind> {
-        let is_selected = |kind: &EventKind| self.group.is_none_or(|group| EventCategory::of(*kind) == group);
-        EventKind::ALL.iter().copied().filter(is_selected)
+        let is_selected = |kind: &EventKind| self.group.is_none_or(|group| EventCategory::from_kind(*kind) == group);
+        EventKind::VARIANTS.iter().copied().filter(is_selected)
     }
 }
 
 /// A half-open time range.
 #[derive(Debug, Clone, Copy)]
-pub struct TimeRange {
+pub(crate) struct TimeRange {
     /// The inclusive start.
     pub from: Timestamp,
     /// The exclusive end.
@@ -135,8 +129,7 @@ pub struct TimeRange {
 
 /// A page of events, the latest first.
 #[derive(Debug)]
-pub struct EventPage {
-    /// The events.
+pub(crate) struct EventPage {
     pub events: Vec<EventRecord>,
     /// The cursor of the next page, or `None` on the last: the next page has the events before this time.
     pub older: Option<Timestamp>,
@@ -144,10 +137,9 @@ pub struct EventPage {
 
 /// The actor or subject of an event, with name and address as of the event.
 #[derive(Debug, Clone)]
-pub struct EventPerson {
+pub(crate) struct EventPerson {
     /// The user's identifier.
     pub uuid: String,
-    /// The name, if the event has one.
     pub name: Option<String>,
     /// The email address, if the event has one.
     pub email: Option<String>,
@@ -155,8 +147,7 @@ pub struct EventPerson {
 
 /// An audit event.
 #[derive(Debug, Clone)]
-pub struct EventRecord {
-    /// The time of the event.
+pub(crate) struct EventRecord {
     pub at: Timestamp,
     /// The kind, or `None` for an event that only has a word of the OWASP vocabulary.
     pub kind: Option<EventKind>,
@@ -178,6 +169,6 @@ pub struct EventRecord {
 
 impl EventPerson {
     pub(crate) fn shown(&self) -> &str {
-        self.name.as_deref().unwrap_or("Somebody")
+        self.name.as_deref().unwrap_or("Someone")
     }
 }

@@ -4,62 +4,37 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use strum::VariantArray as _;
 
 use crate::accounts::session::BrowserSession;
-use crate::accounts::user_agent::browser_name;
-use crate::activity::describe::TextPart;
-use crate::activity::model::{EventCategory, EventFilter, EventRecord, EventRetentionDays};
+use crate::activity::event_view::EventView;
+use crate::activity::model::{EventCategory, EventFilter, EventRetentionDays};
 use crate::activity::query;
 use crate::base::clock::Timestamp;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::filter_link::FilterLink;
 use crate::web::html;
-use crate::web::time_view::TimeView;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
-
-/// An event on the page.
-struct EventView {
-    sentence: Vec<TextPart>,
-    at: TimeView,
-    /// The actor's email address.
-    email: Option<String>,
-    /// The client: `from 203.0.113.7 (Firefox on Linux)`.
-    source: Option<String>,
-}
-
-impl EventView {
-    fn of(event: &EventRecord) -> Self {
-        let by = event.agent.as_deref().map_or_else(String::new, |agent| format!(" ({})", browser_name(agent)));
-        let from = event.ip.as_ref().map(|ip| format!("from {ip}{by}"));
-        let is_operator = event.actor.is_none() && event.ip.is_none();
-        Self {
-            sentence: event.describe(),
-            at: TimeView::new(event.at),
-            email: event.actor.as_ref().and_then(|actor| actor.email.clone()),
-            source: from.or_else(|| is_operator.then(|| "from the command line".to_owned())),
-        }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "activity/page.html")]
 struct ActivityPage {
-    shell: WorkspaceLayout,
-    sees_all: bool,
-    choices: Vec<FilterLink>,
-    lines: Vec<EventView>,
+    layout: WorkspaceLayout,
+    can_see_all: bool,
+    filters: Vec<FilterLink>,
+    events: Vec<EventView>,
     /// The path of the next page, with older events.
     older: Option<String>,
     /// The path of the first page, if this is a later one.
-    latest: Option<String>,
-    kept_days: u32,
+    newest: Option<String>,
+    retention_days: u32,
 }
 
 /// The query string of the page.
 #[derive(serde::Deserialize)]
-pub struct ActivityQuery {
+pub(crate) struct ActivityQuery {
     show: Option<String>,
     cursor: Option<String>,
 }
@@ -76,9 +51,9 @@ fn read_cursor(text: &str) -> Option<Timestamp> {
 }
 
 /// `GET /w/{slug}/settings/activity`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
-    kept: web::Data<EventRetentionDays>,
+    retention: web::Data<EventRetentionDays>,
     member: CurrentMember,
     query: Result<web::Query<ActivityQuery>, actix_web::Error>,
     session: BrowserSession,
@@ -87,31 +62,34 @@ pub async fn show(
         let ActivityQuery { show, cursor } = query.into_inner();
         (show, cursor)
     });
-    let group = show.as_deref().and_then(EventCategory::from_query);
+    let group = show.as_deref().and_then(|text| text.parse::<EventCategory>().ok());
     // An invalid cursor selects the first page.
     let before = cursor_text.as_deref().and_then(read_cursor);
-    let sees_all = member.role.is_admin();
-    let filter = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, sees_all, group };
+    let can_see_all = member.role.is_admin();
+    let filter = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, can_see_all, group };
     let events = app.db.read(move |conn| query::page(conn, &filter, before)).await?;
 
     let path = Section::Activity.path(&member.workspace.slug);
     let category_path = |group: EventCategory| format!("{path}?show={}", group.as_str());
-    let mut choices = vec![FilterLink::new("All", None, path.clone(), group.is_none())];
-    choices
-        .extend(EventCategory::ALL.map(|it| FilterLink::new(it.label(), None, category_path(it), group == Some(it))));
+    let mut filters = vec![FilterLink::new("All", None, path.clone(), group.is_none())];
+    filters.extend(
+        EventCategory::VARIANTS
+            .iter()
+            .map(|&it| FilterLink::new(it.label(), None, category_path(it), group == Some(it))),
+    );
     let current_path = group.map_or_else(|| path.clone(), category_path);
     let older = events.older.map(|before| {
         let separator = if current_path.contains('?') { '&' } else { '?' };
         format!("{current_path}{separator}cursor={}", cursor(before))
     });
     Ok(html::ok(&ActivityPage {
-        shell: WorkspaceLayout::new(&member, Section::Activity).with_flash(session.take_flash()),
-        sees_all,
-        choices,
-        lines: events.events.iter().map(EventView::of).collect(),
+        layout: WorkspaceLayout::new(&member, Section::Activity).with_flash(session.take_flash()),
+        can_see_all,
+        filters,
+        events: events.events.iter().map(EventView::new).collect(),
         older,
-        latest: before.map(|_| current_path),
-        kept_days: kept.0,
+        newest: before.map(|_| current_path),
+        retention_days: retention.0,
     }))
 }
 

@@ -7,7 +7,11 @@ use crate::db::{DbConnection, DbError};
 
 /// Returns the page of events before a time, or the latest page. A page never splits the events of one timestamp, so
 /// the events of one action stay together. A cursor is a timestamp, so later events do not move it.
-pub fn page(conn: &mut DbConnection, filter: &EventFilter, before: Option<Timestamp>) -> Result<EventPage, DbError> {
+pub(super) fn page(
+    conn: &mut DbConnection,
+    filter: &EventFilter,
+    before: Option<Timestamp>,
+) -> Result<EventPage, DbError> {
     let all_time = TimeRange {
         from: Timestamp::from_micros(i64::MIN),
         before: before.unwrap_or_else(|| Timestamp::from_micros(i64::MAX)),

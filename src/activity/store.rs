@@ -5,39 +5,31 @@ use diesel::sql_types::{Bool, Nullable};
 
 use crate::activity::model::{EventFilter, EventPerson, EventRecord, TimeRange};
 use crate::base::clock::Timestamp;
+use crate::base::id::PublicId;
 use crate::db::schema::events;
 use crate::db::{DbConnection, DbError};
 
-crate::columns! {
-    /// The columns of an [`EventRecord`], in the order of [`EventRow`].
-    EVENT: EventColumns = (
-        (events::id, events::at, events::kind, events::action),
-        (events::actor, events::actor_name, events::actor_email),
-        (events::subject, events::subject_name, events::subject_email),
-        (events::token_name, events::detail),
-        (events::ip, events::agent),
-    )
-}
-
-type Text = Option<String>;
-
-pub(crate) type EventRow =
-    ((i64, Timestamp, String, String), (Text, Text, Text), (Text, Text, Text), (Text, Text), (Text, Text));
-
-impl From<EventRow> for EventRecord {
-    fn from(((_, at, word, action), actor, subject, (token, detail), (ip, agent)): EventRow) -> Self {
-        let named = |(uuid, name, email): (Text, Text, Text)| uuid.map(|uuid| EventPerson { uuid, name, email });
-        Self {
-            at,
-            kind: action.parse().ok(),
-            word,
-            actor: named(actor),
-            subject: named(subject),
-            token,
-            detail,
-            ip,
-            agent,
-        }
+crate::impl_select! {
+    /// The columns of an [`EventRecord`].
+    EVENT: EventRecord {
+        at: Timestamp = events::at,
+        word: String = events::kind,
+        action: String = events::action,
+        actor: Option<String> = events::actor,
+        actor_name: Option<String> = events::actor_name,
+        actor_email: Option<String> = events::actor_email,
+        subject: Option<String> = events::subject,
+        subject_name: Option<String> = events::subject_name,
+        subject_email: Option<String> = events::subject_email,
+        token: Option<String> = events::token_name,
+        detail: Option<String> = events::detail,
+        ip: Option<String> = events::ip,
+        agent: Option<String> = events::agent,
+    } => {
+        let person = |uuid: Option<String>, name, email| uuid.map(|uuid| EventPerson { uuid, name, email });
+        let (actor, subject) =
+            (person(actor, actor_name, actor_email), person(subject, subject_name, subject_email));
+        Self { at, kind: action.parse().ok(), word, actor, subject, token, detail, ip, agent }
     }
 }
 
@@ -59,7 +51,7 @@ pub(crate) fn list_events(
     let (is_actor, is_subject) =
         (|| events::actor.eq(filter.person.as_str()), || events::subject.eq(filter.person.as_str()));
     let mut latest = |predicate: EventPredicate, actions: Vec<&str>| latest(conn, predicate, actions, period, limit);
-    let mut rows = if filter.sees_all {
+    let mut rows = if filter.can_see_all {
         latest(Box::new(in_workspace()), filter.workspace_actions())?
     } else {
         let mut rows = latest(Box::new(is_actor().and(in_workspace())), filter.workspace_actions())?;
@@ -68,11 +60,11 @@ pub(crate) fn list_events(
     };
     rows.extend(latest(Box::new(is_actor().and(without_workspace())), filter.account_actions())?);
     rows.extend(latest(Box::new(is_subject().and(without_workspace())), filter.account_actions())?);
-    rows.sort_by_key(|((id, at, ..), ..)| std::cmp::Reverse((*at, *id)));
+    rows.sort_by_key(|(id, event)| std::cmp::Reverse((event.at, *id)));
     // An event whose actor is its subject is in two results.
-    rows.dedup_by_key(|((id, ..), ..)| *id);
+    rows.dedup_by_key(|(id, _)| *id);
     rows.truncate(limit);
-    Ok(rows.into_iter().map(EventRecord::from).collect())
+    Ok(rows.into_iter().map(|(_, event)| event).collect())
 }
 
 pub(crate) fn latest(
@@ -81,7 +73,7 @@ pub(crate) fn latest(
     actions: Vec<&str>,
     period: TimeRange,
     limit: usize,
-) -> Result<Vec<EventRow>, DbError> {
+) -> Result<Vec<(i64, EventRecord)>, DbError> {
     if actions.is_empty() {
         return Ok(Vec::new());
     }
@@ -91,6 +83,21 @@ pub(crate) fn latest(
         .filter(events::at.ge(period.from.micros()).and(events::at.lt(period.before.micros())))
         .order((events::at.desc(), events::id.desc()))
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select((events::id, EVENT))
+        .load(conn)?)
+}
+
+/// The latest `limit` events of a token of the workspace, the latest first.
+pub(crate) fn list_of_token(
+    conn: &mut DbConnection,
+    workspace: &PublicId,
+    token: &PublicId,
+    limit: i64,
+) -> Result<Vec<EventRecord>, DbError> {
+    Ok(events::table
+        .filter(events::token.eq(token.as_str()).and(events::workspace.eq(workspace.as_str())))
+        .order((events::at.desc(), events::id.desc()))
+        .limit(limit)
         .select(EVENT)
         .load(conn)?)
 }

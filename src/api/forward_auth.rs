@@ -3,19 +3,20 @@
 //! must never count as met.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::accounts::model::EmailAddress;
+use crate::auth::authenticator::Authenticator;
 use crate::auth::caller::Caller;
-use crate::auth::error::AuthError;
-use crate::auth::extract::Authenticated;
+use crate::auth::error::{self, AuthError};
+use crate::auth::extract::AuthenticatedCaller;
 use crate::auth::rejection::{Rejection, RejectionReason};
-use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
+use crate::web::headers::NO_STORE;
 use crate::web::json;
 use crate::web::request_log::LogNote;
-use crate::workspaces::model::Slug;
-use crate::workspaces::profile::Role;
+use crate::workspaces::model::{Role, Slug};
 
 /// Characters that a header value cannot contain or that a parser treats as a delimiter. Bytes outside ASCII are always
 /// encoded.
@@ -23,6 +24,15 @@ const UNSAFE_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"').add(
 
 /// Logged because every request fails and only a change of the proxy's configuration fixes it.
 const UNKNOWN_REQUIREMENT: LogNote = LogNote("a gateway demands something unknown of a token: see docs/gateway.md");
+
+/// Logged because every request fails and only the operator can name the workspace or change the setting.
+const ROLE_IN_ANY_WORKSPACE: LogNote =
+    LogNote("a gateway demands a role without a workspace, and there are several workspaces: see docs/gateway.md");
+
+/// Whether the proxy may require a role without a workspace while there are several workspaces. Any token of any
+/// workspace can meet such a requirement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnyWorkspace(pub bool);
 
 /// The proxy's requirements on a valid token.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,12 +55,17 @@ impl Requirements {
         Some(requirements)
     }
 
+    /// Returns `true` if any workspace can meet the role.
+    fn is_role_in_any_workspace(&self) -> bool {
+        self.role.is_some() && self.workspace.is_none()
+    }
+
     /// The first requirement that the caller does not meet, as a sentence for the response.
     fn unmet_reason(&self, caller: &Caller) -> Option<&'static str> {
         if self.workspace.as_ref().is_some_and(|slug| *slug != caller.workspace.slug) {
-            Some("The token opens another workspace.")
+            Some("The token belongs to another workspace.")
         } else if self.role.is_some_and(|role| role != caller.role) {
-            Some("The token's owner has another role.")
+            Some("The token's owner has a different role.")
         } else {
             None
         }
@@ -58,25 +73,38 @@ impl Requirements {
 }
 
 /// `ANY /auth/verify`: 200 with headers that identify the caller, 401, 403, or 503 if the database is unavailable.
-pub async fn verify(request: HttpRequest, caller: Result<Authenticated, AuthError>) -> Result<HttpResponse, AuthError> {
-    let mut response = match caller {
-        Ok(Authenticated(caller)) => {
-            match Requirements::parse(request.query_string()).map(|requirements| requirements.unmet_reason(&caller)) {
-                Some(None) => allow(&caller),
-                Some(Some(reason)) => json::error(StatusCode::FORBIDDEN, reason),
-                None => {
-                    let detail = "The gateway demands something that Latchkey does not know.";
-                    let mut response = json::error(StatusCode::FORBIDDEN, detail);
-                    response.extensions_mut().insert(UNKNOWN_REQUIREMENT);
-                    response
-                }
-            }
-        }
-        Err(AuthError::Rejected(rejection)) => deny(rejection),
+pub(crate) async fn verify(
+    request: HttpRequest,
+    any_workspace: web::Data<AnyWorkspace>,
+    authenticator: web::Data<Authenticator>,
+    caller: Result<AuthenticatedCaller, AuthError>,
+) -> Result<HttpResponse, AuthError> {
+    let AuthenticatedCaller(caller) = match caller {
+        Ok(caller) => caller,
+        Err(AuthError::Rejected(rejection)) => return Ok(deny(rejection)),
         Err(error @ AuthError::Db(_)) => return Err(error),
     };
-    response.headers_mut().insert(VARY, VARY_AUTHORIZATION);
-    Ok(response)
+    let Some(requirements) = Requirements::parse(request.query_string()) else {
+        return Ok(misconfigured("The gateway's requirement is unknown or malformed.", UNKNOWN_REQUIREMENT));
+    };
+    if requirements.is_role_in_any_workspace() && !any_workspace.0 && authenticator.has_several_workspaces().await? {
+        return Ok(misconfigured(
+            "The gateway requires a role without a workspace. Add workspace=SLUG to its query, or start Latchkey with \
+             --gateway-any-workspace.",
+            ROLE_IN_ANY_WORKSPACE,
+        ));
+    }
+    Ok(match requirements.unmet_reason(&caller) {
+        None => allow(&caller),
+        Some(reason) => json::error(StatusCode::FORBIDDEN, reason),
+    })
+}
+
+/// 403 for every caller, until the operator changes a setting.
+fn misconfigured(detail: &str, note: LogNote) -> HttpResponse {
+    let mut response = json::error(StatusCode::FORBIDDEN, detail);
+    response.extensions_mut().insert(note);
+    response
 }
 
 const AUTH_WORKSPACE: HeaderName = HeaderName::from_static("x-auth-workspace");
@@ -91,9 +119,11 @@ const AUTH_ROLE: HeaderName = HeaderName::from_static("x-auth-role");
 
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// Sets all six headers in every case, so that each replaces a header of the same name from the client.
+/// Sets all six headers in every case, so that each replaces a header of the same name from the client. The address is empty
+/// if it is not verified.
 fn allow(caller: &Caller) -> HttpResponse {
-    let email = utf8_percent_encode(caller.user.email.as_str(), UNSAFE_IN_HEADER).to_string();
+    let email = caller.user.verified_email().map_or("", EmailAddress::as_str);
+    let email = utf8_percent_encode(email, UNSAFE_IN_HEADER).to_string();
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE));
     for (name, value) in [
@@ -114,9 +144,13 @@ fn deny(rejection: Rejection) -> HttpResponse {
     let is_role_rejection = rejection.reason == RejectionReason::RoleNotAllowed;
     let mut response = AuthError::Rejected(rejection).error_response();
     response.head_mut().status = if is_role_rejection { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    if !is_role_rejection && !response.headers().contains_key(WWW_AUTHENTICATE) {
-        let challenge = HeaderValue::from_static("Bearer realm=\"latchkey\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    if !is_role_rejection {
+        let headers = response.headers_mut();
+        // The 401 of Bearer has both challenges already, its 400 has one, and the 403 of Token and Basic has none.
+        let count = headers.get_all(WWW_AUTHENTICATE).count();
+        for challenge in [error::BEARER_CHALLENGE, error::BASIC_CHALLENGE].into_iter().skip(count) {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
     }
     response
 }

@@ -1,24 +1,22 @@
 //! Token introspection (RFC 7662): returns the state of a token to an authenticated resource server. An inactive
 //! token's response must not contain the reason.
 
-use std::fmt;
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue, VARY, WWW_AUTHENTICATE};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::accounts::model::EmailAddress;
 use crate::auth::authenticator;
 use crate::auth::caller::Caller;
 use crate::auth::credentials::{self, Credentials};
-use crate::auth::error::AuthError;
-use crate::auth::rejection::{Rejection, RejectionReason};
+use crate::auth::error::{AuthError, BASIC_CHALLENGE};
+use crate::auth::rejection::RejectionReason;
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
@@ -28,21 +26,30 @@ use crate::usage::UsageRecorder;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
-use crate::web::headers::{NO_STORE, VARY_AUTHORIZATION};
+use crate::web::headers::NO_STORE;
 
 /// The resource servers that may introspect: each client's name and the SHA-256 of its secret.
 #[derive(Debug, Clone, Default)]
-pub struct IntrospectionClients(Vec<(String, [u8; 32])>);
+pub(crate) struct IntrospectionClients(Vec<(String, [u8; 32])>);
 
 impl IntrospectionClients {
     /// Takes pairs of name and secret; keeps only the digests of the secrets.
     #[must_use]
-    pub fn new(secrets: Vec<(String, Zeroizing<String>)>) -> Self {
+    pub(crate) fn new(secrets: Vec<(String, Zeroizing<String>)>) -> Self {
         Self(secrets.into_iter().map(|(name, secret)| (name, Sha256::digest(secret.as_bytes()).into())).collect())
     }
 
-    /// Returns the client's name. The headers must contain exactly one Authorization header, of the scheme Basic.
-    fn authenticate(&self, headers: &HeaderMap) -> Option<&str> {
+    /// Returns the client's name. The headers must contain exactly one Authorization header, of the scheme Basic
+    /// (`client_secret_basic`), or none if the form has `client_id` and `client_secret` (`client_secret_post`).
+    fn authenticate(&self, headers: &HeaderMap, form: Option<&Form>) -> Option<&str> {
+        if headers.contains_key(AUTHORIZATION) {
+            return self.authenticate_basic(headers);
+        }
+        let form = form.filter(|form| has_client_secret(form))?;
+        self.find_client(form.text("client_id"), form.text("client_secret"))
+    }
+
+    fn authenticate_basic(&self, headers: &HeaderMap) -> Option<&str> {
         let mut all = headers.get_all(AUTHORIZATION);
         let (header, None) = (all.next()?, all.next()) else { return None };
         let (scheme, encoded) = header.to_str().ok()?.trim().split_once(' ')?;
@@ -59,61 +66,19 @@ impl IntrospectionClients {
         let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         self.0
             .iter()
-            .find(|(client, expected)| client == name && is_equal(expected, &digest))
+            .find(|(client, expected)| client == name && bool::from(expected.ct_eq(&digest)))
             .map(|(client, _)| client.as_str())
     }
 }
 
-/// Compares in constant time.
-fn is_equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
-    left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+fn has_client_secret(form: &Form) -> bool {
+    form.is_present("client_secret")
 }
 
 fn form_decode(text: &str) -> Option<Zeroizing<String>> {
     let with_spaces = Zeroizing::new(text.replace('+', " "));
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(&with_spaces).collect();
     String::from_utf8(bytes).ok().map(Zeroizing::new)
-}
-
-/// Extractor for an authenticated resource server; holds the client's name.
-pub struct Introspector(String);
-
-/// The request has no valid client credentials: 401 with a Basic challenge.
-#[derive(Debug)]
-pub struct InvalidClient;
-
-impl FromRequest for Introspector {
-    type Error = InvalidClient;
-    type Future = Ready<Result<Self, InvalidClient>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let clients = request.app_data::<web::Data<IntrospectionClients>>();
-        let name = clients.and_then(|clients| clients.authenticate(request.headers()).map(str::to_owned));
-        ready(name.map(Self).ok_or(InvalidClient))
-    }
-}
-
-impl fmt::Display for InvalidClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no client that may introspect")
-    }
-}
-
-impl ResponseError for InvalidClient {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::UNAUTHORIZED
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = error_response(
-            self.status_code(),
-            "invalid_client",
-            "Authenticate with Basic: a name and a secret of --introspection-client.",
-        );
-        let challenge = HeaderValue::from_static("Basic realm=\"latchkey\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        response
-    }
 }
 
 /// Error body (RFC 6749, section 5.2).
@@ -128,10 +93,16 @@ fn error_response(status: StatusCode, error: &str, description: &str) -> HttpRes
 }
 
 fn json_response(status: StatusCode, body: &impl Serialize) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CACHE_CONTROL, NO_STORE))
-        .insert_header((VARY, VARY_AUTHORIZATION))
-        .json(body)
+    HttpResponse::build(status).insert_header((CACHE_CONTROL, NO_STORE)).json(body)
+}
+
+/// The response to a request without valid client credentials: 401 with a Basic challenge (RFC 6749, section 5.2).
+fn invalid_client() -> HttpResponse {
+    let description = "Authenticate with a name and a secret of --introspection-client: with Basic, or with client_id and \
+                       client_secret in the form.";
+    let mut response = error_response(StatusCode::UNAUTHORIZED, "invalid_client", description);
+    response.headers_mut().insert(WWW_AUTHENTICATE, BASIC_CHALLENGE);
+    response
 }
 
 #[derive(Serialize)]
@@ -139,7 +110,9 @@ struct ActiveToken<'a> {
     active: bool,
     token_type: &'a str,
     sub: &'a PublicId,
-    username: &'a str,
+    /// The email address, if it is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     iat: i64,
@@ -155,14 +128,19 @@ struct InactiveToken {
     active: bool,
 }
 
-/// `POST /oauth2/introspect`: 200 with the token's state; 400 for a form without exactly one token.
-pub async fn introspect(
+/// `POST /oauth2/introspect`: 200 with the token's state; 400 for a form without exactly one token; 401 for a request
+/// without valid client credentials, whatever its form.
+pub(crate) async fn introspect(
+    request: HttpRequest,
     app: web::Data<AppState>,
+    clients: web::Data<IntrospectionClients>,
     usage: web::Data<UsageRecorder>,
-    Introspector(introspector): Introspector,
     client: ClientInfo,
     form: Result<Form, PageError>,
 ) -> Result<HttpResponse, AuthError> {
+    let Some(introspector) = clients.authenticate(request.headers(), form.as_ref().ok()) else {
+        return Ok(invalid_client());
+    };
     let form = match form {
         Ok(form) => form,
         Err(error) => {
@@ -170,6 +148,11 @@ pub async fn introspect(
             return Ok(error_response(error.status_code(), "invalid_request", description));
         }
     };
+    if has_client_secret(&form) && request.headers().contains_key(AUTHORIZATION) {
+        // RFC 6749, section 2.3.
+        let description = "Authenticate either with Basic or with client_secret, not with both.";
+        return Ok(error_response(StatusCode::BAD_REQUEST, "invalid_request", description));
+    }
     if !form.is_present("token") {
         return Ok(error_response(StatusCode::BAD_REQUEST, "invalid_request", "The parameter token is missing."));
     }
@@ -183,7 +166,7 @@ pub async fn introspect(
                 active: true,
                 token_type: "Bearer",
                 sub: &caller.user.uuid,
-                username: caller.user.email.as_str(),
+                username: caller.user.verified_email().map(EmailAddress::as_str),
                 exp: caller.ends_at.map(numeric_date),
                 iat: numeric_date(created_at),
                 iss: &app.site.public_url.origin(),
@@ -208,40 +191,43 @@ async fn find_active(
     text: &str,
     client: ClientInfo,
     now: Timestamp,
-) -> Result<Option<(Caller, Timestamp)>, DbError> {
+) -> Result<Option<(Caller, Timestamp)>, AuthError> {
     // The header parser trims spaces around a value; the form parameter must match exactly.
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(None);
     }
     let header = Zeroizing::new(format!("Bearer {text}"));
     let found = match credentials::parse(std::iter::once(header.as_bytes())) {
-        Ok(credentials) => app.db.read(move |conn| find_caller(conn, &credentials, now)).await?,
-        Err(rejection) => Err(rejection),
+        Ok(credentials) => app.db.read(move |conn| find_caller(conn, &credentials, now)).await,
+        Err(rejection) => Err(rejection.into()),
     };
-    match found {
+    let rejection = match found {
         Ok((caller, created_at)) => {
             usage.record(caller.value(), client, now);
-            Ok(Some((caller, created_at)))
+            return Ok(Some((caller, created_at)));
         }
-        Err(rejection) => match rejection.reason {
-            RejectionReason::Ended(_, _, value) => {
-                usage.record_rejected(value, client, now);
-                Ok(None)
-            }
-            // Empty, unknown, owned by a deactivated user, or owned by a member whose role may not use tokens.
-            RejectionReason::EmptyCredentials | RejectionReason::UnknownToken | RejectionReason::RoleNotAllowed => {
-                Ok(None)
-            }
-            // This function builds the header, so these reasons indicate a bug and not an inactive token.
-            RejectionReason::MissingCredentials
-            | RejectionReason::ContainsSpaces
-            | RejectionReason::InvalidUtf8
-            | RejectionReason::InvalidBase64
-            | RejectionReason::DuplicateHeader
-            | RejectionReason::EmailMismatch => {
-                Err(DbError::Query(format!("a header made for introspection is refused: {:?}", rejection.reason)))
-            }
-        },
+        Err(AuthError::Rejected(rejection)) => rejection,
+        Err(error @ AuthError::Db(_)) => return Err(error),
+    };
+    match rejection.reason {
+        RejectionReason::Ended { value, .. } => {
+            usage.record_rejected(value, client, now);
+            Ok(None)
+        }
+        // Empty, unknown, owned by a deactivated user, or owned by a member whose role may not use tokens.
+        RejectionReason::EmptyCredentials | RejectionReason::UnknownToken | RejectionReason::RoleNotAllowed => Ok(None),
+        // This function builds the header, so these reasons indicate a bug and not an inactive token.
+        RejectionReason::MissingCredentials
+        | RejectionReason::ContainsSpaces
+        | RejectionReason::InvalidUtf8
+        | RejectionReason::InvalidBase64
+        | RejectionReason::InvalidBasicText
+        | RejectionReason::MalformedScheme(_)
+        | RejectionReason::MalformedValue(_)
+        | RejectionReason::DuplicateHeader
+        | RejectionReason::EmailMismatch => {
+            Err(DbError::Query(format!("introspection built a malformed header: {:?}", rejection.reason)).into())
+        }
     }
 }
 
@@ -250,14 +236,10 @@ fn find_caller(
     conn: &mut DbConnection,
     credentials: &Credentials,
     now: Timestamp,
-) -> Result<Result<(Caller, Timestamp), Rejection>, DbError> {
-    match authenticator::authenticate_uncached(conn, credentials, now)? {
-        Ok(caller) => {
-            let created_at = store::value_created_at(conn, caller.value())?;
-            Ok(Ok((caller, created_at)))
-        }
-        Err(rejection) => Ok(Err(rejection)),
-    }
+) -> Result<(Caller, Timestamp), AuthError> {
+    let caller = authenticator::authenticate_uncached(conn, credentials, now)?;
+    let created_at = store::value_created_at(conn, caller.value())?;
+    Ok((caller, created_at))
 }
 
 #[cfg(test)]
@@ -273,7 +255,7 @@ mod tests {
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        clients.authenticate(&map).map(str::to_owned)
+        clients.authenticate(&map, None).map(str::to_owned)
     }
 
     fn basic(pair: &str) -> String {

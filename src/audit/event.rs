@@ -1,98 +1,108 @@
 //! Audit events. An event is inserted in the transaction of the change that it records. Rows hold copies of text, so
 //! that they outlive the rows that they refer to. An event must not be updated; only [`purge`] deletes events.
 
-use std::str::FromStr;
+use std::collections::HashMap;
 
 use diesel::prelude::*;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::text::ValidationError;
+use crate::base::id::PublicId;
 use crate::db::schema::{events, users};
 use crate::db::{DbConnection, DbError};
 
-/// Defines the kinds of events. Each has a unique action word and a name in the style of the OWASP Logging Vocabulary;
-/// several kinds may share one OWASP name.
-macro_rules! kinds {
-    ($($kind:ident = $action:literal, $name:literal;)+) => {
-        /// The kind of an audit event.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "the names are the documentation")]
-        pub enum EventKind {
-            $($kind),+
-        }
-
-        impl EventKind {
-            /// All kinds.
-            pub const ALL: &[Self] = &[$(Self::$kind),+];
-
-            /// Returns the name in the style of the OWASP Logging Vocabulary.
-            #[must_use]
-            pub const fn owasp_name(self) -> &'static str {
-                match self { $(Self::$kind => $name),+ }
-            }
-
-            /// Returns the unique action word.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$kind => $action),+ }
-            }
-        }
-    };
+/// The kind of an audit event. Each has a unique action word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum EventKind {
+    #[strum(serialize = "signed_in")]
+    SignInSucceeded,
+    SignInFailed,
+    SignInLocked,
+    SignedOut,
+    PasswordChanged,
+    #[strum(serialize = "reset_link_made")]
+    ResetLinkCreated,
+    UserCreated,
+    UserChanged,
+    UserDeactivated,
+    UserActivated,
+    WorkspaceCreated,
+    WorkspaceChanged,
+    MemberAdded,
+    MemberRoleChanged,
+    MemberRemoved,
+    MemberEmailChanged,
+    MemberEmailVerified,
+    MemberResetLinkCreated,
+    #[strum(serialize = "invitation_made")]
+    InvitationCreated,
+    InvitationUsed,
+    InvitationRevoked,
+    TokenCreated,
+    TokenDeleted,
+    TokenRevoked,
+    TokenRotated,
+    TokenRetired,
+    TokenRenamed,
+    TokenNoteChanged,
+    TokenNewOrigin,
+    TokenReused,
 }
 
-kinds! {
-    SignInSucceeded = "signed_in", "authn_login_success";
-    SignInFailed = "sign_in_failed", "authn_login_fail";
-    SignInLocked = "sign_in_locked", "authn_login_lock";
-    SignedOut = "signed_out", "session_expired";
-    PasswordChanged = "password_changed", "authn_password_change";
-    ResetLinkMade = "reset_link_made", "authn_password_reset_link";
-    UserCreated = "user_created", "user_created";
-    UserChanged = "user_changed", "user_updated";
-    UserDeactivated = "user_deactivated", "user_archived";
-    UserActivated = "user_activated", "user_updated";
-    WorkspaceCreated = "workspace_created", "workspace_created";
-    WorkspaceChanged = "workspace_changed", "workspace_updated";
-    MemberAdded = "member_added", "privilege_permissions_changed";
-    MemberRoleChanged = "member_role_changed", "privilege_permissions_changed";
-    MemberRemoved = "member_removed", "privilege_permissions_changed";
-    InvitationMade = "invitation_made", "privilege_invitation_created";
-    InvitationUsed = "invitation_used", "privilege_invitation_used";
-    InvitationRevoked = "invitation_revoked", "privilege_invitation_revoked";
-    TokenCreated = "token_created", "authn_token_created";
-    TokenDeleted = "token_deleted", "authn_token_delete";
-    TokenRevoked = "token_revoked", "authn_token_revoked";
-    TokenRotated = "token_rotated", "authn_token_created";
-    TokenRetired = "token_retired", "authn_token_revoked";
-    TokenRenamed = "token_renamed", "authn_token_updated";
-}
+impl EventKind {
+    /// Returns the unique action word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
 
-impl FromStr for EventKind {
-    type Err = ValidationError;
-    /// Parses the action word.
-    fn from_str(text: &str) -> Result<Self, ValidationError> {
-        let kind = Self::ALL.iter().find(|kind| kind.as_str() == text);
-        kind.copied().ok_or_else(|| ValidationError::new("not a kind of event"))
+    /// Returns the name in the style of the OWASP Logging Vocabulary. Several kinds may share a name.
+    #[must_use]
+    pub const fn owasp_name(self) -> &'static str {
+        match self {
+            Self::SignInSucceeded => "authn_login_success",
+            Self::SignInFailed => "authn_login_fail",
+            Self::SignInLocked => "authn_login_lock",
+            Self::SignedOut => "session_expired",
+            Self::PasswordChanged => "authn_password_change",
+            Self::ResetLinkCreated | Self::MemberResetLinkCreated => "authn_password_reset_link",
+            Self::UserCreated => "user_created",
+            Self::UserChanged | Self::UserActivated | Self::MemberEmailChanged | Self::MemberEmailVerified => {
+                "user_updated"
+            }
+            Self::UserDeactivated => "user_archived",
+            Self::WorkspaceCreated => "workspace_created",
+            Self::WorkspaceChanged => "workspace_updated",
+            Self::MemberAdded | Self::MemberRoleChanged | Self::MemberRemoved => "privilege_permissions_changed",
+            Self::InvitationCreated => "privilege_invitation_created",
+            Self::InvitationUsed => "privilege_invitation_used",
+            Self::InvitationRevoked => "privilege_invitation_revoked",
+            Self::TokenCreated | Self::TokenRotated => "authn_token_created",
+            Self::TokenDeleted => "authn_token_delete",
+            Self::TokenRevoked | Self::TokenRetired => "authn_token_revoked",
+            Self::TokenRenamed | Self::TokenNoteChanged => "authn_token_updated",
+            Self::TokenNewOrigin => "authn_token_new_origin",
+            Self::TokenReused => "authn_token_reuse",
+        }
     }
 }
 
 /// An audit event. Its fields hold public identifiers and display names. They must not hold a secret, nor text that a
 /// user typed as a password or token.
 #[derive(Debug, Clone)]
-pub struct Event<'a> {
-    /// Time of the event.
+pub(crate) struct Event<'a> {
     pub at: Timestamp,
-    /// Kind of the event.
     pub kind: EventKind,
     /// UUID of the user who acted; `None` for the command line.
-    pub actor: Option<&'a str>,
+    pub actor: Option<&'a PublicId>,
     /// UUID of the affected user or of the token's owner, where it can differ from the actor.
-    pub subject: Option<&'a str>,
+    pub subject: Option<&'a PublicId>,
     /// UUID of the workspace.
-    pub workspace: Option<&'a str>,
+    pub workspace: Option<&'a PublicId>,
     /// UUID of the token.
-    pub token: Option<&'a str>,
+    pub token: Option<&'a PublicId>,
     /// Name of the token at the time of the event.
     pub token_name: Option<&'a str>,
     /// The client that sent the request; `None` for the command line.
@@ -104,7 +114,7 @@ pub struct Event<'a> {
 impl Event<'_> {
     /// Creates an event of this kind with no other fields set.
     #[must_use]
-    pub const fn new(at: Timestamp, kind: EventKind) -> Self {
+    pub(crate) const fn new(at: Timestamp, kind: EventKind) -> Self {
         Self {
             at,
             kind,
@@ -123,45 +133,101 @@ impl Event<'_> {
     /// # Errors
     ///
     /// Returns an error if a query fails.
-    pub fn record(&self, conn: &mut DbConnection) -> Result<(), DbError> {
-        let uuids: Vec<&str> = [self.actor, self.subject].into_iter().flatten().collect();
-        let users = users::table
-            .filter(users::uuid.eq_any(uuids))
-            .select((users::uuid, users::name, users::email))
-            .load::<(String, String, String)>(conn)?;
-        let name_and_email = |uuid: Option<&str>| {
-            let user = users.iter().find(|(id, ..)| Some(id.as_str()) == uuid);
-            (user.map(|(_, name, _)| name), user.map(|(.., email)| email))
-        };
-        let ((actor_name, actor_email), (subject_name, subject_email)) =
-            (name_and_email(self.actor), name_and_email(self.subject));
-        diesel::insert_into(events::table)
-            .values((
-                events::at.eq(self.at.micros()),
-                events::kind.eq(self.kind.owasp_name()),
-                events::action.eq(self.kind.as_str()),
-                events::actor.eq(self.actor),
-                events::actor_name.eq(actor_name),
-                events::actor_email.eq(actor_email),
-                events::subject.eq(self.subject),
-                events::subject_name.eq(subject_name),
-                events::subject_email.eq(subject_email),
-                events::workspace.eq(self.workspace),
-                events::token.eq(self.token),
-                events::token_name.eq(self.token_name),
-                events::ip.eq(self.client.map(ClientInfo::ip_text)),
-                events::agent.eq(self.client.and_then(|client| client.agent.as_deref())),
-                events::detail.eq(self.detail),
-            ))
-            .execute(conn)?;
-        Ok(())
+    pub(crate) fn record(&self, conn: &mut DbConnection) -> Result<(), DbError> {
+        record_all(conn, std::slice::from_ref(self))
     }
 }
 
-/// Deletes the events before `before` and returns their number.
-pub fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
-    Ok(diesel::delete(events::table.filter(events::at.lt(before.micros()))).execute(conn)?)
+/// [`Event::record`] for many events.
+pub(crate) fn record_all(conn: &mut DbConnection, list: &[Event<'_>]) -> Result<(), DbError> {
+    for list in list.chunks(EVENTS_PER_STATEMENT) {
+        let uuids: Vec<&str> =
+            list.iter().flat_map(|event| [event.actor, event.subject]).flatten().map(PublicId::as_str).collect();
+        let users = users::table
+            .filter(users::uuid.eq_any(uuids))
+            .select((users::uuid, users::name, users::email))
+            .load::<(PublicId, String, String)>(conn)?;
+        let users: HashMap<PublicId, (String, String)> =
+            users.into_iter().map(|(uuid, name, email)| (uuid, (name, email))).collect();
+        let rows: Vec<EventRow> = list.iter().map(|event| event.row(&users)).collect();
+        crate::match_backend!(conn, conn => diesel::insert_into(events::table).values(&rows).execute(conn))?;
+    }
+    Ok(())
 }
+
+/// Multiplied by the columns of an event, it stays below the maximum number of parameters in a statement of `SQLite`.
+const EVENTS_PER_STATEMENT: usize = 1_000;
+
+#[derive(Insertable)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
+struct EventRow {
+    at: i64,
+    kind: &'static str,
+    action: &'static str,
+    actor: Option<String>,
+    actor_name: Option<String>,
+    actor_email: Option<String>,
+    subject: Option<String>,
+    subject_name: Option<String>,
+    subject_email: Option<String>,
+    workspace: Option<String>,
+    token: Option<String>,
+    token_name: Option<String>,
+    ip: Option<String>,
+    agent: Option<String>,
+    detail: Option<String>,
+}
+
+impl Event<'_> {
+    /// The row, with the current names and email addresses of `users`.
+    fn row(&self, users: &HashMap<PublicId, (String, String)>) -> EventRow {
+        let user = |uuid: Option<&PublicId>| uuid.and_then(|uuid| users.get(uuid)).cloned().unzip();
+        let ((actor_name, actor_email), (subject_name, subject_email)) = (user(self.actor), user(self.subject));
+        EventRow {
+            at: self.at.micros(),
+            kind: self.kind.owasp_name(),
+            action: self.kind.as_str(),
+            actor: self.actor.map(PublicId::to_string),
+            actor_name,
+            actor_email,
+            subject: self.subject.map(PublicId::to_string),
+            subject_name,
+            subject_email,
+            workspace: self.workspace.map(PublicId::to_string),
+            token: self.token.map(PublicId::to_string),
+            token_name: self.token_name.map(str::to_owned),
+            ip: self.client.map(ClientInfo::ip_text),
+            agent: self.client.and_then(|client| client.agent.clone()),
+            detail: self.detail.map(str::to_owned),
+        }
+    }
+}
+
+/// Counts the events, or those before `before`.
+pub(crate) fn count(conn: &mut DbConnection, before: Option<Timestamp>) -> Result<i64, DbError> {
+    let before = before.map_or(i64::MAX, Timestamp::micros);
+    Ok(events::table.filter(events::at.lt(before)).count().get_result(conn)?)
+}
+
+/// The time of the newest event.
+pub(crate) fn newest(conn: &mut DbConnection) -> Result<Option<Timestamp>, DbError> {
+    let newest = events::table.select(diesel::dsl::max(events::at)).get_result::<Option<i64>>(conn)?;
+    Ok(newest.map(Timestamp::from_micros))
+}
+
+/// Deletes the oldest events before `before`, at most `limit`, and returns their number.
+pub(crate) fn purge(conn: &mut DbConnection, before: Timestamp, limit: i64) -> Result<usize, DbError> {
+    let oldest = events::table.filter(events::at.lt(before.micros())).order((events::at, events::id)).limit(limit);
+    let ids = oldest.select(events::id).load::<i64>(conn)?;
+    let mut deleted = 0;
+    for ids in ids.chunks(IDS_PER_STATEMENT) {
+        deleted += diesel::delete(events::table.filter(events::id.eq_any(ids))).execute(conn)?;
+    }
+    Ok(deleted)
+}
+
+/// Below the maximum number of parameters in a statement of `SQLite`.
+const IDS_PER_STATEMENT: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -169,7 +235,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_event_has_a_unique_action_word() {
-        for kind in EventKind::ALL {
+        for kind in EventKind::VARIANTS {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
         assert!("".parse::<EventKind>().is_err());

@@ -1,3 +1,4 @@
-//! Audit events: their kinds, their insertion and their retention.
+//! Audit events: their kinds, their insertion and their retention, and the actor of a change.
 
-pub mod event;
+pub mod actor;
+pub(crate) mod event;

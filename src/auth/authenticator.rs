@@ -1,10 +1,9 @@
 //! Authentication of API requests. Each worker has one [`Authenticator`].
 //!
-//! Lookup results are cached: workspace ids for many values, callers for few. Each request first reads the identity
-//! epoch, which costs less than a lookup, and uses a cache entry only if it has the same epoch. On `SQLite` the worker
-//! reads on a connection of its own. On `PostgreSQL` one query serves all waiting requests of a worker. No request may
-//! use a cache entry without an epoch that was read after the request arrived.
+//! Lookup results are cached: workspace ids for many values, callers for few. A cache entry is used only if it has the
+//! epoch of a read that began after the request arrived. Reading the epoch costs less than a lookup.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,127 +11,146 @@ use actix_web::HttpRequest;
 
 use crate::auth::batcher::LookupBatcher;
 use crate::auth::cache::CacheEntry;
-use crate::auth::caller::Caller;
+use crate::auth::caller::{Caller, WorkspaceAccess};
 use crate::auth::credentials::Credentials;
-use crate::auth::decision::{self, authorize};
-use crate::auth::look::SnapshotReader;
-use crate::auth::rejection::{Rejection, RejectionReason};
+use crate::auth::decision::authorize;
+use crate::auth::epoch::IdentityEpoch;
+use crate::auth::error::AuthError;
+use crate::auth::rejection::RejectionReason;
 use crate::auth::store;
-use crate::auth::token_cache::{CachedIdentity, TokenCache, WorkerCache, cache_entry};
+use crate::auth::token_cache::{TokenCache, WorkerCache};
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::db::{DbConnection, DbError, IdentityEpoch};
+use crate::db::{DbConnection, DbError};
 use crate::usage::UsageRecorder;
 use crate::web::app_state::AppState;
 use crate::web::client_info;
+use crate::workspaces::store as workspaces;
 
-/// Authenticates the requests of one worker. A successful authentication counts as a use of the value.
+/// Authenticates the requests of one worker. A successful authentication counts as a use of the value, and that of a
+/// value that has ended as a rejected use.
 pub struct Authenticator {
     app: AppState,
-    uses: UsageRecorder,
+    usage: UsageRecorder,
     cache: WorkerCache,
-    source: LookupSource,
+    batcher: Rc<LookupBatcher>,
+    /// Whether the access log shows the token of a request.
+    notes_tokens: bool,
+    /// Whether there was more than one workspace in this epoch.
+    has_several_workspaces: Cell<Option<(IdentityEpoch, bool)>>,
 }
-
-enum LookupSource {
-    /// Runs on the worker's own connection, in the worker thread.
-    Local(Rc<SnapshotReader>),
-    /// Runs in batches on a pooled connection.
-    Pooled(Rc<LookupBatcher>),
-}
-
-/// The identity, a rejection, or a database error.
-pub type Verdict<T> = Result<Result<Arc<T>, Rejection>, DbError>;
 
 impl Authenticator {
     /// Creates the authenticator of one worker. All workers share `shared`.
     #[must_use]
-    pub fn new(app: &AppState, uses: UsageRecorder, shared: TokenCache) -> Self {
-        let local = app.db.local_connection().unwrap_or_else(|error| {
-            log::warn!("a worker has no connection of its own and uses the others: {error}");
-            None
-        });
-        let source = local.map_or_else(
-            || LookupSource::Pooled(LookupBatcher::new(app.db.clone())),
-            |connection| LookupSource::Local(SnapshotReader::new(connection)),
-        );
-        Self { app: app.clone(), uses, cache: WorkerCache::new(shared), source }
+    pub fn new(app: &AppState, usage: UsageRecorder, shared: TokenCache, notes_tokens: bool) -> Self {
+        Self {
+            app: app.clone(),
+            usage,
+            cache: WorkerCache::new(shared),
+            batcher: LookupBatcher::new(&app.db),
+            notes_tokens,
+            has_several_workspaces: Cell::new(None),
+        }
     }
 
     /// The IP address and user agent of the request's client.
     #[must_use]
     pub fn client_info(&self, request: &HttpRequest) -> ClientInfo {
-        client_info::client_info(request, &self.app.site.trusted_proxies)
+        client_info::client_info(request, &self.app)
     }
 
-    /// Authenticates the credentials. Records the use of the value, or the rejected use of a value that has ended.
-    pub async fn authenticate<T: CachedIdentity>(&self, presented: Credentials, client: ClientInfo) -> Verdict<T> {
-        let entry = self.resolve(&presented).await?;
+    /// Whether extractors note the token of a request, see [`crate::auth::extract::NotedToken`].
+    pub(crate) fn notes_tokens(&self) -> bool {
+        self.notes_tokens
+    }
+
+    /// Authenticates the credentials and returns the caller.
+    pub async fn authenticate_caller(
+        &self,
+        credentials: &Credentials,
+        client: ClientInfo,
+    ) -> Result<Arc<Caller>, AuthError> {
+        let entry = if let Some(entry) = self.cached(|epoch| self.cache.caller(credentials, epoch)).await? {
+            entry
+        } else {
+            let (epoch, caller) = self.look_up(credentials, &client).await?;
+            self.cache.insert_caller(credentials.digest(), epoch, &caller);
+            CacheEntry::from(caller)
+        };
         Ok(self.record_usage(entry, client))
     }
 
-    async fn resolve<T: CachedIdentity>(
+    /// Authenticates the credentials and returns the workspace. It costs less than the caller.
+    pub async fn authenticate_workspace(
         &self,
-        presented: &Credentials,
-    ) -> Result<Result<CacheEntry<Arc<T>>, Rejection>, DbError> {
-        // Read the epoch before the lookup: a commit between the two then invalidates the entry instead of leaving a
-        // stale one.
-        let (epoch, found) = match &self.source {
-            LookupSource::Local(reader) => {
-                let epoch = reader.epoch().await?;
-                if let Some(entry) = self.cached(presented, epoch) {
-                    return Ok(Ok(entry));
-                }
-                (epoch, reader.read(|conn| store::find_by_digest(conn, presented.digest()))?)
-            }
-            LookupSource::Pooled(batcher) => {
-                // A query for the epoch alone is worth its round trip only if a cache hit is likely.
-                if batcher.last_epoch().is_some_and(|epoch| self.cached::<T>(presented, epoch).is_some()) {
-                    let epoch = batcher.epoch().await?;
-                    if let Some(entry) = self.cached(presented, epoch) {
-                        return Ok(Ok(entry));
-                    }
-                }
-                let (epoch, found) = batcher.find(presented.digest()).await?;
-                (epoch, found.map(Arc::unwrap_or_clone))
-            }
-        };
-        Ok(decision::authorize(found, presented, self.app.clock.now()).map(|caller| {
-            let caller = Arc::new(caller);
-            T::insert(&self.cache, presented.digest(), epoch, &caller);
-            cache_entry(&caller).map(|caller| T::from_caller(&caller))
-        }))
-    }
-
-    /// The cache entry, if it has this epoch and its value has not ended.
-    fn cached<T: CachedIdentity>(&self, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<T>>> {
-        let now = self.app.clock.now();
-        T::cached(&self.cache, presented, epoch).filter(|entry| now < entry.expires_at)
-    }
-
-    fn record_usage<T>(
-        &self,
-        entry: Result<CacheEntry<Arc<T>>, Rejection>,
+        credentials: &Credentials,
         client: ClientInfo,
-    ) -> Result<Arc<T>, Rejection> {
-        let now = self.app.clock.now();
-        match &entry {
-            Ok(entry) => self.uses.record(entry.value_id, client, now),
-            Err(Rejection { reason: RejectionReason::Ended(_, _, value), .. }) => {
-                self.uses.record_rejected(*value, client, now);
-            }
-            Err(_) => {}
+    ) -> Result<Arc<WorkspaceAccess>, AuthError> {
+        let entry = if let Some(entry) = self.cached(|epoch| self.cache.workspace(credentials, epoch)).await? {
+            entry
+        } else {
+            let (epoch, caller) = self.look_up(credentials, &client).await?;
+            self.cache.insert_workspace(credentials.digest(), epoch, &caller);
+            CacheEntry::from(caller).map(|caller| WorkspaceAccess::new(&caller.workspace))
+        };
+        Ok(self.record_usage(entry, client))
+    }
+
+    /// Returns `true` if there is more than one workspace. Must be called after the request was authenticated: the last
+    /// epoch is then one of a read that began after the request arrived. There is one query for each epoch.
+    pub async fn has_several_workspaces(&self) -> Result<bool, DbError> {
+        if let Some((epoch, has_several)) = self.has_several_workspaces.get()
+            && self.batcher.last_epoch() == Some(epoch)
+        {
+            return Ok(has_several);
         }
-        entry.map(|entry| entry.data)
+        // The epoch is read first: a workspace that is created between the two reads makes the entry too old.
+        let read =
+            |conn: &mut DbConnection| Ok::<_, DbError>((IdentityEpoch::read(conn)?, workspaces::has_several(conn)?));
+        let (epoch, has_several) = self.app.db.look_up(read).await?;
+        self.has_several_workspaces.set(Some((epoch, has_several)));
+        Ok(has_several)
+    }
+
+    /// The cache entry, if it has the current epoch and its value has not ended.
+    async fn cached<T>(
+        &self,
+        get: impl FnOnce(IdentityEpoch) -> Option<CacheEntry<T>>,
+    ) -> Result<Option<CacheEntry<T>>, DbError> {
+        // Reading the epoch alone is worth its cost only if the cache has an entry of the last known epoch.
+        let Some(last_epoch) = self.batcher.last_epoch() else { return Ok(None) };
+        let Some(entry) = get(last_epoch) else { return Ok(None) };
+        let is_current = self.batcher.epoch().await? == last_epoch;
+        Ok(Some(entry).filter(|entry| is_current && self.app.clock.now() < entry.expires_at))
+    }
+
+    async fn look_up(
+        &self,
+        credentials: &Credentials,
+        client: &ClientInfo,
+    ) -> Result<(IdentityEpoch, Arc<Caller>), AuthError> {
+        let (epoch, record) = self.batcher.find(credentials.digest()).await?;
+        let now = self.app.clock.now();
+        let caller = authorize(record, credentials, now).inspect_err(|rejection| {
+            if let RejectionReason::Ended { value, .. } = rejection.reason {
+                self.usage.record_rejected(value, client.clone(), now);
+            }
+        })?;
+        Ok((epoch, Arc::new(caller)))
+    }
+
+    fn record_usage<T>(&self, entry: CacheEntry<T>, client: ClientInfo) -> T {
+        self.usage.record(entry.value_id, client, self.app.clock.now());
+        entry.data
     }
 }
 
 /// Authenticates with one lookup and without a cache, for code that has no [`Authenticator`]. Records no use.
 pub fn authenticate_uncached(
     conn: &mut DbConnection,
-    presented: &Credentials,
+    credentials: &Credentials,
     now: Timestamp,
-) -> Result<Result<Caller, Rejection>, DbError> {
-    let found = store::find_by_digest(conn, &presented.digest)?;
-    Ok(authorize(found, presented, now))
+) -> Result<Caller, AuthError> {
+    Ok(authorize(store::find_by_digest(conn, credentials.digest())?, credentials, now)?)
 }

@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::auth::epoch::IdentityEpoch;
 use crate::base::clock::Timestamp;
-use crate::db::IdentityEpoch;
 use crate::db::ids::ValueId;
 use crate::tokens::secret::ValueDigest;
 
@@ -22,7 +22,7 @@ const SHARD_GROWTH: usize = 4;
 ///
 /// The digest selects the shard. Digests are evenly distributed, so the shards need no balancing. A full shard evicts
 /// an arbitrary entry.
-pub struct ShardedCache<T> {
+pub(super) struct ShardedCache<T> {
     shards: Arc<[Mutex<Shard<T>>]>,
     shard_capacity: usize,
 }
@@ -42,10 +42,11 @@ struct Entry<T> {
 
 /// The cached result of an authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheEntry<T> {
+pub(crate) struct CacheEntry<T> {
     /// The key under which a use is recorded.
     pub(crate) value_id: ValueId,
-    /// End of validity. From then on a lookup is required.
+    /// The expiry, or the end of the grace period: from then on a lookup is required. A deletion or a stop has no time
+    /// here, because it changes the epoch.
     pub expires_at: Timestamp,
     /// The cached data.
     pub data: T,
@@ -53,7 +54,7 @@ pub struct CacheEntry<T> {
 
 impl<T> CacheEntry<T> {
     /// Converts the data.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CacheEntry<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> CacheEntry<U> {
         CacheEntry { value_id: self.value_id, expires_at: self.expires_at, data: change(self.data) }
     }
 }
@@ -61,7 +62,7 @@ impl<T> CacheEntry<T> {
 impl<T: Clone> ShardedCache<T> {
     /// Creates a cache. `shards` is a power of two and at most 65,536; `shard_capacity` is in entries.
     #[must_use]
-    pub fn new(shards: usize, shard_capacity: usize) -> Self {
+    pub(super) fn new(shards: usize, shard_capacity: usize) -> Self {
         debug_assert!(shards.is_power_of_two() && shards <= 1 << 16, "two bytes select the shard");
         let empty = || Mutex::new(Shard { epoch: IdentityEpoch::default(), entries: Vec::new() });
         Self { shards: (0..shards).map(|_| empty()).collect(), shard_capacity }
@@ -69,7 +70,7 @@ impl<T: Clone> ShardedCache<T> {
 
     /// The entry of this digest, if the cache has one of this epoch.
     #[must_use]
-    pub fn get(&self, digest: &ValueDigest, epoch: IdentityEpoch) -> Option<CacheEntry<T>> {
+    pub(super) fn get(&self, digest: &ValueDigest, epoch: IdentityEpoch) -> Option<CacheEntry<T>> {
         let shard = self.shard(digest);
         let fingerprint = fingerprint(digest);
         let entry =
@@ -79,7 +80,7 @@ impl<T: Clone> ShardedCache<T> {
     }
 
     /// Caches the data of this digest in this epoch. Does nothing if the value's key exceeds 32 bits.
-    pub fn insert(&self, digest: &ValueDigest, epoch: IdentityEpoch, entry: CacheEntry<T>) {
+    pub(super) fn insert(&self, digest: &ValueDigest, epoch: IdentityEpoch, entry: CacheEntry<T>) {
         let Ok(value_id) = u32::try_from(entry.value_id.0) else { return };
         let expires_at = u32::try_from(entry.expires_at.micros().max(0) / MICROS_PER_SECOND).unwrap_or(u32::MAX);
         let entry = Entry { fingerprint: fingerprint(digest), value_id, expires_at, data: entry.data };

@@ -2,15 +2,17 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
 
 use crate::accounts::model::EmailAddress;
+use crate::auth::mistake::{self, ValueMistake};
 use crate::auth::rejection::{AuthScheme, Rejection, RejectionReason};
 use crate::tokens::secret::ValueDigest;
 
 /// The credentials of a well-formed Authorization header.
 #[derive(Debug)]
 pub struct Credentials {
-    pub(crate) style: AuthScheme,
+    pub(crate) scheme: AuthScheme,
     pub(crate) digest: ValueDigest,
     email: Option<String>,
 }
@@ -29,50 +31,57 @@ impl Credentials {
 
     /// Returns `true` if the credentials have no email address, or the owner's.
     pub(crate) fn matches_email(&self, owner: &EmailAddress) -> bool {
-        self.email.as_ref().is_none_or(|email| email.parse::<EmailAddress>().is_ok_and(|it| it.key() == owner.key()))
+        self.email
+            .as_ref()
+            .is_none_or(|email| EmailAddress::for_lookup(email).is_ok_and(|it| it.case_folded() == owner.case_folded()))
     }
 }
 
 /// Parses the Authorization headers of a request. Rejects malformed values, so that they cause no query.
 pub fn parse<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Result<Credentials, Rejection> {
     let Some(header) = headers.next() else {
-        return Err(Rejection { style: AuthScheme::Bearer, reason: RejectionReason::MissingCredentials });
+        return Err(Rejection { scheme: AuthScheme::Bearer, reason: RejectionReason::MissingCredentials });
     };
     let mut parts = header.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
-    let style = match parts.next() {
+    let scheme = match parts.next() {
         Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer") => Some(AuthScheme::Bearer),
         Some(scheme) if scheme.eq_ignore_ascii_case(b"token") => Some(AuthScheme::Token),
         Some(scheme) if scheme.eq_ignore_ascii_case(b"basic") => Some(AuthScheme::Basic),
         Some(_) | None => None,
     };
-    let reject = |reason| Rejection { style: style.unwrap_or(AuthScheme::Bearer), reason };
+    let reject = |reason| Rejection { scheme: scheme.unwrap_or(AuthScheme::Bearer), reason };
     if headers.next().is_some() {
         return Err(reject(RejectionReason::DuplicateHeader));
     }
-    let style = style.ok_or_else(|| reject(RejectionReason::MissingCredentials))?;
+    let scheme = scheme.ok_or_else(|| {
+        let mistake = mistake::find_in_header(header);
+        reject(mistake.map_or(RejectionReason::MissingCredentials, RejectionReason::MalformedScheme))
+    })?;
     let credentials = parts.next().ok_or_else(|| reject(RejectionReason::EmptyCredentials))?;
     if parts.next().is_some() {
         return Err(reject(RejectionReason::ContainsSpaces));
     }
-    let parse_digest = |text: &str| ValueDigest::parse(text).ok_or_else(|| reject(RejectionReason::UnknownToken));
-    if style != AuthScheme::Basic {
+    let not_a_value = |mistake: Option<ValueMistake>| {
+        reject(mistake.map_or(RejectionReason::UnknownToken, RejectionReason::MalformedValue))
+    };
+    if scheme != AuthScheme::Basic {
         let text = std::str::from_utf8(credentials).map_err(|_| reject(RejectionReason::InvalidUtf8))?;
-        return Ok(Credentials { style, digest: parse_digest(text)?, email: None });
+        let digest = ValueDigest::parse(text).ok_or_else(|| not_a_value(mistake::find_in_value(text)))?;
+        return Ok(Credentials { scheme, digest, email: None });
     }
     std::str::from_utf8(credentials).map_err(|_| reject(RejectionReason::InvalidUtf8))?;
-    let pair = BASE64_STANDARD
-        .decode(credentials)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .map(zeroize::Zeroizing::new)
-        .ok_or_else(|| reject(RejectionReason::InvalidBase64))?;
-    let (email, value) = pair.split_once(':').unwrap_or((&pair, ""));
-    Ok(Credentials { style, digest: parse_digest(value)?, email: Some(email.to_owned()) })
+    let bytes = BASE64_STANDARD.decode(credentials).map(Zeroizing::new);
+    let bytes = bytes.map_err(|_| reject(RejectionReason::InvalidBase64))?;
+    let pair = std::str::from_utf8(&bytes).map_err(|_| reject(RejectionReason::InvalidBasicText))?;
+    let (email, value) = pair.split_once(':').unwrap_or((pair, ""));
+    let digest = ValueDigest::parse(value).ok_or_else(|| not_a_value(mistake::find_in_basic(email, value)))?;
+    Ok(Credentials { scheme, digest, email: Some(email.to_owned()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::mistake::SchemeMistake;
     use crate::auth::rejection::RejectionReason;
     use crate::base::random;
     use crate::tokens::secret::TokenValue;
@@ -80,7 +89,7 @@ mod tests {
 
     fn reason(headers: &[&[u8]]) -> (AuthScheme, RejectionReason) {
         let rejection = parse(headers.iter().copied()).unwrap_err();
-        (rejection.style, rejection.reason)
+        (rejection.scheme, rejection.reason)
     }
 
     #[test]
@@ -98,8 +107,8 @@ mod tests {
     #[test]
     fn each_malformed_header_has_its_own_rejection_reason() {
         use RejectionReason::{
-            ContainsSpaces, DuplicateHeader, EmptyCredentials, InvalidBase64, InvalidUtf8, MissingCredentials,
-            UnknownToken,
+            ContainsSpaces, DuplicateHeader, EmptyCredentials, InvalidBase64, InvalidBasicText, InvalidUtf8,
+            MalformedScheme, MalformedValue, MissingCredentials, UnknownToken,
         };
         assert_eq!(reason(&[]), (AuthScheme::Bearer, MissingCredentials));
         assert_eq!(reason(&[b""]), (AuthScheme::Bearer, MissingCredentials));
@@ -112,7 +121,11 @@ mod tests {
         assert_eq!(reason(&[b"Basic"]), (AuthScheme::Basic, EmptyCredentials));
         assert_eq!(reason(&[b"Basic a b"]), (AuthScheme::Basic, ContainsSpaces));
         assert_eq!(reason(&[b"Basic !"]), (AuthScheme::Basic, InvalidBase64));
-        assert_eq!(reason(&[b"Basic YTpi"]), (AuthScheme::Basic, UnknownToken));
+        assert_eq!(reason(&[b"Basic //79"]), (AuthScheme::Basic, InvalidBasicText));
+        assert_eq!(reason(&[b"Basic YTpi"]), (AuthScheme::Basic, MalformedValue(ValueMistake::BasicPassword)));
+        assert_eq!(reason(&[b"Basic YUBiOmM="]), (AuthScheme::Basic, UnknownToken));
+        assert_eq!(reason(&[b"Token 'x'"]), (AuthScheme::Token, MalformedValue(ValueMistake::Quotes)));
+        assert_eq!(reason(&[b"Token: x"]), (AuthScheme::Bearer, MalformedScheme(SchemeMistake::Punctuation)));
         assert_eq!(reason(&[b"Token x", b"Token x"]), (AuthScheme::Token, DuplicateHeader));
     }
 

@@ -8,20 +8,22 @@ use crate::base::clock::Timestamp;
 
 /// Returns the caller if the record allows API access with these credentials, or the rejection.
 pub(crate) fn authorize(
-    found: Option<TokenRecord>,
-    presented: &Credentials,
+    record: Option<TokenRecord>,
+    credentials: &Credentials,
     now: Timestamp,
 ) -> Result<Caller, Rejection> {
-    check(found, presented, now).map_err(|reason| Rejection { style: presented.style, reason })
+    check(record, credentials, now).map_err(|reason| Rejection { scheme: credentials.scheme, reason })
 }
 
-fn check(found: Option<TokenRecord>, presented: &Credentials, now: Timestamp) -> Result<Caller, RejectionReason> {
-    let TokenRecord { caller, end, is_member } = found.ok_or(RejectionReason::UnknownToken)?;
-    if !presented.matches_email(&caller.user.email) {
+fn check(record: Option<TokenRecord>, credentials: &Credentials, now: Timestamp) -> Result<Caller, RejectionReason> {
+    let record = record.ok_or(RejectionReason::UnknownToken)?;
+    let end = record.end(now);
+    let TokenRecord { caller, is_member, .. } = record;
+    if !credentials.matches_email(&caller.user.email) {
         return Err(RejectionReason::EmailMismatch);
     }
-    if let Some(at) = caller.ends_at.filter(|at| *at <= now) {
-        return Err(RejectionReason::Ended(end, at, caller.value));
+    if let Some((reason, at)) = end {
+        return Err(RejectionReason::Ended { reason, at, value: caller.value });
     }
     if !is_member || !caller.user.is_active {
         return Err(RejectionReason::UnknownToken);

@@ -1,14 +1,15 @@
 //! Authentication of API requests by token.
 
 pub mod authenticator;
-pub mod batcher;
-pub mod cache;
-pub mod caller;
+mod batcher;
+mod cache;
+pub(crate) mod caller;
 pub mod credentials;
-pub mod decision;
+mod decision;
+pub mod epoch;
 pub mod error;
-pub mod extract;
-pub mod look;
+pub(crate) mod extract;
+mod mistake;
 pub mod rejection;
-pub mod store;
-pub mod token_cache;
+mod store;
+pub(crate) mod token_cache;

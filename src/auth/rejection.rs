@@ -1,5 +1,6 @@
 //! Why a caller is rejected.
 
+use crate::auth::mistake::{SchemeMistake, ValueMistake};
 use crate::base::clock::Timestamp;
 use crate::db::ids::ValueId;
 use crate::tokens::model::EndReason;
@@ -20,6 +21,8 @@ pub enum AuthScheme {
 pub enum RejectionReason {
     /// No credentials, or an unsupported scheme.
     MissingCredentials,
+    /// No supported scheme, because of this mistake.
+    MalformedScheme(SchemeMistake),
     /// A scheme without credentials.
     EmptyCredentials,
     /// A value with spaces.
@@ -28,14 +31,18 @@ pub enum RejectionReason {
     InvalidUtf8,
     /// Basic credentials that are not valid base64.
     InvalidBase64,
+    /// Basic credentials that are valid base64, but not of UTF-8 text.
+    InvalidBasicText,
     /// More than one Authorization header.
     DuplicateHeader,
+    /// Not of the form of a value, because of this mistake.
+    MalformedValue(ValueMistake),
     /// Not a known value, or its user is deactivated or is no longer a member.
     UnknownToken,
     /// Basic credentials whose email address is not the owner's.
     EmailMismatch,
     /// A known value that ended at this time; the reason is `None` if it expired.
-    Ended(Option<EndReason>, Timestamp, ValueId),
+    Ended { reason: Option<EndReason>, at: Timestamp, value: ValueId },
     /// A role that may not use the API.
     RoleNotAllowed,
 }
@@ -44,7 +51,7 @@ pub enum RejectionReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The scheme of the request.
-    pub style: AuthScheme,
+    pub scheme: AuthScheme,
     /// The reason.
     pub reason: RejectionReason,
 }

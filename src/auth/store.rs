@@ -1,11 +1,13 @@
 //! Token lookups by digest. They run on the hot path with cached prepared statements: measure every change.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use crate::accounts::store::{USER, UserColumns, UserRow};
+use crate::accounts::model::User;
+use crate::accounts::store::USER;
 use crate::auth::caller::{Caller, TokenRecord};
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
@@ -14,43 +16,26 @@ use crate::db::schema::{memberships, token_values, tokens, users, workspaces};
 use crate::db::{DbConnection, DbError};
 use crate::tokens::model::{EndReason, TokenName};
 use crate::tokens::secret::ValueDigest;
-use crate::workspaces::profile::Role;
-use crate::workspaces::store::{WORKSPACE, WorkspaceColumns, WorkspaceRow};
+use crate::workspaces::model::{Role, Workspace};
+use crate::workspaces::store::WORKSPACE;
 
-type CallerColumns = (
-    (token_values::id, token_values::ends_at, token_values::end_reason),
-    (tokens::uuid, tokens::name),
-    (memberships::id, memberships::role, memberships::removed_at),
-    UserColumns,
-    WorkspaceColumns,
-);
-
-/// The columns of a value, its token and its owner, in the order of [`CallerRow`].
-const CALLER: CallerColumns = (
-    (token_values::id, token_values::ends_at, token_values::end_reason),
-    (tokens::uuid, tokens::name),
-    (memberships::id, memberships::role, memberships::removed_at),
-    USER,
-    WORKSPACE,
-);
-
-type CallerRow = (
-    (i64, Option<Timestamp>, Option<EndReason>),
-    (PublicId, TokenName),
-    (i64, Role, Option<Timestamp>),
-    UserRow,
-    WorkspaceRow,
-);
-
-impl From<CallerRow> for TokenRecord {
-    fn from((value, token, membership, user, workspace): CallerRow) -> Self {
-        let (value, ends_at, end) = value;
-        let (uuid, name) = token;
-        let (membership, role, removed_at) = membership;
-        let (value, membership) = (ValueId(value), MembershipId(membership));
-        let (user, workspace) = (user.into(), Arc::new(workspace.into()));
-        let caller = Caller { value, membership, uuid, name, role, user, workspace, ends_at };
-        Self { end, is_member: removed_at.is_none(), caller }
+crate::impl_select! {
+    /// The columns of a value, its token and its owner.
+    CALLER: TokenRecord {
+        value: ValueId = token_values::id,
+        ends_at: Option<Timestamp> = token_values::ends_at,
+        end_reason: Option<EndReason> = token_values::end_reason,
+        uuid: PublicId = tokens::uuid,
+        name: TokenName = tokens::name,
+        deleted_at: Option<Timestamp> = tokens::deleted_at,
+        membership: MembershipId = memberships::id,
+        role: Role = memberships::role,
+        removed_at: Option<Timestamp> = memberships::removed_at,
+        user: User = USER,
+        workspace: Workspace = WORKSPACE,
+    } => {
+        let caller = Caller { value, membership, uuid, name, role, user, workspace: Arc::new(workspace), ends_at };
+        Self { caller, end_reason, deleted_at, is_member: removed_at.is_none() }
     }
 }
 
@@ -66,24 +51,38 @@ fn values_with_owner() -> _ {
 pub(crate) fn find_by_digest(conn: &mut DbConnection, digest: &ValueDigest) -> Result<Option<TokenRecord>, DbError> {
     let value_id = token_values::table.filter(token_values::digest.eq(digest.as_bytes().as_slice()));
     let value_id = value_id.select(token_values::id);
-    let Some(value) = crate::on_its_own!(conn, conn => value_id.get_result::<i64>(conn)).optional()? else {
+    let Some(value) = crate::match_backend!(conn, conn => value_id.get_result::<i64>(conn)).optional()? else {
         return Ok(None);
     };
     let record = values_with_owner().filter(token_values::id.eq(value)).select(CALLER);
-    let row = crate::on_its_own!(conn, conn => record.get_result::<CallerRow>(conn)).optional()?;
-    Ok(row.map(TokenRecord::from))
+    Ok(crate::match_backend!(conn, conn => record.get_result(conn)).optional()?)
 }
 
-/// Finds the records of the values with these digests in one query. The key of the map is the digest.
-pub(crate) fn find_by_digests(
-    conn: &mut DbConnection,
-    digests: &[ValueDigest],
-) -> Result<HashMap<Vec<u8>, Arc<TokenRecord>>, DbError> {
+/// Records by the digest of their value.
+pub(crate) type RecordsByDigest = HashMap<ValueDigest, Arc<TokenRecord>>;
+
+/// Finds the records of the values with these digests. On `PostgreSQL` in one query; on `SQLite` with one prepared
+/// statement for each value, because a query for a varying number of values would be prepared each time.
+pub(crate) fn find_by_digests(conn: &mut DbConnection, digests: &[ValueDigest]) -> Result<RecordsByDigest, DbError> {
     if digests.is_empty() {
         return Ok(HashMap::new());
     }
+    if let DbConnection::Sqlite(_) = conn {
+        let mut records = HashMap::with_capacity(digests.len());
+        for digest in digests {
+            if let Entry::Vacant(vacant) = records.entry(*digest)
+                && let Some(record) = find_by_digest(conn, digest)?
+            {
+                vacant.insert(Arc::new(record));
+            }
+        }
+        return Ok(records);
+    }
     let has_digest = token_values::digest.eq_any(digests.iter().map(|digest| digest.as_bytes().as_slice()));
     let query = values_with_owner().filter(has_digest).select((token_values::digest, CALLER));
-    let rows = crate::on_its_own!(conn, conn => query.load::<(Vec<u8>, CallerRow)>(conn))?;
-    Ok(rows.into_iter().map(|(digest, row)| (digest, Arc::new(row.into()))).collect())
+    let rows = crate::match_backend!(conn, conn => query.load::<(Vec<u8>, TokenRecord)>(conn))?;
+    let records = rows
+        .into_iter()
+        .filter_map(|(digest, record)| Some((ValueDigest::from_bytes(digest.try_into().ok()?), Arc::new(record))));
+    Ok(records.collect())
 }

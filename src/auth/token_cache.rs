@@ -6,15 +6,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
-
-use actix_web::web::Bytes;
+use std::sync::Arc;
 
 use crate::auth::cache::{CacheEntry, ShardedCache};
-use crate::auth::caller::Caller;
+use crate::auth::caller::{Caller, WorkspaceAccess};
 use crate::auth::credentials::Credentials;
+use crate::auth::epoch::IdentityEpoch;
 use crate::base::clock::Timestamp;
-use crate::db::IdentityEpoch;
 use crate::db::ids::WorkspaceId;
 use crate::tokens::secret::ValueDigest;
 use crate::workspaces::model::Workspace;
@@ -48,7 +46,7 @@ impl Default for TokenCache {
 }
 
 /// The caches that one worker uses.
-pub struct WorkerCache {
+pub(crate) struct WorkerCache {
     shared: TokenCache,
     workspaces: RefCell<WorkspaceCache>,
 }
@@ -57,88 +55,46 @@ impl WorkerCache {
     pub(crate) fn new(shared: TokenCache) -> Self {
         Self { shared, workspaces: RefCell::default() }
     }
-}
 
-/// An identity that a handler can request, with its cache.
-pub trait CachedIdentity: Sized + 'static {
-    /// Converts the result of a lookup.
-    fn from_caller(caller: &Arc<Caller>) -> Arc<Self>;
-    /// The workspace that the value gives access to.
-    fn workspace(&self) -> &Workspace;
-    /// The cache entry for these credentials in this epoch. `None` if a lookup is required.
-    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>>;
-    /// Caches the result of a lookup in this epoch.
-    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>);
-}
-
-impl CachedIdentity for Caller {
-    fn from_caller(caller: &Arc<Caller>) -> Arc<Self> {
-        Arc::clone(caller)
-    }
-    fn workspace(&self) -> &Workspace {
-        &self.workspace
-    }
-    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
-        cache
-            .shared
-            .callers
-            .get(presented.digest(), epoch)
-            .filter(|entry| presented.matches_email(&entry.data.user.email))
-    }
-    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
-        cache.shared.callers.insert(digest, epoch, cache_entry(caller));
-    }
-}
-
-/// The workspace that a value gives access to, with its cached JSON. It has no owner, so credentials with an email
-/// address always require a lookup.
-pub struct WorkspaceAccess {
-    /// The workspace.
-    pub workspace: Arc<Workspace>,
-    json: OnceLock<Bytes>,
-}
-
-impl WorkspaceAccess {
-    fn new(workspace: &Arc<Workspace>) -> Arc<Self> {
-        Arc::new(Self { workspace: Arc::clone(workspace), json: OnceLock::new() })
+    /// The caller with these credentials in this epoch. `None` if a lookup is required.
+    pub(crate) fn caller(&self, credentials: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Caller>>> {
+        let entry = self.shared.callers.get(credentials.digest(), epoch)?;
+        Some(entry).filter(|entry| credentials.matches_email(&entry.data.user.email))
     }
 
-    /// The workspace's JSON. `serialize` runs on the first call only.
-    pub fn cached_json(&self, serialize: impl FnOnce(&Workspace) -> Bytes) -> Bytes {
-        self.json.get_or_init(|| serialize(&self.workspace)).clone()
-    }
-}
-
-impl CachedIdentity for WorkspaceAccess {
-    fn from_caller(caller: &Arc<Caller>) -> Arc<Self> {
-        Self::new(&caller.workspace)
-    }
-    fn workspace(&self) -> &Workspace {
-        &self.workspace
-    }
-    fn cached(cache: &WorkerCache, presented: &Credentials, epoch: IdentityEpoch) -> Option<CacheEntry<Arc<Self>>> {
-        if !presented.has_no_email() {
+    /// The workspace of these credentials in this epoch. `None` if a lookup is required, which is always so if the
+    /// credentials have an email address.
+    pub(crate) fn workspace(
+        &self,
+        credentials: &Credentials,
+        epoch: IdentityEpoch,
+    ) -> Option<CacheEntry<Arc<WorkspaceAccess>>> {
+        if !credentials.has_no_email() {
             return None;
         }
-        let entry = cache.shared.workspace_ids.get(presented.digest(), epoch)?;
-        let copy = cache.workspaces.borrow().get(entry.data, epoch)?;
-        Some(entry.map(|_| copy))
+        let entry = self.shared.workspace_ids.get(credentials.digest(), epoch)?;
+        let access = self.workspaces.borrow().get(entry.data, epoch)?;
+        Some(entry.map(|_| access))
     }
-    fn insert(cache: &WorkerCache, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
+
+    /// Caches the caller that a lookup in this epoch found.
+    pub(crate) fn insert_caller(&self, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
+        self.shared.callers.insert(digest, epoch, Arc::clone(caller).into());
+    }
+
+    /// Caches the workspace of the caller that a lookup in this epoch found.
+    pub(crate) fn insert_workspace(&self, digest: &ValueDigest, epoch: IdentityEpoch, caller: &Arc<Caller>) {
         let WorkspaceId(key) = caller.workspace.key;
         let Ok(id) = CompactWorkspaceId::try_from(key) else { return };
-        if cache.workspaces.borrow_mut().insert(id, epoch, &caller.workspace) {
-            cache.shared.workspace_ids.insert(digest, epoch, cache_entry(caller).map(|_| id));
+        if self.workspaces.borrow_mut().insert(id, epoch, &caller.workspace) {
+            self.shared.workspace_ids.insert(digest, epoch, CacheEntry::from(Arc::clone(caller)).map(|_| id));
         }
     }
 }
 
-/// The cache entry of a caller.
-pub(crate) fn cache_entry(caller: &Arc<Caller>) -> CacheEntry<Arc<Caller>> {
-    CacheEntry {
-        value_id: caller.value,
-        expires_at: caller.ends_at.unwrap_or(Timestamp::MAX),
-        data: Arc::clone(caller),
+impl From<Arc<Caller>> for CacheEntry<Arc<Caller>> {
+    fn from(caller: Arc<Caller>) -> Self {
+        Self { value_id: caller.value, expires_at: caller.ends_at.unwrap_or(Timestamp::MAX), data: caller }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv6Net};
+
 /// Maximum stored length of a user agent, in characters.
 pub(crate) const AGENT_MAX: usize = 200;
 
@@ -31,6 +33,19 @@ impl ClientInfo {
                 let [a, b, c, d, ..] = ip.segments();
                 format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
             }
+        }
+    }
+
+    /// Returns the networks under which failures of this client are counted, from narrow to wide: the IPv4 address, or the
+    /// /64, /56 and /48 networks of an IPv6 address, which are the usual sizes of an assignment (RFC 6177).
+    #[must_use]
+    pub fn networks(&self) -> Vec<IpNet> {
+        match self.ip {
+            IpAddr::V4(_) => vec![IpNet::from(self.ip)],
+            IpAddr::V6(ip) => [64, 56, 48]
+                .into_iter()
+                .filter_map(|length| Some(Ipv6Net::new(ip, length).ok()?.trunc().into()))
+                .collect(),
         }
     }
 }

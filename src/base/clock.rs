@@ -54,6 +54,13 @@ impl Timestamp {
         format!("{} {} {}", t.day(), &month[..3], t.year())
     }
 
+    /// Formats date and time for a file name: `2026-11-23T18-21-04Z`. The names sort by time.
+    #[must_use]
+    pub fn file_stamp(self) -> String {
+        let text = self.to_string();
+        text[..19].replace(':', "-") + "Z"
+    }
+
     fn calendar(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
@@ -103,10 +110,12 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+/// A row that is newer than now by more than this was written while a clock was ahead.
+pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_hours(24);
+
 /// A source of the current time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The system clock.
     System,
     /// A clock for tests that changes only when it is set.
     Manual(ManualClock),
@@ -158,6 +167,7 @@ mod tests {
         let t = Timestamp::from_micros(1_795_458_064_123_456);
         assert_eq!(t.to_string(), "2026-11-23T18:21:04.123456Z");
         assert_eq!(t.display(), "23 Nov 2026, 18:21 UTC");
+        assert_eq!(t.file_stamp(), "2026-11-23T18-21-04Z");
         assert_eq!(Timestamp::from_micros(0).to_string(), "1970-01-01T00:00:00.000000Z");
     }
 

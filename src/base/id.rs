@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use arrayvec::ArrayString;
 use uuid::fmt::Hyphenated;
 
 use crate::base::clock::Timestamp;
 use crate::base::random::{self, CryptoRng};
 
 /// A public identifier. It stores the text form, which pages, responses and the database use.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PublicId([u8; Hyphenated::LENGTH]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, derive_more::Display)]
+pub struct PublicId(ArrayString<{ Hyphenated::LENGTH }>);
 
 impl PublicId {
     /// Creates a new identifier with the timestamp `now`.
@@ -22,15 +23,14 @@ impl PublicId {
     /// Returns the text form.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Every constructor writes only hexadecimal digits and hyphens.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
 impl From<uuid::Uuid> for PublicId {
     fn from(uuid: uuid::Uuid) -> Self {
-        let mut text = [0; Hyphenated::LENGTH];
-        uuid.hyphenated().encode_lower(&mut text);
+        let mut text = ArrayString::new();
+        text.push_str(uuid.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
         Self(text)
     }
 }
@@ -57,12 +57,6 @@ impl FromStr for PublicId {
     }
 }
 
-impl fmt::Display for PublicId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl fmt::Debug for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -73,6 +67,12 @@ impl fmt::Debug for PublicId {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_uuid_is_stored_in_hyphenated_lower_case_form() {
+        let id = PublicId::from(uuid::Uuid::from_u128(0x0199_C2B4_0000_7000_8000_0000_0000_ABCD));
+        assert_eq!((id.as_str(), id.to_string()), ("0199c2b4-0000-7000-8000-00000000abcd", id.as_str().to_owned()));
+    }
 
     proptest! {
         #[test]

@@ -2,7 +2,11 @@
 
 pub mod client_info;
 pub mod clock;
+pub mod day;
 pub mod id;
-pub mod public_url;
+pub mod local_time;
+pub(crate) mod natural_order;
+pub mod note;
+pub(crate) mod public_url;
 pub mod random;
-pub mod text;
+pub(crate) mod text;

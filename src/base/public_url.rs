@@ -37,7 +37,7 @@ impl PublicUrl {
 
 /// The text is not a valid public URL.
 #[derive(Debug, thiserror::Error)]
-#[error("must look like https://tokens.example: http or https, a host, perhaps a port, and nothing after it")]
+#[error("must look like https://tokens.example: http or https, a host, an optional port and no path")]
 pub struct InvalidPublicUrl;
 
 impl std::str::FromStr for PublicUrl {

@@ -7,7 +7,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, Transact
 
 use crate::db::Db;
 use crate::db::connection::{self, DbConnection};
-use crate::db::error::{DbError, FromDb, OpenError};
+use crate::db::error::{DbError, OpenError};
 use crate::db::migrations::{SchemaState, schema_state};
 use crate::db::transaction::{ConnTransactions, transaction_once};
 use crate::db::url::DatabaseUrl;
@@ -19,6 +19,9 @@ const BATCH: i64 = 1_000;
 /// The tables that are not copied. A copied session would make its cookie valid on both servers. Sign-in attempts
 /// expire within minutes. An epoch refers to its own database.
 pub const EXCLUDED_TABLES: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
+
+/// The tables that triggers of the target fill from the copied ones.
+pub const DERIVED_TABLES: &[&str] = &["token_listings"];
 
 /// Copied tables that a new server fills before its setup. Rows of the target in these tables are replaced.
 const SEEDED_TABLES: &[&str] = &["settings", "one_time_links"];
@@ -44,40 +47,30 @@ pub enum CopyError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The source has none of this program's migrations.
-    #[error("{0} is no Latchkey database")]
+    #[error("{0} is not a Latchkey database")]
     Foreign(DatabaseUrl),
     /// The source lacks a migration.
     #[error("the database {0} is older than this program: run `latchkey migrate` on it first")]
     Behind(DatabaseUrl),
     /// The source has a migration that this program does not have. (Opening the target checks the target.)
-    #[error("the database {0} is newer than this program: copy with the latchkey that it belongs to")]
+    #[error("the database {0} is newer than this program: use the version of latchkey that migrated it")]
     Ahead(DatabaseUrl),
     /// The target has rows that the copy would have to replace.
     #[error("the database {0} is not empty: it has rows in the table {1}. Copy into an empty one")]
     NotEmpty(DatabaseUrl, &'static str),
     /// A row could not be read or written.
-    #[error("can't copy the table {0}, nothing was kept: {1}")]
-    Table(&'static str, DbError),
+    #[error("can't copy the table {0}; the target is unchanged: {1}")]
+    Table(&'static str, #[source] DbError),
     /// The target has another number of rows than the source.
-    #[error("{arrived} of {total} rows of the table {table} arrived, nothing was kept", total = .of.total, table = .of.table)]
+    #[error("the target has {arrived} of {total} rows of the table {table}; the copy was rolled back", total = .of.total, table = .of.table)]
     RowCountMismatch {
         /// The table and the rows of the source.
         of: Progress,
         /// Number of rows in the target.
         arrived: i64,
     },
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
-}
-
-impl FromDb for CopyError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) | Self::Table(_, error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 /// Copies all tables except [`EXCLUDED_TABLES`] from the database at `from` to the one at `to`, which is created or
@@ -149,10 +142,18 @@ fn advance_sequence(conn: &mut DbConnection, table: &str) -> Result<(), DbError>
     Ok(())
 }
 
+/// The condition that the key of a row, of one or several columns, is greater than that of `$last`.
+macro_rules! follows {
+    ($table:ident, $last:ident, $key:ident) => { $table::$key.gt(&$last.$key) };
+    ($table:ident, $last:ident, $key:ident, $($next:ident),+) => {
+        $table::$key.gt(&$last.$key).or($table::$key.eq(&$last.$key).and(follows!($table, $last, $($next),+)))
+    };
+}
+
 /// Defines the copied tables. A table must follow the tables that it refers to. The columns must have the order of
-/// `schema.rs`: the compiler checks their number and types, `tests/it/copy.rs` checks the rest.
+/// `schema.rs`: the compiler checks their number and types, `tests/it/db/copy.rs` checks the rest.
 macro_rules! tables {
-    ($($table:ident by $key:ident: $kind:ty $(as $sequence:ident)? { $($column:ident: $type:ty),+ $(,)? })+) => {
+    ($($table:ident by $key:ident $(, $next:ident)* $(as $sequence:ident)? { $($column:ident: $type:ty),+ $(,)? })+) => {
         /// The tables that are copied.
         pub const COPIED_TABLES: &[&str] = &[$(stringify!($table)),+];
 
@@ -208,29 +209,35 @@ macro_rules! tables {
             }
 
             pub(crate) fn count(conn: &mut DbConnection) -> Result<i64, DbError> {
-                Ok(crate::on_its_own!(conn, conn => table.count().get_result(conn))?)
+                Ok(crate::match_backend!(conn, conn => table.count().get_result(conn))?)
             }
 
             pub(crate) fn clear(conn: &mut DbConnection) -> Result<usize, DbError> {
-                Ok(crate::on_its_own!(conn, conn => diesel::delete(table).execute(conn))?)
+                Ok(crate::match_backend!(conn, conn => diesel::delete(table).execute(conn))?)
             }
 
             pub(crate) fn copy(from: &mut DbConnection, to: &mut DbConnection, mut on_batch: impl FnMut(i64)) -> Result<(), DbError> {
-                let mut last: Option<$kind> = None;
+                let mut last: Option<Row> = None;
                 loop {
+                    let key = ($table::$key, $($table::$next),*);
                     let rows: Vec<Row> = match &last {
-                        None => crate::on_its_own!(from, conn => table.order($table::$key).limit(BATCH).load(conn))?,
+                        None => crate::match_backend!(from, conn => table.order(key).limit(BATCH).load(conn))?,
                         Some(last) => {
-                            let rest = table.filter($table::$key.gt(last)).order($table::$key).limit(BATCH);
-                            crate::on_its_own!(from, conn => rest.load(conn))?
+                            // The first condition lets the database find the start in the index.
+                            let rest = table
+                                .filter($table::$key.ge(&last.$key))
+                                .filter(follows!($table, last, $key $(, $next)*))
+                                .order(key)
+                                .limit(BATCH);
+                            crate::match_backend!(from, conn => rest.load(conn))?
                         }
                     };
                     if rows.is_empty() {
                         return Ok(());
                     }
-                    let written = crate::on_its_own!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
+                    let written = crate::match_backend!(to, conn => diesel::insert_into(table).values(&rows).execute(conn))?;
                     on_batch(i64::try_from(written).unwrap_or(i64::MAX));
-                    last = rows.into_iter().next_back().map(|row| row.$key);
+                    last = rows.into_iter().next_back();
                 }
             }
         })+
@@ -238,7 +245,7 @@ macro_rules! tables {
 }
 
 tables! {
-    users by id: i64 as numbered {
+    users by id as numbered {
         id: i64,
         uuid: String,
         email: String,
@@ -247,8 +254,13 @@ tables! {
         password_hash: String,
         is_active: bool,
         created_at: i64,
+        credentials_generation: i64,
+        email_verified_at: Option<i64>,
+        prefers_browser_zone: bool,
+        name_key: String,
+        name_sort: String,
     }
-    workspaces by id: i64 as numbered {
+    workspaces by id as numbered {
         id: i64,
         uuid: String,
         slug: String,
@@ -260,7 +272,7 @@ tables! {
         date_style: String,
         created_at: i64,
     }
-    memberships by id: i64 as numbered {
+    memberships by id as numbered {
         id: i64,
         user_id: i64,
         workspace_id: i64,
@@ -268,8 +280,13 @@ tables! {
         created_at: i64,
         last_opened_at: i64,
         removed_at: Option<i64>,
+        checklist_hidden_at: Option<i64>,
+        name_sort: String,
+        search_text: String,
+        token_count: i64,
+        last_seen_at: i64,
     }
-    tokens by id: i64 as numbered {
+    tokens by id as numbered {
         id: i64,
         uuid: String,
         membership_id: i64,
@@ -280,8 +297,10 @@ tables! {
         deleted_at: Option<i64>,
         deleted_by: Option<String>,
         deleted_via: Option<String>,
+        note: Option<String>,
+        name_sort: String,
     }
-    token_values by id: i64 as numbered {
+    token_values by id as numbered {
         id: i64,
         token_id: i64,
         generation: i64,
@@ -292,7 +311,7 @@ tables! {
         ends_at: Option<i64>,
         end_reason: Option<String>,
     }
-    value_uses by value_id: i64 {
+    value_uses by value_id {
         value_id: i64,
         first_used_at: Option<i64>,
         last_used_at: Option<i64>,
@@ -303,7 +322,22 @@ tables! {
         last_try_ip: Option<String>,
         last_try_agent: Option<String>,
     }
-    one_time_links by digest: Vec<u8> {
+    usage_days by day, value_id {
+        day: i64,
+        value_id: i64,
+        calls: i64,
+        rejected: i64,
+    }
+    usage_origins by token_id, ip, agent {
+        token_id: i64,
+        ip: String,
+        agent: String,
+        first_seen_at: i64,
+        last_seen_at: i64,
+        calls: i64,
+        rejected: i64,
+    }
+    one_time_links by digest {
         digest: Vec<u8>,
         uuid: String,
         purpose: String,
@@ -316,12 +350,14 @@ tables! {
         created_at: i64,
         expires_at: i64,
         used_at: Option<i64>,
+        email: Option<String>,
+        search_text: String,
     }
-    settings by key: String {
+    settings by key {
         key: String,
         value: String,
     }
-    events by id: i64 as numbered {
+    events by id as numbered {
         id: i64,
         at: i64,
         kind: String,

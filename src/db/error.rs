@@ -1,5 +1,6 @@
 //! Database errors: transient failures, unique violations, and all others.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ use crate::db::url::DatabaseUrl;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DbError {
     /// A transient failure: the database is locked, unreachable or overloaded. A retry may succeed.
-    #[error("the database does not answer: {0}")]
+    #[error("the database is unavailable: {0}")]
     Unavailable(String),
     /// A unique index rejected the row.
-    #[error("a row like it is there already: {0}")]
+    #[error("unique constraint violated: {0}")]
     UniqueViolation(String),
     /// Any other failure: an invalid statement, or a row that can't be read.
-    #[error("the database refused a query: {0}")]
+    #[error("a query failed: {0}")]
     Query(String),
 }
 
@@ -54,8 +55,8 @@ static NON_ENGLISH_SERVER: AtomicBool = AtomicBool::new(false);
 pub(crate) fn note_server_language(language: &str) {
     if !is_english(language) && !NON_ENGLISH_SERVER.swap(true, Ordering::Relaxed) {
         log::warn!(
-            "the database speaks another language than English (lc_messages is {language:?}): what passes by itself \
-             is told less exactly from a mistake; see docs/operations.md, PostgreSQL"
+            "the messages of the database server are not in English (lc_messages is {language:?}): transient errors are \
+             detected less reliably; see docs/operations.md, PostgreSQL"
         );
     }
 }
@@ -95,34 +96,55 @@ const TRANSIENT_MESSAGES: [&str; 15] = [
     "SSL connection has been closed",
 ];
 
-/// An error type that can hold a [`DbError`]. [`Db::read`](crate::db::Db::read) and [`Db::write`](crate::db::Db::write)
-/// require it of a use case's error.
-pub trait FromDb: From<DbError> + Send + 'static {
-    /// Returns the database error, if this error is one.
-    fn as_db(&self) -> Option<&DbError>;
-}
-
-impl FromDb for DbError {
-    fn as_db(&self) -> Option<&DbError> {
-        Some(self)
+/// The error of a use case, which can be caused by a [`DbError`]. [`Db::read`](crate::db::Db::read) and
+/// [`Db::write`](crate::db::Db::write) require it.
+pub trait FromDb: From<DbError> + Error + Send + 'static {
+    /// Returns the database error in the chain of sources, if there is one.
+    fn as_db(&self) -> Option<&DbError>
+    where
+        Self: Sized,
+    {
+        let mut error: &(dyn Error + 'static) = self;
+        loop {
+            match error.downcast_ref() {
+                Some(error) => return Some(error),
+                None => error = error.source()?,
+            }
+        }
     }
 }
+
+impl<E: From<DbError> + Error + Send + 'static> FromDb for E {}
 
 /// The database can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file or its folder can't be created.
-    #[error("can't make the database file {0}: {1}")]
+    #[error("can't create the database file {0}: {1}")]
     File(std::path::PathBuf, std::io::Error),
     /// The database does not exist.
-    #[error("there is no database {0}")]
+    #[error("the database {0} does not exist")]
     Missing(DatabaseUrl),
     /// The connection failed, or the file is not a database.
     #[error("can't open the database {0}: {1}")]
     Connect(DatabaseUrl, String),
     /// The database did not respond within the timeout.
-    #[error("the database {0} did not answer for {1:?}: {2}")]
+    #[error("the database {0} did not respond for {1:?}: {2}")]
     Timeout(DatabaseUrl, Duration, String),
+    /// A restore replaces the file at this moment.
+    #[error("the database {0} is being restored")]
+    RestoreRuns(DatabaseUrl),
+    /// A restore was interrupted between its steps.
+    #[error(
+        "a restore of the database {0} was interrupted; nothing is lost. Run latchkey restore again, with the same backup"
+    )]
+    RestoreInterrupted(DatabaseUrl),
+    /// Another process has the database open.
+    #[error("the database {0} is in use: stop the server and other commands first; nothing was changed")]
+    InUse(DatabaseUrl),
+    /// Another server uses the file; with its process id.
+    #[error("another server (process {1}) uses the database {0}. Only one server can use a SQLite database")]
+    OtherServer(DatabaseUrl, String),
     /// A migration failed and was rolled back.
     #[error("can't migrate the database {0}: {1}")]
     Migrate(DatabaseUrl, String),

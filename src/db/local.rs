@@ -10,7 +10,6 @@ use diesel::sql_types::BigInt;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::db::connection::{ConnectionManager, DbConnection, first_line};
-use crate::db::epoch::IdentityEpoch;
 use crate::db::error::{DbError, OpenError};
 
 /// Memory-mapped part of the file, in bytes: `SQLite`'s maximum. A lookup reads about twenty pages, and without the
@@ -23,8 +22,6 @@ const PAGE_CACHE_KIB: u32 = 256;
 /// A connection to a `SQLite` file that belongs to one thread.
 pub struct LocalConnection {
     conn: DbConnection,
-    /// The file's data version at the last read of the epoch, and that epoch.
-    last_read: Option<(i64, IdentityEpoch)>,
     /// Whether a read transaction is open.
     has_snapshot: bool,
 }
@@ -34,7 +31,7 @@ impl LocalConnection {
         let mut conn = crate::db::pool::connect_with_retry(manager)?;
         conn.batch_execute(&format!("PRAGMA mmap_size = {MMAP_SIZE}; PRAGMA cache_size = -{PAGE_CACHE_KIB}"))
             .map_err(|error| OpenError::Connect(manager.url.clone(), first_line(&error.to_string())))?;
-        Ok(Self { conn, last_read: None, has_snapshot: false })
+        Ok(Self { conn, has_snapshot: false })
     }
 
     /// Runs a short read on the calling thread.
@@ -42,46 +39,37 @@ impl LocalConnection {
         work(&mut self.conn)
     }
 
-    /// Begins a read transaction and returns its epoch. All reads until [`LocalConnection::end_snapshot`] see the same
-    /// snapshot and share one acquisition of the file lock.
-    pub fn begin_snapshot(&mut self) -> Result<IdentityEpoch, DbError> {
+    /// Runs short reads in one transaction: they see the same snapshot and share one acquisition of the file lock. The
+    /// transaction ends with this call, because an open snapshot prevents a complete WAL checkpoint.
+    pub fn with_snapshot<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DbError>) -> Result<T, DbError> {
+        // A panic can leave a transaction open.
         self.end_snapshot();
         StaticStatement::<BEGIN>.execute(self.sqlite()?)?;
         self.has_snapshot = true;
-        self.epoch()
+        let result = work(self);
+        self.end_snapshot();
+        result
     }
 
-    /// Ends the read transaction. Must follow soon on [`LocalConnection::begin_snapshot`]: an open snapshot prevents a
-    /// complete WAL checkpoint.
-    pub fn end_snapshot(&mut self) {
+    fn end_snapshot(&mut self) {
         if !std::mem::take(&mut self.has_snapshot) {
             return;
         }
-        let ended = self.sqlite().and_then(|conn| Ok(StaticStatement::<COMMIT>.execute(conn)?));
-        if let Err(error) = ended {
-            log::debug!("a read had ended by itself: {error}");
+        if let Err(error) = self.sqlite().and_then(|conn| Ok(StaticStatement::<COMMIT>.execute(conn)?)) {
+            log::debug!("SQLite had already ended a read transaction: {error}");
         }
     }
 
     fn sqlite(&mut self) -> Result<&mut SqliteConnection, DbError> {
         match &mut self.conn {
             DbConnection::Sqlite(conn) => Ok(conn),
-            DbConnection::Postgres(_) => Err(DbError::Query("only a SQLite file is near".to_owned())),
+            DbConnection::Postgres(_) => Err(DbError::Query("a local connection is to a SQLite file".to_owned())),
         }
     }
 
-    /// Returns the current epoch, which reflects commits of every process.
-    pub fn epoch(&mut self) -> Result<IdentityEpoch, DbError> {
-        // The version is read first, so that the next call detects a commit between the two reads.
-        let version = StaticStatement::<DATA_VERSION>.get_result::<i64>(self.sqlite()?)?;
-        match self.last_read {
-            Some((read_at, epoch)) if read_at == version => Ok(epoch),
-            _ => {
-                let epoch = IdentityEpoch::read(&mut self.conn)?;
-                self.last_read = Some((version, epoch));
-                Ok(epoch)
-            }
-        }
+    /// Returns the file's data version. It changes with each commit of another connection, in any process.
+    pub fn data_version(&mut self) -> Result<i64, DbError> {
+        Ok(StaticStatement::<DATA_VERSION>.get_result::<i64>(self.sqlite()?)?)
     }
 }
 
@@ -95,7 +83,6 @@ const BEGIN: usize = 0;
 
 const COMMIT: usize = 1;
 
-/// The data version changes with each commit of another connection, in any process.
 const DATA_VERSION: usize = 2;
 
 impl<const STATEMENT: usize> QueryFragment<Sqlite> for StaticStatement<STATEMENT> {

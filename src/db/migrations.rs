@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use diesel::RunQueryDsl as _;
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
 use diesel::migration::MigrationSource;
+use diesel::sql_types::Bool;
+use diesel::{Connection as _, RunQueryDsl as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use crate::db::connection::DbConnection;
@@ -18,35 +20,39 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// Key of the `PostgreSQL` advisory lock for migrations: the ASCII bytes of "latchkey".
 const LOCK_KEY: i64 = 0x6c61_7463_686b_6579;
 
-/// Runs the pending migrations and returns their number. The connection must not be used for anything else afterwards,
-/// because its timeouts are disabled. Several processes may migrate concurrently: an advisory lock on `PostgreSQL` and
-/// an immediate transaction on `SQLite` serialize them.
+/// Runs the pending migrations and returns their number. Several processes may migrate concurrently: an advisory lock on
+/// `PostgreSQL` and an immediate transaction on `SQLite` serialize them. Without pending migrations, no lock is taken.
 pub(crate) fn migrate(conn: &mut DbConnection) -> diesel::migration::Result<usize> {
-    if schema_state(conn)? == SchemaState::Newer {
-        return Err(SchemaTooNew.into());
+    match conn.transaction(schema_state)? {
+        SchemaState::Newer => return Err(SchemaTooNew.into()),
+        SchemaState::Current => return Ok(0),
+        SchemaState::Unknown | SchemaState::Outdated => {}
     }
-    match conn {
-        DbConnection::Postgres(conn) => {
-            // The migrations of another instance may take longer than the timeouts.
-            conn.batch_execute(&format!(
-                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK_KEY})"
-            ))?;
-            let done = conn.run_pending_migrations(POSTGRES).map(|done| done.len());
-            conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK_KEY})"))?;
-            done
-        }
+    let done = match conn {
         DbConnection::Sqlite(conn) => {
-            // A start without pending migrations must not wait for another process's write.
-            if !conn.has_pending_migration(SQLITE)? {
-                return Ok(0);
-            }
             conn.batch_execute("PRAGMA busy_timeout = 10000")?;
-            conn.immediate_transaction(|conn| {
-                conn.run_pending_migrations(SQLITE).map(|done| done.len()).map_err(MigrationError)
-            })
-            .map_err(|error| error.0)
+            conn.immediate_transaction(|conn| Ok(conn.run_pending_migrations(SQLITE)?.len()))
         }
+        DbConnection::Postgres(conn) => conn.transaction(|conn| {
+            lock_migrations(conn)?;
+            Ok(conn.run_pending_migrations(POSTGRES)?.len())
+        }),
+    };
+    done.map_err(|MigrationError(error)| error)
+}
+
+/// Takes the lock until the transaction ends. The migrations of another instance may take longer than the timeouts.
+///
+/// A lock of the session would stay on a pooler's server connection.
+fn lock_migrations(conn: &mut diesel::PgConnection) -> diesel::QueryResult<()> {
+    conn.batch_execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")?;
+    let is_free: bool =
+        diesel::select(sql::<Bool>(&format!("pg_try_advisory_xact_lock({LOCK_KEY})"))).get_result(conn)?;
+    if !is_free {
+        log::info!("waiting until another process has migrated the database");
+        conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"))?;
     }
+    Ok(())
 }
 
 /// A newer version of the program migrated the database, and may have changed columns that this version reads.
@@ -57,17 +63,9 @@ struct SchemaTooNew;
 /// Wraps a migration error, because a transaction requires an error type that implements `From` for diesel's error.
 struct MigrationError(Box<dyn std::error::Error + Send + Sync>);
 
-impl From<diesel::result::Error> for MigrationError {
-    fn from(error: diesel::result::Error) -> Self {
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for MigrationError {
+    fn from(error: E) -> Self {
         Self(error.into())
-    }
-}
-
-/// Returns whether the database has pending migrations.
-pub(crate) fn is_outdated(conn: &mut DbConnection) -> diesel::migration::Result<bool> {
-    match conn {
-        DbConnection::Postgres(conn) => conn.has_pending_migration(POSTGRES),
-        DbConnection::Sqlite(conn) => conn.has_pending_migration(SQLITE),
     }
 }
 
@@ -92,14 +90,15 @@ pub(crate) fn schema_state(conn: &mut DbConnection) -> Result<SchemaState, DbErr
         DbConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
     }
     .map_err(|error| DbError::Query(error.to_string()))?;
-    let rows: Vec<AppliedMigration> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
-        .load(conn)
-    {
-        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("__diesel_schema_migrations") => {
-            return Ok(SchemaState::Unknown);
-        }
-        rows => rows?,
+    let table = match conn {
+        DbConnection::Postgres(_) => "to_regclass('__diesel_schema_migrations') IS NOT NULL",
+        DbConnection::Sqlite(_) => "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')",
     };
+    // A failed query would end the transaction.
+    if !diesel::select(sql::<Bool>(table)).get_result::<bool>(conn)? {
+        return Ok(SchemaState::Unknown);
+    }
+    let rows: Vec<AppliedMigration> = diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn)?;
     let applied: BTreeSet<String> = rows.into_iter().map(|row| row.version).collect();
     Ok(if applied.is_disjoint(&embedded) {
         SchemaState::Unknown

@@ -3,32 +3,40 @@
 //! On `SQLite`, reads and writes use separate pools. A read waits at most 50 ms for a lock, then fails with
 //! [`DbError::Unavailable`]; a write waits 5 s by default. The write pool has one connection, so that the writers of
 //! this process queue in order instead of polling for the file lock.
+//!
+//! Token lookups have connections of their own, so that no other work, which may wait for a lock, can delay them.
 
-pub mod backup;
+pub(crate) mod backup;
 pub(crate) mod columns;
 pub(crate) mod connection;
 pub mod copy;
-pub(crate) mod epoch;
 pub(crate) mod error;
 pub mod ids;
+pub(crate) mod list_conditions;
+pub(crate) mod list_page;
 pub(crate) mod local;
+pub mod lock;
 pub(crate) mod migrations;
 pub(crate) mod pool;
-pub mod schema;
+pub(crate) mod restore;
+pub(crate) mod schema;
+mod sort_keys;
 pub(crate) mod transaction;
 pub(crate) mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 
-use crate::db::connection::ConnectionManager;
+use crate::db::connection::{ConnectionManager, PooledConn};
 pub use crate::db::connection::{DbConnection, DbOptions};
-pub use crate::db::epoch::IdentityEpoch;
 pub use crate::db::error::{DbError, FromDb, OpenError};
 pub use crate::db::local::LocalConnection;
+use crate::db::lock::DatabaseLock;
+use crate::db::migrations::SchemaState;
 use crate::db::pool::Pool;
-use crate::db::transaction::transaction;
+use crate::db::transaction::{read, transaction};
 pub use crate::db::url::{DatabaseUrl, DatabaseUrlError};
 
 const READ_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
@@ -40,8 +48,18 @@ const SQLITE_READERS: u32 = 4;
 pub struct Db {
     reads: Pool,
     writes: Pool,
-    /// Opens thread-local connections; `None` on `PostgreSQL`.
-    local: Option<ConnectionManager>,
+    lookups: LookupConnections,
+    /// No restore replaces the file while a clone of this lives.
+    _lock: Option<Arc<DatabaseLock>>,
+}
+
+/// The connections for token lookups.
+#[derive(Clone)]
+enum LookupConnections {
+    /// One connection for each worker thread, to a `SQLite` file.
+    Local(ConnectionManager),
+    /// A `PostgreSQL` server.
+    Pooled(Pool),
 }
 
 impl Db {
@@ -54,72 +72,98 @@ impl Db {
     /// [`Db::open`] with other options. Waits for a server that does not respond yet, and logs each attempt.
     pub fn open_with(url: &DatabaseUrl, limits: &DbOptions) -> Result<Self, OpenError> {
         if let DatabaseUrl::Sqlite(path) = url {
+            lock::prepare_folder(path).map_err(|error| OpenError::File(path.clone(), error))?;
+        }
+        let lock = lock::share(url)?.map(Arc::new);
+        if let DatabaseUrl::Sqlite(path) = url {
             connection::prepare_file(path).map_err(|error| OpenError::File(path.clone(), error))?;
         }
-        let writer = ConnectionManager { url: url.clone(), limits: *limits, busy_timeout: limits.lock_timeout };
-        let ran = migrations::migrate(&mut pool::connect_with_retry(&writer)?)
-            .map_err(|error| OpenError::Migrate(url.clone(), connection::first_line(&error.to_string())))?;
+        let writer = ConnectionManager::new(url.clone(), *limits, limits.lock_timeout);
+        let failed = |error: &str| OpenError::Migrate(url.clone(), connection::first_line(error));
+        let mut conn = pool::connect_with_retry(&writer)?;
+        let ran = migrations::migrate(&mut conn).map_err(|error| failed(&error.to_string()))?;
         if ran > 0 {
-            log::info!("{ran} migrations run on {url}");
+            log::info!("{ran} migrations applied to {url}");
+        }
+        fill_sort_keys(&mut writer.pooled(conn)).map_err(|error| failed(&error.to_string()))?;
+        if writer.is_behind_pooler() {
+            log::debug!("behind a connection pooler: no prepared statements, timeouts for each transaction");
         }
         Ok(match url {
             DatabaseUrl::Sqlite(_) => {
-                let reader = ConnectionManager { busy_timeout: READ_LOCK_TIMEOUT, ..writer.clone() };
+                let reader = ConnectionManager::new(url.clone(), *limits, READ_LOCK_TIMEOUT);
                 let reads = Pool::open(reader.clone(), SQLITE_READERS)?;
-                Self { reads, writes: Pool::open(writer, 1)?, local: Some(reader) }
+                Self { reads, writes: Pool::open(writer, 1)?, lookups: LookupConnections::Local(reader), _lock: lock }
             }
             DatabaseUrl::Postgres(_) => {
-                let both = Pool::open(writer, limits.connections)?;
-                Self { reads: both.clone(), writes: both, local: None }
+                let for_lookups = (limits.connections / 2).max(1);
+                let lookups = Pool::open_untested(writer.clone(), for_lookups)?;
+                let others = Pool::open(writer, limits.connections.saturating_sub(for_lookups).max(1))?;
+                Self { reads: others.clone(), writes: others, lookups: LookupConnections::Pooled(lookups), _lock: lock }
             }
         })
     }
 
     /// Runs `work` on a blocking thread, on a reading connection. There is no transaction: data that must be consistent
     /// must be read in one query.
-    pub async fn read<T, E>(
+    pub async fn read<T: Send + 'static, E: FromDb>(
         &self,
         work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
-        self.reads.interact(work).await
+    ) -> Result<T, E> {
+        self.reads.interact(move |conn| read(conn, work)).await
     }
 
-    /// Runs a lookup like [`Db::read`], but does not test the connection first. If the connection is lost, the lookup
-    /// runs again on a tested connection.
-    pub async fn read_untested<T, E>(
+    /// Runs a token lookup on a blocking thread, on a connection for lookups. The connection is not tested first. If it
+    /// is lost, the lookup runs again on another connection.
+    pub async fn look_up<T: Send + 'static, E: FromDb>(
         &self,
         work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
-        self.reads.interact_untested(work).await
+    ) -> Result<T, E> {
+        match &self.lookups {
+            LookupConnections::Local(_) => self.reads.interact(move |conn| read(conn, work)).await,
+            LookupConnections::Pooled(pool) => pool.interact_untested(move |conn| read(conn, &work)).await,
+        }
     }
 
     /// Opens a connection for short reads on the calling thread. `None` on `PostgreSQL`: a network round trip would
     /// block an async thread for too long.
     pub fn local_connection(&self) -> Result<Option<LocalConnection>, OpenError> {
-        self.local.as_ref().map(LocalConnection::open).transpose()
+        match &self.lookups {
+            LookupConnections::Local(manager) => LocalConnection::open(manager).map(Some),
+            LookupConnections::Pooled(_) => Ok(None),
+        }
     }
 
     /// Runs `work` in a write transaction. On `SQLite` it begins with `BEGIN IMMEDIATE`, because a transaction that
     /// reads first and writes later fails under load. `work` may run several times; only the last run is committed.
-    pub async fn write<T, E>(&self, work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub async fn write<T: Send + 'static, E: FromDb>(
+        &self,
+        work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.writes.interact(move |conn| transaction(conn, &work)).await
+    }
+
+    /// [`Db::write`] that calls `committed` after the commit, also if that happens after the caller's wait timed out.
+    pub async fn write_then<T, E>(
+        &self,
+        work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
+        committed: impl FnOnce() + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: FromDb,
     {
-        self.writes.interact(move |conn| transaction(conn, &work)).await
+        let write = move |conn: &mut PooledConn| {
+            let done = transaction(conn, &work)?;
+            committed();
+            Ok(done)
+        };
+        self.writes.interact(write).await
     }
 
     /// [`Db::read`] for callers that may block: the command line and start-up.
     pub fn read_blocking<T, E: FromDb>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, E>) -> Result<T, E> {
-        work(&mut *self.reads.get()?)
+        read(&mut *self.reads.get()?, work)
     }
 
     /// [`Db::write`] for callers that may block: the command line and start-up.
@@ -130,27 +174,27 @@ impl Db {
     /// Updates the query planner's statistics. `PostgreSQL` does so automatically. `SQLite` recommends to run
     /// `PRAGMA optimize` periodically (see its documentation), which analyzes only tables that have changed much.
     pub async fn optimize(&self) -> Result<(), DbError> {
+        let optimize = |conn: &mut PooledConn| match &mut **conn {
+            // 0x2: run ANALYZE where needed. 0x10000: check all tables, not only those that this connection has queried.
+            DbConnection::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA optimize = 0x10002")?),
+            DbConnection::Postgres(_) => Ok(()),
+        };
         self.writes.interact(optimize).await
-    }
-
-    /// [`Db::optimize`] for callers that may block.
-    pub fn optimize_blocking(&self) -> Result<(), DbError> {
-        optimize(&mut *self.writes.get()?)
     }
 
     /// Returns whether the database responds and has no pending migrations.
     pub async fn is_ready(&self) -> bool {
         self.reads
-            .interact(|conn| migrations::is_outdated(conn).map_err(|error| DbError::Query(error.to_string())))
+            .interact(|conn| read(conn, migrations::schema_state))
             .await
-            .is_ok_and(|is_outdated| !is_outdated)
+            .is_ok_and(|state| matches!(state, SchemaState::Current | SchemaState::Newer))
     }
 }
 
-fn optimize(conn: &mut DbConnection) -> Result<(), DbError> {
-    match conn {
-        // 0x2: run ANALYZE where needed. 0x10000: check all tables, not only those that this connection has queried.
-        DbConnection::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA optimize = 0x10002")?),
-        DbConnection::Postgres(_) => Ok(()),
+/// Fills missing sort keys, a batch per transaction. Several processes may do so concurrently: each row is filled once.
+fn fill_sort_keys(conn: &mut PooledConn) -> Result<(), DbError> {
+    if read(conn, sort_keys::is_any_missing)? {
+        while transaction(conn, &sort_keys::fill_batch)? {}
     }
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::r2d2::{self, HandleError, PooledConnection};
+use r2d2::{HandleError, PooledConnection};
 use tokio::sync::Semaphore;
 
-use crate::db::connection::{ConnectionManager, DbConnection, first_line};
+use crate::db::connection::{ConnectionManager, DbConnection, PooledConn, first_line};
 use crate::db::error::{DbError, FromDb, OpenError};
 use crate::db::url::DatabaseUrl;
 
@@ -16,104 +16,90 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum time to wait while the pool has no connection at all: the server is down, so requests fail early.
 const ACQUIRE_WHILE_DOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Maximum time to wait for the work on a connection. It is longer than the default statement timeout, so only an
-/// unresponsive server reaches it. The work keeps its permit until it ends, which bounds the number of blocked threads.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// A connection pool with one permit per connection.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: r2d2::Pool<ConnectionManager>,
-    /// True for a server, whose connections can be lost; false for a file.
-    test_on_checkout: bool,
     permits: Arc<Semaphore>,
+    response_timeout: Duration,
 }
 
 impl Pool {
-    pub fn open(manager: ConnectionManager, width: u32) -> Result<Self, OpenError> {
-        let url = manager.url.clone();
-        let pool = r2d2::Pool::builder()
+    /// Opens a pool of at most `width` connections. Tests a connection to a server before each use, because it can be
+    /// lost; one to a file can't.
+    pub(crate) fn open(manager: ConnectionManager, width: u32) -> Result<Self, OpenError> {
+        let is_server = matches!(manager.url, DatabaseUrl::Postgres(_));
+        Self::open_with(manager, width, is_server)
+    }
+
+    /// [`Pool::open`] without tests before use, for [`Pool::interact_untested`].
+    pub(crate) fn open_untested(manager: ConnectionManager, width: u32) -> Result<Self, OpenError> {
+        Self::open_with(manager, width, false)
+    }
+
+    fn open_with(manager: ConnectionManager, width: u32, test_on_check_out: bool) -> Result<Self, OpenError> {
+        let (url, response_timeout) = (manager.url.clone(), manager.limits.response_timeout);
+        let connections = r2d2::Pool::builder()
             .max_size(width)
             .min_idle(Some(1))
-            // `get` tests the connection where necessary.
-            .test_on_check_out(false)
+            .test_on_check_out(test_on_check_out)
             .connection_timeout(ACQUIRE_TIMEOUT)
             .error_handler(Box::new(QuietErrors))
             .build(manager)
-            .map_err(|error| OpenError::Connect(url.clone(), first_line(&error.to_string())))?;
-        let test_on_checkout = matches!(url, DatabaseUrl::Postgres(_));
-        Ok(Self { connections: pool, test_on_checkout, permits: Arc::new(Semaphore::new(width as usize)) })
+            .map_err(|error| OpenError::Connect(url, first_line(&error.to_string())))?;
+        Ok(Self { connections, permits: Arc::new(Semaphore::new(width as usize)), response_timeout })
     }
 
     /// Runs `work` on a blocking thread when a connection is free.
-    pub async fn interact<T, E>(
+    pub(crate) async fn interact<T: Send + 'static, E: FromDb>(
         &self,
-        work: impl FnOnce(&mut DbConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
+        work: impl FnOnce(&mut PooledConn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         self.run_blocking(move |pool| work(&mut *pool.get()?)).await
     }
 
-    /// [`Pool::interact`] on an untested connection. If it is lost, `work` runs again on a tested one.
-    pub async fn interact_untested<T, E>(
+    /// [`Pool::interact`] in a pool without tests before use. While the connection is lost, `work` runs again on
+    /// another one.
+    pub(crate) async fn interact_untested<T: Send + 'static, E: FromDb>(
         &self,
-        work: impl Fn(&mut DbConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
+        work: impl Fn(&mut PooledConn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         self.run_blocking(move |pool| {
-            let mut conn = pool.get_untested()?;
-            match work(&mut conn) {
-                Err(error) if matches!(error.as_db(), Some(DbError::Unavailable(_))) && conn.is_broken() => {
-                    drop(conn);
-                    work(&mut *pool.get()?)
+            // Every connection in the pool can be lost. After them, r2d2 opens a new one.
+            for _ in 0..pool.connections.max_size() {
+                let mut conn = pool.get()?;
+                match work(&mut conn) {
+                    Err(error) if matches!(error.as_db(), Some(DbError::Unavailable(_))) && conn.is_broken() => {}
+                    done => return done,
                 }
-                done => done,
             }
+            work(&mut *pool.get()?)
         })
         .await
     }
 
-    async fn run_blocking<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: FromDb,
-    {
+    async fn run_blocking<T: Send + 'static, E: FromDb>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let queue = Arc::clone(&self.permits).acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(ACQUIRE_TIMEOUT, queue).await else {
-            return Err(DbError::Unavailable("every connection is busy".to_owned()).into());
+            return Err(DbError::Unavailable("all connections are in use".to_owned()).into());
         };
         let pool = self.clone();
         let work = actix_web::web::block(move || {
-            let done = work(&pool);
+            let result = work(&pool);
             drop(permit);
-            done
+            result
         });
-        match tokio::time::timeout(QUERY_TIMEOUT, work).await {
-            Ok(Ok(done)) => done,
+        match tokio::time::timeout(self.response_timeout, work).await {
+            Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(DbError::Query("a query panicked".to_owned()).into()),
-            Err(_) => Err(DbError::Unavailable(format!("no answer for {QUERY_TIMEOUT:?}")).into()),
+            Err(_) => Err(DbError::Unavailable(format!("no response for {:?}", self.response_timeout)).into()),
         }
     }
 
-    /// Returns a tested connection.
-    pub fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
-        // Every connection in the pool may have been lost since its last use.
-        for _ in 0..self.connections.max_size() {
-            let mut conn = self.get_untested()?;
-            if !self.test_on_checkout || !conn.is_broken() {
-                return Ok(conn);
-            }
-        }
-        self.get_untested()
-    }
-
-    fn get_untested(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
+    pub(crate) fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
         let timeout =
             if self.connections.state().connections == 0 { ACQUIRE_WHILE_DOWN_TIMEOUT } else { ACQUIRE_TIMEOUT };
         self.connections.get_timeout(timeout).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
@@ -146,7 +132,7 @@ pub(crate) fn connect_with_retry(manager: &ConnectionManager) -> Result<DbConnec
             return Err(OpenError::Timeout(url.clone(), timeout, reason));
         }
         if let DatabaseUrl::Postgres(_) = url {
-            log::warn!("the database {url} does not answer yet ({reason}); trying for {left:?} more");
+            log::warn!("the database {url} does not respond yet ({reason}); retrying for {left:?}");
         }
         let pause = pause.min(left);
         #[expect(clippy::disallowed_methods, reason = "runs before the first async thread starts")]
@@ -165,6 +151,6 @@ struct QuietErrors;
 
 impl HandleError<diesel::r2d2::Error> for QuietErrors {
     fn handle_error(&self, error: diesel::r2d2::Error) {
-        log::debug!("no connection to the database: {}", first_line(&error.to_string()));
+        log::debug!("can't connect to the database: {}", first_line(&error.to_string()));
     }
 }

@@ -1,6 +1,5 @@
-//! The tables. Written by hand, because one file describes both backends. `tests/it/schema.rs` compares it with the
+//! The tables. Written by hand, because one file describes both backends. `tests/it/db/schema.rs` compares it with the
 //! migrated databases.
-#![expect(missing_docs, reason = "diesel's macros create the items; the migrations document them")]
 
 diesel::table! {
     users (id) {
@@ -12,6 +11,11 @@ diesel::table! {
         password_hash -> Text,
         is_active -> Bool,
         created_at -> BigInt,
+        credentials_generation -> BigInt,
+        email_verified_at -> Nullable<BigInt>,
+        prefers_browser_zone -> Bool,
+        name_key -> Text,
+        name_sort -> Text,
     }
 }
 
@@ -26,6 +30,7 @@ diesel::table! {
         expires_at -> BigInt,
         ip -> Nullable<Text>,
         agent -> Nullable<Text>,
+        credentials_generation -> Nullable<BigInt>,
     }
 }
 
@@ -35,6 +40,7 @@ diesel::table! {
         account -> Nullable<Binary>,
         address -> Text,
         at -> BigInt,
+        network -> Text,
     }
 }
 
@@ -52,6 +58,8 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         used_at -> Nullable<BigInt>,
+        email -> Nullable<Text>,
+        search_text -> Text,
     }
 }
 
@@ -86,6 +94,11 @@ diesel::table! {
         created_at -> BigInt,
         last_opened_at -> BigInt,
         removed_at -> Nullable<BigInt>,
+        checklist_hidden_at -> Nullable<BigInt>,
+        name_sort -> Text,
+        search_text -> Text,
+        token_count -> BigInt,
+        last_seen_at -> BigInt,
     }
 }
 
@@ -101,6 +114,24 @@ diesel::table! {
         deleted_at -> Nullable<BigInt>,
         deleted_by -> Nullable<Text>,
         deleted_via -> Nullable<Text>,
+        note -> Nullable<Text>,
+        name_sort -> Text,
+    }
+}
+
+diesel::table! {
+    token_listings (token_id) {
+        token_id -> BigInt,
+        workspace_id -> BigInt,
+        name_sort -> Text,
+        owner_sort -> Text,
+        search_text -> Text,
+        created_at -> BigInt,
+        value_created_at -> BigInt,
+        ends_at -> BigInt,
+        retiring_until -> BigInt,
+        used_hour -> BigInt,
+        idle_since -> BigInt,
     }
 }
 
@@ -129,6 +160,27 @@ diesel::table! {
         last_try_at -> Nullable<BigInt>,
         last_try_ip -> Nullable<Text>,
         last_try_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    usage_days (day, value_id) {
+        day -> BigInt,
+        value_id -> BigInt,
+        calls -> BigInt,
+        rejected -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_origins (token_id, ip, agent) {
+        token_id -> BigInt,
+        ip -> Text,
+        agent -> Text,
+        first_seen_at -> BigInt,
+        last_seen_at -> BigInt,
+        calls -> BigInt,
+        rejected -> BigInt,
     }
 }
 
@@ -168,9 +220,15 @@ diesel::joinable!(memberships -> workspaces (workspace_id));
 
 diesel::joinable!(tokens -> memberships (membership_id));
 
+diesel::joinable!(token_listings -> tokens (token_id));
+
 diesel::joinable!(token_values -> tokens (token_id));
 
 diesel::joinable!(value_uses -> token_values (value_id));
+
+diesel::joinable!(usage_days -> token_values (value_id));
+
+diesel::joinable!(usage_origins -> tokens (token_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -178,6 +236,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     workspaces,
     memberships,
     tokens,
+    token_listings,
     token_values,
-    value_uses
+    value_uses,
+    usage_days,
+    usage_origins
 );

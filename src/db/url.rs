@@ -12,15 +12,20 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
-/// An invalid database URL. The message contains only the scheme of the input, because the rest may be a password.
+/// An invalid database URL. The message contains at most the scheme of the input, because the rest may be a password.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseUrlError {
     /// The scheme is not supported.
-    #[error("the database URL must be a path, sqlite://PATH or postgres://…; its scheme {0:?} is none of these")]
+    #[error("the database URL must be a path, sqlite://PATH or postgres://…; the scheme {0:?} is not supported")]
     Scheme(String),
+    /// The text is empty, or is not a path of a file.
+    #[error(
+        "the database must be a path, sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME; write a path that contains one of @ : = ? as sqlite://PATH"
+    )]
+    NotAPath,
     /// The URL is malformed: libpq could parse it differently than intended, and quote a password in an error.
     #[error(
-        "the database URL is not like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE; special characters in its parts must be percent-encoded, @ as %40"
+        "the database URL must look like postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE; percent-encode special characters in its parts (@ as %40)"
     )]
     Malformed,
 }
@@ -31,11 +36,35 @@ impl std::str::FromStr for DatabaseUrl {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", rest)) if is_well_formed(rest) => Ok(Self::Postgres(url.to_owned())),
             Some(("postgres" | "postgresql", _)) => Err(DatabaseUrlError::Malformed),
-            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some((scheme, _)) => Err(DatabaseUrlError::Scheme(scheme.to_owned())),
-            None => Ok(Self::Sqlite(url.strip_prefix("sqlite:").unwrap_or(url).into())),
+            Some(("sqlite", path)) if is_file_path(path) => Ok(Self::Sqlite(path.into())),
+            Some(("sqlite", _)) => Err(DatabaseUrlError::NotAPath),
+            Some((scheme, _)) if is_scheme(scheme) => Err(DatabaseUrlError::Scheme(scheme.to_owned())),
+            _ => match url.strip_prefix("sqlite:") {
+                Some(path) if is_file_path(path) => Ok(Self::Sqlite(path.into())),
+                // A mistyped URL or libpq's keywords (host=… password=…) must not become the name of a new file.
+                None if is_file_path(url) && !url.contains(['@', ':', '=', '?']) && !url.contains("//") => {
+                    Ok(Self::Sqlite(url.into()))
+                }
+                _ => Err(DatabaseUrlError::NotAPath),
+            },
         }
     }
+}
+
+/// Returns whether the text has the form of a URL's scheme (RFC 3986, section 3.1).
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// Returns whether `SQLite` opens exactly the file with this path. It reads `file:` as a URI, `:memory:` and an empty path as
+/// a temporary database, and a path only up to a NUL.
+fn is_file_path(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    !matches!(name, "" | "." | "..")
+        && !path.starts_with([':', ' '])
+        && !path.starts_with("file:")
+        && !path.contains('\0')
 }
 
 /// Returns whether libpq parses the part after `postgres://` without an error. libpq's errors quote a part of the URL;
@@ -103,7 +132,30 @@ impl DatabaseUrl {
             && parameter("sslmode").is_some_and(|(_, mode)| matches!(mode, "require" | "verify-ca" | "verify-full"));
         !requires_tls && !hosts.split(',').chain(parameter_hosts).all(is_local)
     }
+
+    /// The URL as an argument for a shell, without passwords.
+    pub(crate) fn shell_argument(&self) -> String {
+        let url = match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres(url) => {
+                let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+                let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+                let (user, location) = address.split_once('@').unwrap_or(("", address));
+                let user = user.split(':').next().unwrap_or("");
+                let is_public = |pair: &&str| PUBLIC_OPTIONS.contains(&pair.split('=').next().unwrap_or(""));
+                let options: Vec<&str> = options.split('&').filter(is_public).collect();
+                let (at, question) =
+                    (if user.is_empty() { "" } else { "@" }, if options.is_empty() { "" } else { "?" });
+                format!("postgres://{user}{at}{location}{question}{}", options.join("&"))
+            }
+        };
+        format!("'{}'", url.replace('\'', "'\\''"))
+    }
 }
+
+/// The options of a `PostgreSQL` URL that a printed command repeats. Others may contain a secret.
+const PUBLIC_OPTIONS: [&str; 8] =
+    ["host", "hostaddr", "port", "dbname", "user", "sslmode", "sslrootcert", "target_session_attrs"];
 
 /// Displays a `PostgreSQL` URL without user, password and parameters, so that no password is shown.
 impl fmt::Display for DatabaseUrl {
@@ -127,121 +179,4 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn the_scheme_chooses_the_database() {
-        let url = |text: &str| text.parse::<DatabaseUrl>();
-        assert_eq!(url("data/latchkey.db").unwrap(), DatabaseUrl::Sqlite("data/latchkey.db".into()));
-        assert_eq!(url("sqlite:///var/lib/x.db").unwrap(), DatabaseUrl::Sqlite("/var/lib/x.db".into()));
-        assert!(matches!(url("postgresql://h/db").unwrap(), DatabaseUrl::Postgres(_)));
-        assert!(url("mysql://h/db").unwrap_err().to_string().contains("\"mysql\""));
-        assert!(url("postgre://h/db").is_err(), "a typo must not create a file");
-    }
-
-    #[test]
-    fn a_remote_host_allows_plaintext_and_a_local_host_does_not() {
-        for local in [
-            "postgres:///latchkey",
-            "postgres://ada:x@localhost/latchkey",
-            "postgres://ada@127.0.0.1:5599/latchkey",
-            "postgres://ada@[::1]:5432/latchkey",
-            "postgres://%2Fvar%2Frun%2Fpostgresql/latchkey",
-            "postgres:///latchkey?host=/var/run/postgresql",
-            "data/latchkey.db",
-        ] {
-            assert!(!local.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{local}");
-        }
-        for remote in [
-            "postgres://ada@db.example/latchkey",
-            "postgres://ada@10.0.0.5:5432/latchkey",
-            "postgres://ada@localhost,db.example/latchkey",
-            "postgres:///latchkey?host=db.example",
-            "postgres://localhost/latchkey?hostaddr=10.0.0.5",
-            "postgres://localhost@db.example/latchkey?sslmode=prefer",
-            "postgres://ada@[2001:db8::1]/latchkey",
-        ] {
-            assert!(remote.parse::<DatabaseUrl>().unwrap().allows_plaintext(), "{remote}");
-        }
-        let strict: DatabaseUrl = "postgres://ada@db.example/latchkey?sslmode=verify-full".parse().unwrap();
-        assert_eq!(strict.allows_plaintext(), !cfg!(feature = "postgres-tls"));
-    }
-
-    #[test]
-    fn a_password_in_a_database_url_is_not_shown() {
-        let url: DatabaseUrl = "postgres://ada:s3cret@db.example:5432/latchkey?sslpassword=s3cret".parse().unwrap();
-        assert_eq!(format!("{url} {url:?}"), "postgres://db.example:5432/latchkey postgres://db.example:5432/latchkey");
-    }
-
-    #[test]
-    fn the_error_for_a_malformed_url_does_not_contain_its_password() {
-        for bad in [
-            "u:pa/secret@h/x",
-            "u:pa/secret@h:1/x?a=b",
-            "u:sec@ret@h/x",
-            "u:sec#ret@h/x",
-            "u:sec?ret@h/x",
-            "u:sec?r=et@h/x",
-            "u:123?secret=@h/x",
-            "u:sec ret@h/x",
-            "u:sec%zzret@h/x",
-            "u:sec%0",
-            "u:secret@[::1/x",
-            "u:secret",
-            "u:secret@h/x?password=a=b",
-            "u:secret@h/x?password",
-            "u:secret@h/x#y",
-            "@/:secret?@=",
-            "@[:secret]?@=",
-        ] {
-            let result = format!("postgres://{bad}").parse::<DatabaseUrl>();
-            let message = result.map_or_else(|error| error.to_string(), |url| panic!("{bad} is taken as {url}"));
-            assert!(!message.contains("secret") && message.contains("percent-encoded"), "{bad}: {message}");
-        }
-        for good in [
-            "",
-            "h",
-            "/x",
-            "u@/x?host=/run/postgresql",
-            "u:p%40ss%2F!$'()*@db.example:5432/x?sslmode=disable&application_name=a@b",
-            "u:p:q@h1:1,h2:2/x",
-            "u@[::1]:5432/x",
-            "u@[fe80::1%25eth0]:5432/x",
-            "%2Frun%2Fpostgresql/x",
-        ] {
-            assert!(format!("postgres://{good}").parse::<DatabaseUrl>().is_ok(), "{good}");
-        }
-    }
-
-    const SECRET: &str = "hunter2.hunter2";
-
-    proptest! {
-        #[test]
-        fn no_password_is_ever_shown(
-            scheme in prop_oneof![Just("postgres"), Just("postgresql")],
-            before in "[a-z0-9:@/?#%&=\\[\\] ü]{0,8}:",
-            after in "[a-z0-9:/?#%&=\\[\\]ü@]{0,3}@[a-z0-9.:,/?=&@\\[\\]-]{0,20}",
-        ) {
-            let text = format!("{scheme}://{before}{SECRET}{after}");
-            let output = match text.parse::<DatabaseUrl>() {
-                Ok(url) => {
-                    prop_assert!(url == DatabaseUrl::Postgres(text.clone()), "libpq receives the input unchanged");
-                    format!("{url} {url:?}")
-                }
-                Err(error) => format!("{error} {error:?}"),
-            };
-            prop_assert!(!output.contains(SECRET), "{}: {}", text, output);
-        }
-
-        #[test]
-        fn any_text_names_one_database_or_none(text in prop_oneof!["(sqlite|postgres|mysql)?:?/{0,3}\\PC{0,20}", any::<String>()]) {
-            let Ok(url) = text.parse::<DatabaseUrl>() else { return Ok(()) };
-            if let DatabaseUrl::Sqlite(_) = &url {
-                prop_assert!(url.to_string().parse::<DatabaseUrl>().unwrap() == url, "{}", text);
-                prop_assert!(!url.allows_plaintext());
-            }
-        }
-    }
-}
+mod tests;

@@ -1,12 +1,16 @@
 //! Members of a workspace: invitations, role changes, removal, and the administrators' view of all tokens. A change
 //! that ends a member's access must also delete their tokens.
 
-pub mod change_role;
-pub mod checks;
+pub(crate) mod change_email;
+pub(crate) mod change_role;
+mod checks;
 pub mod invitations;
-pub mod model;
-pub mod pages;
-pub mod remove;
-pub mod revoke_tokens;
-pub mod store;
-pub mod token_filter;
+mod list_store;
+pub(crate) mod model;
+pub(crate) mod pages;
+pub(crate) mod remove;
+pub(crate) mod reset_link;
+pub(crate) mod revoke_tokens;
+mod store;
+mod token_filter;
+mod token_list_store;

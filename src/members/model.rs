@@ -1,62 +1,58 @@
 //! Types of members and their changes. No queries.
 
+use strum::{EnumString, IntoStaticStr};
+
 use crate::accounts::model::User;
-use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::id::PublicId;
+use crate::db::DbError;
 use crate::db::ids::MembershipId;
-use crate::db::{DbError, FromDb};
-use crate::tokens::model::{Deletion, DeletionSource};
-use crate::workspaces::model::Workspace;
-use crate::workspaces::profile::Role;
+use crate::db::list_page::Direction;
+use crate::web::list::ListOrder;
+use crate::workspaces::model::Role;
 
 /// An active member of a workspace.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub(crate) struct Member {
     pub(crate) membership: MembershipId,
-    /// The user.
     pub user: User,
-    /// The member's role.
     pub role: Role,
     /// The start of the membership.
     pub since: Timestamp,
-    /// The last page view of the user's active sessions on this server, to the hour.
+    /// The user's last page view on this server, to the hour; `None` if it is not known.
     pub last_seen: Option<Timestamp>,
 }
 
-/// The actor of a change to a member, with client and time.
+/// A member in the list, with what the list is sorted by.
 #[derive(Debug, Clone)]
-pub struct MemberActor {
-    pub(crate) by: Option<(PublicId, String, ClientInfo)>,
-    pub(crate) at: Timestamp,
+pub(crate) struct ListedMember {
+    pub member: Member,
+    /// The name in natural order.
+    pub name_sort: String,
+    /// The number of tokens in this workspace.
+    pub tokens: i64,
 }
 
-impl MemberActor {
-    /// Creates the actor for an administrator in a browser.
-    #[must_use]
-    pub fn new(administrator: &User, client: ClientInfo, at: Timestamp) -> Self {
-        Self { by: Some((administrator.uuid, administrator.email.as_str().to_owned(), client)), at }
+/// An order of the list of members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub(crate) enum MemberOrder {
+    #[default]
+    Name,
+    Role,
+    Tokens,
+    Joined,
+    Seen,
+}
+
+impl ListOrder for MemberOrder {
+    fn as_str(self) -> &'static str {
+        self.into_str()
     }
 
-    /// Creates the actor for the command line, which names no user and passes every access check.
-    #[must_use]
-    pub fn command_line(at: Timestamp) -> Self {
-        Self { by: None, at }
-    }
-
-    pub(crate) fn deletion(&self, via: DeletionSource) -> Deletion {
-        let by = self.by.as_ref().map(|(uuid, email, _)| (*uuid, email.clone()));
-        Deletion { via, by, client: self.by.as_ref().map(|(.., client)| client.clone()), at: self.at }
-    }
-
-    pub(crate) fn event<'a>(&'a self, workspace: &'a Workspace, member: &'a Member, kind: EventKind) -> Event<'a> {
-        Event {
-            actor: self.by.as_ref().map(|(uuid, ..)| uuid.as_str()),
-            subject: Some(member.user.uuid.as_str()),
-            workspace: Some(workspace.uuid.as_str()),
-            client: self.by.as_ref().map(|(.., client)| client),
-            ..Event::new(self.at, kind)
+    fn direction(self) -> Direction {
+        match self {
+            Self::Name | Self::Role => Direction::Ascending,
+            Self::Tokens | Self::Joined | Self::Seen => Direction::Descending,
         }
     }
 }
@@ -68,21 +64,16 @@ pub enum MemberError {
     #[error("only administrators can do this")]
     NotAllowed,
     /// The user is not a member of the workspace.
-    #[error("they are not a member of this workspace")]
+    #[error("the user is not a member of this workspace")]
     NotAMember,
     /// The member is the only administrator who can sign in.
-    #[error("they are the only administrator of this workspace; make somebody else administrator first")]
+    #[error("the user is the only administrator of this workspace; make someone else an administrator first")]
     LastAdministrator,
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for MemberError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::NotAllowed | Self::NotAMember | Self::LastAdministrator => None,
-        }
-    }
+/// Formats a number of tokens: `1 token`.
+pub(crate) fn count_tokens(tokens: usize) -> String {
+    if tokens == 1 { "1 token".to_owned() } else { format!("{tokens} tokens") }
 }

@@ -1,11 +1,13 @@
 //! Creation of a token.
 
+use crate::audit::actor::Actor;
 use crate::audit::event::EventKind;
-use crate::base::client_info::ClientInfo;
 use crate::base::id::PublicId;
-use crate::db::{DbConnection, DbError, FromDb};
+use crate::base::text::case_fold;
+use crate::db::{DbConnection, DbError};
 use crate::tokens::model::{MAX_TOKENS, NewToken, TokenName, TokenOwner, audit_event};
 use crate::tokens::store;
+use crate::workspaces::model::Role;
 use crate::workspaces::store::lock_membership;
 
 /// Reason why a token was not created.
@@ -18,38 +20,21 @@ pub enum CreateError {
     #[error("You can have a maximum of 3 tokens")]
     LimitReached,
     /// Another token of the member has this name.
-    #[error("there is a token with this name already")]
+    #[error("a token with this name already exists")]
     NameTaken,
     /// This form already created a token: its identifier and name.
-    #[error("this form was sent before, and made the token {}", .1.as_str())]
+    #[error("this form was already sent and created the token {1}")]
     AlreadyCreated(PublicId, TokenName),
     /// The form's key was already used by another membership.
-    #[error("this form is not good any more")]
+    #[error("this form is no longer valid")]
     StaleForm,
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for CreateError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::NotAllowed | Self::LimitReached | Self::NameTaken | Self::AlreadyCreated(..) | Self::StaleForm => {
-                None
-            }
-        }
-    }
-}
-
 /// Creates a token in the lowest free slot, in the caller's transaction.
-pub fn create(
-    conn: &mut DbConnection,
-    owner: &TokenOwner,
-    new: &NewToken,
-    client: Option<&ClientInfo>,
-) -> Result<(), CreateError> {
-    if !lock_membership(conn, owner.membership)?.is_some_and(crate::workspaces::profile::Role::can_have_tokens) {
+pub fn create(conn: &mut DbConnection, owner: &TokenOwner, new: &NewToken, actor: &Actor) -> Result<(), CreateError> {
+    if !lock_membership(conn, owner.membership)?.is_some_and(Role::can_have_tokens) {
         return Err(CreateError::NotAllowed);
     }
     if let Some(form_key) = &new.form_key {
@@ -66,10 +51,11 @@ pub fn create(
         return Err(CreateError::LimitReached);
     }
     let key = new.name.case_folded();
-    if live.iter().any(|(_, taken)| *taken == key) {
+    // Version 0.1.0 stored keys that are not normalized.
+    if live.iter().any(|(_, taken)| case_fold(taken) == key) {
         return Err(CreateError::NameTaken);
     }
     let slot = (1..=3).find(|slot| live.iter().all(|(taken, _)| taken != slot)).ok_or(CreateError::LimitReached)?;
     store::insert_token(conn, owner.membership, slot, new)?;
-    Ok(audit_event(owner, &new.uuid, &new.name, client, new.at, EventKind::TokenCreated).record(conn)?)
+    Ok(audit_event(actor, owner, &new.uuid, &new.name, EventKind::TokenCreated).record(conn)?)
 }

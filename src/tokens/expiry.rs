@@ -1,11 +1,11 @@
 //! Expiry of a token value and grace period of a rotation.
 
-use std::fmt;
 use std::time::Duration;
 
-use time::{Date, Month, Time};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::base::clock::Timestamp;
+use crate::base::local_time::TimeFormat;
 use crate::base::text::ValidationError;
 
 /// Time before its expiry from which a token is shown as expiring soon.
@@ -18,31 +18,32 @@ pub enum Expiry {
     Never,
     /// After this number of days, to the microsecond.
     Days(u16),
-    /// At the end of this day in UTC.
-    On(Date),
+    /// At this time: the end of a day.
+    At(Timestamp),
 }
 
 impl Expiry {
     /// The periods that a form offers, in days.
     pub const PERIODS: [u16; 4] = [30, 60, 90, 365];
 
-    /// Parses the fields of a form: `never`, one of [`Expiry::PERIODS`], or `date` with a date like `2027-03-31`.
-    pub fn parse(choice: &str, date: &str, now: Timestamp) -> Result<Self, ValidationError> {
+    /// Parses the fields of a form: `never`, one of [`Expiry::PERIODS`], or `date` with a date like `2027-03-31`, which stands
+    /// for the end of that day in the zone of `times`.
+    pub fn parse(choice: &str, date: &str, times: &TimeFormat) -> Result<Self, ValidationError> {
         match choice {
             "" | "never" => Ok(Self::Never),
             "date" => {
-                let day =
-                    parse_date(date.trim()).ok_or_else(|| ValidationError::new("Enter a date like 2027-03-31."))?;
-                let expiry = Self::On(day);
-                if expiry.ends_at(now).is_some_and(|at| at > now) {
-                    Ok(expiry)
+                let end = times
+                    .end_of_day(date.trim())
+                    .ok_or_else(|| ValidationError::new("Enter a date like 2027-03-31."))?;
+                if end > times.now() {
+                    Ok(Self::At(end))
                 } else {
-                    Err(ValidationError::new("Choose a day that is not over yet."))
+                    Err(ValidationError::new("Choose today or a later date."))
                 }
             }
             days => match days.parse() {
                 Ok(days) if Self::PERIODS.contains(&days) => Ok(Self::Days(days)),
-                _ => Err(ValidationError::new("Choose one of the periods, or a date.")),
+                _ => Err(ValidationError::new("Choose one of the options, or a date.")),
             },
         }
     }
@@ -53,45 +54,32 @@ impl Expiry {
         match self {
             Self::Never => None,
             Self::Days(days) => Some(now + Duration::from_hours(24 * u64::from(days))),
-            Self::On(day) => {
-                let after = day.next_day()?.with_time(Time::MIDNIGHT).assume_utc();
-                Some(Timestamp::from_micros(after.unix_timestamp().checked_mul(1_000_000)?))
-            }
+            Self::At(end) => Some(end),
         }
     }
 }
 
-/// Parses a date in the format of a form's date field (HTML, section 2.3.5.2): `2027-03-31`.
-fn parse_date(text: &str) -> Option<Date> {
-    let mut parts = text.split('-');
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let well_formed = parts.next().is_none() && (year.len(), month.len(), day.len()) == (4, 2, 2);
-    if !well_formed || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        return None;
-    }
-    let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
-    Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
-}
-
 /// Time for which the old value of a rotated token stays valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = ValidationError, parse_err_fn = unknown_grace_period)]
 pub enum GracePeriod {
     /// No time: all earlier values end immediately.
     None,
     /// 1 hour.
+    #[strum(serialize = "1h")]
     Hour,
     /// 24 hours.
+    #[strum(serialize = "24h")]
     Day,
     /// 7 days.
+    #[strum(serialize = "7d")]
     Week,
     /// 30 days.
+    #[strum(serialize = "30d")]
     Month,
 }
 
 impl GracePeriod {
-    /// All grace periods, in the order of the form.
-    pub const ALL: [Self; 5] = [Self::None, Self::Hour, Self::Day, Self::Week, Self::Month];
-
     /// The length of the period.
     #[must_use]
     pub const fn duration(self) -> Duration {
@@ -107,42 +95,24 @@ impl GracePeriod {
     /// The name in forms and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Hour => "1h",
-            Self::Day => "24h",
-            Self::Week => "7d",
-            Self::Month => "30d",
-        }
+        self.into_str()
     }
 
-    /// The text on pages, after "The old value".
+    /// The label of the choice on pages.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
-            Self::None => "stops at once",
-            Self::Hour => "works for 1 more hour",
-            Self::Day => "works for 24 more hours",
-            Self::Week => "works for 7 more days",
-            Self::Month => "works for 30 more days",
+            Self::None => "Stop it now",
+            Self::Hour => "Keep it working for 1 hour",
+            Self::Day => "Keep it working for 24 hours",
+            Self::Week => "Keep it working for 7 days",
+            Self::Month => "Keep it working for 30 days",
         }
     }
 }
 
-impl std::str::FromStr for GracePeriod {
-    type Err = ValidationError;
-    fn from_str(text: &str) -> Result<Self, ValidationError> {
-        Self::ALL
-            .into_iter()
-            .find(|grace| grace.as_str() == text)
-            .ok_or_else(|| ValidationError::new("Choose none, 1h, 24h, 7d or 30d."))
-    }
-}
-
-impl fmt::Display for GracePeriod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn unknown_grace_period(_: &str) -> ValidationError {
+    ValidationError::new("Choose none, 1h, 24h, 7d or 30d.")
 }
 
 #[cfg(test)]
@@ -152,7 +122,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_micros(1_795_435_200_000_000); // 2026-11-23T12:00Z
 
     fn expiry_time(choice: &str, date: &str) -> Option<String> {
-        Expiry::parse(choice, date, NOON).unwrap().ends_at(NOON).map(|at| at.to_string())
+        Expiry::parse(choice, date, &TimeFormat::utc(NOON)).unwrap().ends_at(NOON).map(|at| at.to_string())
     }
 
     #[test]
@@ -178,8 +148,8 @@ mod tests {
             ("date", "2027-02-03-04"),
             ("date", "99999-01-01"),
         ] {
-            assert!(Expiry::parse(choice, date, NOON).is_err(), "{choice} {date}");
+            assert!(Expiry::parse(choice, date, &TimeFormat::utc(NOON)).is_err(), "{choice} {date}");
         }
-        assert!(Expiry::parse("date", "9999-12-31", NOON).is_err(), "the next day is out of range");
+        assert!(Expiry::parse("date", "9999-12-31", &TimeFormat::utc(NOON)).is_err(), "the next day is out of range");
     }
 }

@@ -11,7 +11,7 @@ use crate::web::html::Message;
 use crate::workspaces::extract::CurrentMember;
 
 /// A signed-in member whose role can have tokens. Other roles get a 403 page.
-pub struct TokenHolder(pub CurrentMember);
+pub(crate) struct TokenHolder(pub CurrentMember);
 
 impl FromRequest for TokenHolder {
     type Error = PageError;
@@ -26,7 +26,7 @@ impl FromRequest for TokenHolder {
             }
             let workspace = member.workspace.profile.name.as_str();
             Err(PageError::Forbidden(
-                Message::new("Agents have no API tokens", format!("Your role in {workspace} is Agent, and tokens are for administrators and editors. If you need one, ask an administrator of {workspace} to change your role."))
+                Message::new("Agents can’t have API tokens", format!("Your role in {workspace} is Agent. Only administrators and editors can have API tokens. If you need one, ask an administrator to change your role."))
                     .with_link(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
             ))
         })

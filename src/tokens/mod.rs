@@ -1,13 +1,20 @@
 //! API tokens and their values: creation, rotation, renaming, deletion, and their pages.
 
+pub(crate) mod attention;
+pub(crate) mod attention_view;
+pub(crate) mod checklist;
 pub mod create;
+pub(crate) mod day_counts;
 pub mod delete;
 pub mod expiry;
-pub mod extract;
+pub(crate) mod extract;
 pub mod model;
-pub mod pages;
+pub mod note;
+pub mod owner_store;
+pub(crate) mod pages;
+pub(crate) mod purge_store;
 pub mod rename;
 pub mod rotate;
 pub mod secret;
-pub mod store;
-pub mod view;
+pub(crate) mod store;
+pub(crate) mod view;

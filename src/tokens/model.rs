@@ -1,16 +1,20 @@
 //! Types of tokens, their values and their changes. This module runs no queries.
 
 use std::str::FromStr;
+use std::time::Duration;
+
+use strum::{EnumString, IntoStaticStr};
 
 use crate::accounts::model::User;
+use crate::audit::actor::Actor;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
+use crate::base::note::Note;
 use crate::base::random::{self, CryptoRng};
 use crate::base::text::{DisplayName, ValidationError};
+use crate::db::DbError;
 use crate::db::ids::{MembershipId, TokenId, ValueId};
-use crate::db::{DbError, FromDb};
 use crate::tokens::expiry::{Expiry, GracePeriod};
 use crate::tokens::secret::{TokenValue, ValueDigest};
 use crate::workspaces::extract::CurrentMember;
@@ -25,17 +29,13 @@ pub type TokenName = DisplayName;
 #[derive(Debug, Clone)]
 pub struct Token {
     pub(crate) key: TokenId,
-    /// The public identifier.
     pub uuid: PublicId,
-    /// The name.
     pub name: TokenName,
-    /// The creation time.
     pub created_at: Timestamp,
-    /// The current value.
+    pub note: Option<Note>,
     pub current: StoredValue,
     /// The stored earlier values, latest first.
     pub previous: Vec<StoredValue>,
-    /// The deletion, if the token is deleted.
     pub deleted: Option<Tombstone>,
 }
 
@@ -50,6 +50,19 @@ impl Token {
     pub fn values(&self) -> impl Iterator<Item = &StoredValue> {
         std::iter::once(&self.current).chain(&self.previous)
     }
+
+    /// The row keys of all stored values.
+    #[must_use]
+    pub fn value_keys(&self) -> Vec<ValueId> {
+        self.values().map(|value| value.key).collect()
+    }
+
+    /// The expiry of a value created at `now` that is valid as long as the current value was at its creation; `None` for no
+    /// expiry.
+    #[must_use]
+    pub fn same_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        self.current.ends_at.map(|at| now + at.since(self.current.created_at))
+    }
 }
 
 /// A token value as stored: everything but the secret and its digest.
@@ -58,17 +71,16 @@ pub struct StoredValue {
     pub(crate) key: ValueId,
     /// The last four characters.
     pub hint: String,
-    /// The creation time.
     pub created_at: Timestamp,
     /// The time from which the value is rejected, if set.
     pub ends_at: Option<Timestamp>,
+    /// The value was stopped: it is rejected at any time.
+    pub is_stopped: bool,
     /// The time of the first use.
     pub first_used_at: Option<Timestamp>,
-    /// The last use.
     pub last_use: Option<LastUse>,
     /// Number of rejected uses after the value ended.
     pub rejected_uses: i64,
-    /// The last rejected use.
     pub last_rejected_use: Option<LastUse>,
 }
 
@@ -76,14 +88,25 @@ impl StoredValue {
     /// Returns `true` if the value is valid at `now`.
     #[must_use]
     pub fn is_active_at(&self, now: Timestamp) -> bool {
-        self.ends_at.is_none_or(|at| at > now)
+        !self.is_stopped && self.ends_at.is_none_or(|at| at > now)
+    }
+
+    /// Returns `true` if the value was used less than `period` before `now`.
+    #[must_use]
+    pub fn was_used_within(&self, period: Duration, now: Timestamp) -> bool {
+        self.last_use.as_ref().is_some_and(|last| now.since(last.at) < period)
+    }
+
+    /// The time at which the value ended, if it is not valid at `now`.
+    #[must_use]
+    pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ends_at.filter(|_| !self.is_active_at(now))
     }
 }
 
 /// The last use of a value.
 #[derive(Debug, Clone)]
 pub struct LastUse {
-    /// The time.
     pub at: Timestamp,
     /// The IP address.
     pub ip: Option<String>,
@@ -127,7 +150,7 @@ impl IdempotencyKey {
     /// A new key: 22 base62 characters, 130 bits.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(random::base62(rng, IDEMPOTENCY_KEY_LEN))
+        Self(random::alphanumeric(rng, IDEMPOTENCY_KEY_LEN))
     }
 
     /// The key's text.
@@ -143,7 +166,7 @@ impl FromStr for IdempotencyKey {
         if text.len() == IDEMPOTENCY_KEY_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ValidationError::new("This form was not complete. Check the name and send it again."))
+            Err(ValidationError::new("This form was incomplete. Check it and submit it again."))
         }
     }
 }
@@ -151,13 +174,10 @@ impl FromStr for IdempotencyKey {
 /// A token to create. Contains all random data, so that a transaction can be retried, but not the value itself.
 #[derive(Debug, Clone)]
 pub struct NewToken {
-    /// The public identifier.
     pub uuid: PublicId,
-    /// The name.
     pub name: TokenName,
     /// The key of the form; `None` on the command line.
     pub form_key: Option<IdempotencyKey>,
-    /// The digest of the value.
     pub digest: ValueDigest,
     /// The value's last four characters.
     pub hint: String,
@@ -183,43 +203,38 @@ impl NewToken {
     }
 }
 
-/// The audit event of a change by the owner. Without a client the command line made the change, and there is no actor.
+/// The audit event of a change to a token.
 pub(crate) fn audit_event<'a>(
+    actor: &'a Actor,
     owner: &'a TokenOwner,
     token: &'a PublicId,
     name: &'a TokenName,
-    client: Option<&'a ClientInfo>,
-    at: Timestamp,
     kind: EventKind,
 ) -> Event<'a> {
     Event {
-        actor: client.map(|_| owner.user.as_str()),
-        subject: Some(owner.user.as_str()),
-        workspace: Some(owner.workspace.as_str()),
-        token: Some(token.as_str()),
+        subject: Some(&owner.user),
+        workspace: Some(&owner.workspace),
+        token: Some(token),
         token_name: Some(name.as_str()),
-        client,
-        ..Event::new(at, kind)
+        ..actor.event(kind)
     }
 }
 
 /// The stored record of a token's deletion.
 #[derive(Debug, Clone)]
 pub struct Tombstone {
-    /// The time.
     pub at: Timestamp,
     /// The email address of the user who deleted it, if a user did.
     pub by: Option<String>,
-    /// The source.
     pub via: DeletionSource,
 }
 
 /// Source of a deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeletionSource {
-    /// The page.
     Page,
-    /// The command line.
+    #[strum(serialize = "command line")]
     CommandLine,
     /// The API, by the token itself.
     Api,
@@ -232,50 +247,16 @@ pub enum DeletionSource {
 }
 
 impl DeletionSource {
-    const ALL: [Self; 6] =
-        [Self::Page, Self::CommandLine, Self::Api, Self::Removal, Self::Demotion, Self::Administrator];
-
     /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::CommandLine => "command line",
-            Self::Api => "api",
-            Self::Removal => "removal",
-            Self::Demotion => "demotion",
-            Self::Administrator => "administrator",
-        }
+        self.into_str()
     }
-}
-
-impl FromStr for DeletionSource {
-    type Err = ValidationError;
-    fn from_str(text: &str) -> Result<Self, ValidationError> {
-        Self::ALL
-            .into_iter()
-            .find(|via| via.as_str() == text)
-            .ok_or_else(|| ValidationError::new("not a way to delete"))
-    }
-}
-
-/// A deletion to perform.
-#[derive(Debug, Clone)]
-pub struct Deletion {
-    /// The source.
-    pub via: DeletionSource,
-    /// The uuid and email address of the user; `None` on the command line.
-    pub by: Option<(PublicId, String)>,
-    /// The client of the request, if any.
-    pub client: Option<ClientInfo>,
-    /// The time.
-    pub at: Timestamp,
 }
 
 /// Reason for a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationReason {
-    /// A routine rotation.
     Routine,
     /// Someone else may have the value.
     Exposure,
@@ -284,10 +265,18 @@ pub enum RotationReason {
 /// Expiry of the new value of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryChange {
-    /// The expiry of the current value; none if it has expired.
+    /// The same time from its creation as the current value has.
     Keep,
-    /// A new expiry.
     Set(Expiry),
+}
+
+/// Values that a rotation without a grace period ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplacedValues {
+    /// All earlier values.
+    All,
+    /// The current value only. An old value in its grace period stays valid: for a new value that was never shown.
+    Current,
 }
 
 /// A rotation to perform. Contains all random data, but not the value itself.
@@ -295,32 +284,30 @@ pub enum ExpiryChange {
 pub struct Rotation {
     /// The time for which the old value stays valid.
     pub grace: GracePeriod,
+    /// The values that end without a grace period.
+    pub replaced: ReplacedValues,
     /// The expiry of the new value.
     pub expiry: ExpiryChange,
-    /// The reason.
     pub cause: RotationReason,
     /// The key of the form; `None` on the command line.
     pub form_key: Option<IdempotencyKey>,
-    /// The digest of the new value.
     pub digest: ValueDigest,
     /// The new value's last four characters.
     pub hint: String,
-    /// The time.
-    pub at: Timestamp,
 }
 
 impl Rotation {
-    /// A routine rotation to `value`, with the same expiry.
+    /// A routine rotation to `value`, which is valid as long as the current value was at its creation.
     #[must_use]
-    pub fn to(value: &TokenValue, grace: GracePeriod, form_key: Option<IdempotencyKey>, at: Timestamp) -> Self {
+    pub fn to(value: &TokenValue, grace: GracePeriod, form_key: Option<IdempotencyKey>) -> Self {
         Self {
             grace,
+            replaced: ReplacedValues::All,
             expiry: ExpiryChange::Keep,
             cause: RotationReason::Routine,
             form_key,
             digest: value.digest(),
             hint: value.hint().to_owned(),
-            at,
         }
     }
 }
@@ -329,60 +316,49 @@ impl Rotation {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenChangeError {
     /// The owner has no such token, or can no longer have tokens.
-    #[error("there is no such token")]
+    #[error("no such token")]
     NotFound,
     /// Two values are already active; the older one ends at this time.
-    #[error("this token is being rotated already; its old value works until {0}")]
+    #[error("this token is already being rotated; its old value works until {0}")]
     RotationInProgress(Timestamp),
     /// This form already created a value.
-    #[error("this form was sent before, and made a new value of the token {}", .0.as_str())]
+    #[error("this form has already rotated the token {0}")]
     AlreadyRotated(TokenName),
     /// Another token of the member has this name.
-    #[error("there is a token with this name already")]
+    #[error("a token with this name already exists")]
     NameTaken,
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for TokenChangeError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::NotFound | Self::RotationInProgress(_) | Self::AlreadyRotated(_) | Self::NameTaken => None,
-        }
-    }
-}
-
-/// Reason for the end of a value other than its expiry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Reason for the end of a value other than its expiry. All but [`EndReason::Retired`] are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EndReason {
     /// Its token was deleted.
     Deleted,
-    /// A new value replaced it.
+    /// A new value replaced it. It stays valid until its grace period ends.
     Retired,
-    /// A new value replaced it because someone else may have it.
+    /// A new value replaced it, and it was stopped.
+    Stopped,
+    /// A new value replaced it because someone else may have it, and it was stopped.
     Exposed,
 }
 
 impl EndReason {
-    /// The value in the database and in API responses.
+    /// The value in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::Retired => "retired",
-            Self::Exposed => "exposed",
-        }
+        self.into_str()
     }
-}
 
-impl std::str::FromStr for EndReason {
-    type Err = crate::base::text::ValidationError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Deleted, Self::Retired, Self::Exposed]
-            .into_iter()
-            .find(|end| end.as_str() == text)
-            .ok_or_else(|| Self::Err::new("not an end"))
+    /// Returns `true` if the value is rejected whatever the time is: instances have different clocks, and a clock may be
+    /// set back.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Deleted | Self::Stopped | Self::Exposed => true,
+            Self::Retired => false,
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Renaming of a token.
 
+use crate::audit::actor::Actor;
 use crate::audit::event::{Event, EventKind};
-use crate::base::client_info::ClientInfo;
-use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::db::DbConnection;
 use crate::tokens::model::{Token, TokenChangeError, TokenName, TokenOwner, audit_event};
@@ -15,8 +14,7 @@ pub fn rename(
     owner: &TokenOwner,
     uuid: &PublicId,
     name: &TokenName,
-    client: Option<&ClientInfo>,
-    now: Timestamp,
+    actor: &Actor,
 ) -> Result<(), TokenChangeError> {
     let token = lock_and_find(conn, owner, uuid)?;
     if token.name == *name {
@@ -28,10 +26,6 @@ pub fn rename(
         return Err(TokenChangeError::NameTaken);
     }
     store::rename_token(conn, token.key, name)?;
-    Event {
-        detail: Some(name.as_str()),
-        ..audit_event(owner, uuid, &token.name, client, now, EventKind::TokenRenamed)
-    }
-    .record(conn)?;
-    Ok(())
+    let event = audit_event(actor, owner, uuid, &token.name, EventKind::TokenRenamed);
+    Ok(Event { detail: Some(name.as_str()), ..event }.record(conn)?)
 }

@@ -6,8 +6,9 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use crate::base::random::{self, CryptoRng};
 
@@ -26,32 +27,32 @@ const CHECKSUM_LEN: usize = 6;
 /// Number of characters at the end of a value that lists show.
 const HINT_LEN: usize = 4;
 
-/// A new secret value. `Debug` does not print it, and `Drop` overwrites it.
-pub struct TokenValue([u8; LENGTH]);
+/// A new secret value. Zeroed on drop; `Debug` does not print it.
+#[derive(Debug)]
+pub struct TokenValue(SecretString);
 
 impl TokenValue {
     /// Generates a value.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut value = [0u8; LENGTH];
-        value[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
-        random::fill_base62(rng, &mut value[PREFIX.len()..CHECKSUMMED_LEN]);
-        let sum = checksum(&value[..CHECKSUMMED_LEN]);
-        value[CHECKSUMMED_LEN..].copy_from_slice(&sum);
-        Self(value)
+        let mut value = Zeroizing::new(String::with_capacity(LENGTH));
+        value.push_str(PREFIX);
+        value.push_str(&Zeroizing::new(random::alphanumeric(rng, RANDOM_LEN)));
+        let checksum = checksum(value.as_bytes());
+        value.extend(checksum.map(char::from));
+        Self(value.as_str().into())
     }
 
     /// The secret itself, for the one page or the one line of output that shows it. It must not be logged.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        // The bytes are always base62, which is ASCII.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        self.0.expose_secret()
     }
 
     /// The digest that the database stores.
     #[must_use]
     pub fn digest(&self) -> ValueDigest {
-        ValueDigest(Sha256::digest(self.0).into())
+        ValueDigest(Sha256::digest(self.reveal()).into())
     }
 
     /// The last characters, which identify the value in lists.
@@ -61,20 +62,8 @@ impl TokenValue {
     }
 }
 
-impl Drop for TokenValue {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl fmt::Debug for TokenValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenValue(…)")
-    }
-}
-
 /// The SHA-256 of a well-formed value. `Debug` does not print it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ValueDigest([u8; 32]);
 
 impl ValueDigest {
@@ -90,6 +79,11 @@ impl ValueDigest {
         well_formed.then(|| Self(Sha256::digest(bytes).into()))
     }
 
+    /// A digest as the database stores it.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -103,12 +97,13 @@ impl fmt::Debug for ValueDigest {
     }
 }
 
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 fn checksum(checked: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut rest = crc32fast::hash(checked);
     let mut digits = [b'0'; CHECKSUM_LEN];
     for digit in digits.iter_mut().rev() {
-        let low = (rest % 62) as u8;
-        *digit = random::base62_digit(low);
+        *digit = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
     digits
@@ -127,7 +122,8 @@ mod tests {
         assert!(text.starts_with("rpat") && text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         assert_eq!(value.hint(), &text[42..]);
         assert_eq!(ValueDigest::parse(text), Some(value.digest()));
-        assert_eq!(format!("{value:?} {:?}", value.digest()), "TokenValue(…) ValueDigest(…)");
+        assert!(!format!("{value:?}").contains(&text[4..]));
+        assert_eq!(format!("{:?}", value.digest()), "ValueDigest(…)");
     }
 
     #[test]

@@ -1,69 +1,68 @@
-//! Queries of tokens. Queries start at the owner's membership or workspace, so that no caller reads another owner's
-//! token.
+//! Queries of a member's tokens. Queries start at the membership, so that no caller reads another owner's token.
 
 use diesel::prelude::*;
 
-use crate::accounts::model::{EmailAddress, User};
-use crate::accounts::store::{USER, UserRow};
+use crate::audit::actor::Actor;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
-use crate::db::ids::{MembershipId, TokenId, ValueId, WorkspaceId};
-use crate::db::schema::{memberships, token_values, tokens, users, value_uses, workspaces};
+use crate::base::note::Note;
+use crate::db::ids::{MembershipId, TokenId, ValueId};
+use crate::db::schema::{token_values, tokens, value_uses};
 use crate::db::{DbConnection, DbError};
 use crate::tokens::model::{
-    Deletion, DeletionSource, EndReason, IdempotencyKey, LastUse, NewToken, Rotation, StoredValue, Token, TokenName,
-    TokenOwner, Tombstone,
+    DeletionSource, EndReason, IdempotencyKey, LastUse, NewToken, Rotation, StoredValue, Token, TokenName, Tombstone,
 };
-use crate::workspaces::model::{Slug, Workspace};
 
-crate::text_column!(EndReason, DeletionSource);
+crate::impl_text_column!(EndReason, DeletionSource);
 
-crate::columns! {
-    /// The columns of a token and one of its values, in the order of [`TokenRow`].
-    TOKEN: TokenColumns = (
-        (tokens::id, tokens::uuid, tokens::name, tokens::created_at),
-        (tokens::deleted_at, tokens::deleted_by, tokens::deleted_via),
-        (token_values::id, token_values::hint, token_values::created_at, token_values::ends_at),
-        (value_uses::first_used_at, value_uses::last_used_at, value_uses::last_used_ip, value_uses::last_used_agent),
-        (value_uses::tries_after_end, value_uses::last_try_at, value_uses::last_try_ip, value_uses::last_try_agent),
-    )
+crate::impl_select! {
+    /// The columns of a token and one of its values.
+    TOKEN: Token {
+        key: TokenId = tokens::id,
+        uuid: PublicId = tokens::uuid,
+        name: TokenName = tokens::name,
+        created_at: Timestamp = tokens::created_at,
+        note: Option<Note> = tokens::note,
+        deleted_at: Option<Timestamp> = tokens::deleted_at,
+        by: Option<String> = tokens::deleted_by,
+        via: Option<DeletionSource> = tokens::deleted_via,
+        current: StoredValue = VALUE,
+    } => {
+        let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(DeletionSource::Page) });
+        Self { key, uuid, name, created_at, note, current, previous: Vec::new(), deleted }
+    }
 }
 
-type TokenRow = (
-    (i64, PublicId, TokenName, Timestamp),
-    (Option<Timestamp>, Option<String>, Option<DeletionSource>),
-    (i64, String, Timestamp, Option<Timestamp>),
-    (Option<Timestamp>, Option<Timestamp>, Option<String>, Option<String>),
-    (i64, Option<Timestamp>, Option<String>, Option<String>),
-);
-
-impl From<TokenRow> for Token {
-    fn from((token, deleted, value, used, tried): TokenRow) -> Self {
-        let (key, uuid, name, created_at) = token;
-        let (deleted_at, by, via) = deleted;
-        let (value_key, hint, value_created_at, ends_at) = value;
-        let (first_used_at, used_at, used_ip, used_agent) = used;
-        let (count, tried_at, tried_ip, tried_agent) = tried;
-        let current = StoredValue {
-            key: ValueId(value_key),
-            hint,
-            created_at: value_created_at,
-            ends_at,
-            first_used_at,
-            last_use: used_at.map(|at| LastUse { at, ip: used_ip, agent: used_agent }),
-            rejected_uses: count,
-            last_rejected_use: tried_at.map(|at| LastUse { at, ip: tried_ip, agent: tried_agent }),
-        };
-        let deleted = deleted_at.map(|at| Tombstone { at, by, via: via.unwrap_or(DeletionSource::Page) });
-        Self { key: TokenId(key), uuid, name, created_at, current, previous: Vec::new(), deleted }
+crate::impl_select! {
+    /// The columns of a [`StoredValue`].
+    VALUE: StoredValue {
+        key: ValueId = token_values::id,
+        hint: String = token_values::hint,
+        created_at: Timestamp = token_values::created_at,
+        ends_at: Option<Timestamp> = token_values::ends_at,
+        end_reason: Option<EndReason> = token_values::end_reason,
+        first_used_at: Option<Timestamp> = value_uses::first_used_at,
+        last_used_at: Option<Timestamp> = value_uses::last_used_at,
+        last_used_ip: Option<String> = value_uses::last_used_ip,
+        last_used_agent: Option<String> = value_uses::last_used_agent,
+        rejected_uses: i64 = value_uses::tries_after_end,
+        last_rejected_at: Option<Timestamp> = value_uses::last_try_at,
+        last_rejected_ip: Option<String> = value_uses::last_try_ip,
+        last_rejected_agent: Option<String> = value_uses::last_try_agent,
+    } => {
+        let last_use = |at: Option<Timestamp>, ip, agent| at.map(|at| LastUse { at, ip, agent });
+        let is_stopped = end_reason.is_some_and(EndReason::is_final);
+        let last_rejected_use = last_use(last_rejected_at, last_rejected_ip, last_rejected_agent);
+        let last_use = last_use(last_used_at, last_used_ip, last_used_agent);
+        Self { key, hint, created_at, ends_at, is_stopped, first_used_at, last_use, rejected_uses, last_rejected_use }
     }
 }
 
 /// Groups the values of each token. Rows must be sorted by token, then by descending generation: the first value is the
 /// current one.
-fn group_values(rows: Vec<TokenRow>) -> Vec<Token> {
+fn group_values(rows: Vec<Token>) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
-    for next in rows.into_iter().map(Token::from) {
+    for next in rows {
         match tokens.last_mut() {
             Some(token) if token.key == next.key => token.previous.push(next.current),
             _ => tokens.push(next),
@@ -73,19 +72,23 @@ fn group_values(rows: Vec<TokenRow>) -> Vec<Token> {
 }
 
 /// The tokens of a membership that are not deleted, in order of creation.
-pub fn list_active(conn: &mut DbConnection, membership: MembershipId) -> Result<Vec<Token>, DbError> {
+pub(crate) fn list_active(conn: &mut DbConnection, membership: MembershipId) -> Result<Vec<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::deleted_at.is_null())
         .order((tokens::created_at, tokens::id, token_values::generation.desc()))
         .select(TOKEN)
-        .load::<TokenRow>(conn)?;
+        .load(conn)?;
     Ok(group_values(rows))
 }
 
 /// A token of the membership that is not deleted.
-pub fn find(conn: &mut DbConnection, membership: MembershipId, uuid: &PublicId) -> Result<Option<Token>, DbError> {
+pub(crate) fn find(
+    conn: &mut DbConnection,
+    membership: MembershipId,
+    uuid: &PublicId,
+) -> Result<Option<Token>, DbError> {
     let rows = tokens::table
         .inner_join(token_values::table.inner_join(value_uses::table))
         .filter(tokens::membership_id.eq(membership.0))
@@ -93,12 +96,12 @@ pub fn find(conn: &mut DbConnection, membership: MembershipId, uuid: &PublicId) 
         .filter(tokens::deleted_at.is_null())
         .order(token_values::generation.desc())
         .select(TOKEN)
-        .load::<TokenRow>(conn)?;
+        .load(conn)?;
     Ok(group_values(rows).pop())
 }
 
 /// The creation time of an active value. Its row exists: an active value is never purged.
-pub fn value_created_at(conn: &mut DbConnection, value: ValueId) -> Result<Timestamp, DbError> {
+pub(crate) fn value_created_at(conn: &mut DbConnection, value: ValueId) -> Result<Timestamp, DbError> {
     let query = token_values::table.filter(token_values::id.eq(value.0)).select(token_values::created_at);
     Ok(query.get_result(conn)?)
 }
@@ -107,7 +110,7 @@ pub fn value_created_at(conn: &mut DbConnection, value: ValueId) -> Result<Times
 const TOMBSTONES_MAX: i64 = 100;
 
 /// The tokens of a membership that were deleted after `since`, latest first.
-pub fn list_deleted(
+pub(crate) fn list_deleted(
     conn: &mut DbConnection,
     membership: MembershipId,
     since: Timestamp,
@@ -119,19 +122,15 @@ pub fn list_deleted(
         .order((tokens::deleted_at.desc(), tokens::id.desc(), token_values::generation.desc()))
         .limit(TOMBSTONES_MAX)
         .select(TOKEN)
-        .load::<TokenRow>(conn)?;
+        .load(conn)?;
     Ok(group_values(rows))
 }
 
-/// Removes tokens deleted and values replaced before `before`. Returns the number of removed tokens.
-pub(crate) fn purge(conn: &mut DbConnection, before: Timestamp) -> Result<usize, DbError> {
-    let deleted = || tokens::table.filter(tokens::deleted_at.lt(before.micros()));
-    let replaced = token_values::end_reason.eq_any([EndReason::Retired.as_str(), EndReason::Exposed.as_str()]);
-    let old = token_values::table.filter(token_values::ends_at.lt(before.micros())).filter(replaced);
-    diesel::delete(old).execute(conn)?;
-    diesel::delete(token_values::table.filter(token_values::token_id.eq_any(deleted().select(tokens::id))))
-        .execute(conn)?;
-    Ok(diesel::delete(deleted()).execute(conn)?)
+/// Returns whether a token of the membership was deleted, and was not purged.
+pub(crate) fn has_deleted(conn: &mut DbConnection, membership: MembershipId) -> Result<bool, DbError> {
+    let deleted = tokens::table.filter(tokens::membership_id.eq(membership.0)).filter(tokens::deleted_at.gt(i64::MIN));
+    // The order is that of the index, which is used therefore.
+    Ok(deleted.order(tokens::deleted_at).select(tokens::id).first::<i64>(conn).optional()?.is_some())
 }
 
 /// The used slots with the keys of their tokens' names.
@@ -151,13 +150,12 @@ pub(crate) fn find_by_idempotency_key(
     conn: &mut DbConnection,
     form_key: &IdempotencyKey,
 ) -> Result<Option<(MembershipId, PublicId, TokenName)>, DbError> {
-    let row = token_values::table
+    Ok(token_values::table
         .inner_join(tokens::table)
         .filter(token_values::form_key.eq(form_key.as_str()))
         .select((tokens::membership_id, tokens::uuid, tokens::name))
-        .get_result::<(i64, PublicId, TokenName)>(conn)
-        .optional()?;
-    Ok(row.map(|(membership, uuid, name)| (MembershipId(membership), uuid, name)))
+        .get_result(conn)
+        .optional()?)
 }
 
 pub(crate) fn insert_token(
@@ -173,6 +171,7 @@ pub(crate) fn insert_token(
             tokens::slot.eq(slot),
             tokens::name.eq(new.name.as_str()),
             tokens::name_key.eq(new.name.case_folded()),
+            tokens::name_sort.eq(new.name.sort_key()),
             tokens::created_at.eq(new.at.micros()),
         ))
         .returning(tokens::id)
@@ -198,6 +197,7 @@ pub(crate) fn insert_next_value(
     token: &Token,
     rotation: &Rotation,
     expiry: Option<Timestamp>,
+    at: Timestamp,
 ) -> Result<(), DbError> {
     let generation = token_values::table
         .filter(token_values::id.eq(token.current.key.0))
@@ -210,7 +210,7 @@ pub(crate) fn insert_next_value(
             token_values::digest.eq(rotation.digest.as_bytes().as_slice()),
             token_values::form_key.eq(rotation.form_key.as_ref().map(IdempotencyKey::as_str)),
             token_values::hint.eq(&rotation.hint),
-            token_values::created_at.eq(rotation.at.micros()),
+            token_values::created_at.eq(at.micros()),
             token_values::ends_at.eq(expiry.map(Timestamp::micros)),
         ))
         .returning(token_values::id)
@@ -239,7 +239,18 @@ pub(crate) fn set_value_end(
 
 pub(crate) fn rename_token(conn: &mut DbConnection, token: TokenId, name: &TokenName) -> Result<(), DbError> {
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
-        .set((tokens::name.eq(name.as_str()), tokens::name_key.eq(name.case_folded())))
+        .set((
+            tokens::name.eq(name.as_str()),
+            tokens::name_key.eq(name.case_folded()),
+            tokens::name_sort.eq(name.sort_key()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(crate) fn set_note(conn: &mut DbConnection, token: TokenId, note: Option<&Note>) -> Result<(), DbError> {
+    diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
+        .set(tokens::note.eq(note.map(Note::as_str)))
         .execute(conn)?;
     Ok(())
 }
@@ -250,22 +261,26 @@ pub(crate) fn find_with_deleted(
     membership: MembershipId,
     uuid: &PublicId,
 ) -> Result<Option<(TokenId, TokenName, Option<Timestamp>)>, DbError> {
-    let row = tokens::table
+    Ok(tokens::table
         .filter(tokens::membership_id.eq(membership.0))
         .filter(tokens::uuid.eq(uuid.as_str()))
         .select((tokens::id, tokens::name, tokens::deleted_at))
-        .get_result::<(i64, TokenName, Option<Timestamp>)>(conn)
-        .optional()?;
-    Ok(row.map(|(key, name, deleted_at)| (TokenId(key), name, deleted_at)))
+        .get_result(conn)
+        .optional()?)
 }
 
-pub(crate) fn delete_token(conn: &mut DbConnection, token: TokenId, deletion: &Deletion) -> Result<(), DbError> {
-    let at = deletion.at.micros();
+pub(crate) fn delete_token(
+    conn: &mut DbConnection,
+    token: TokenId,
+    via: DeletionSource,
+    actor: &Actor,
+) -> Result<(), DbError> {
+    let at = actor.at.micros();
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
         .set((
             tokens::deleted_at.eq(at),
-            tokens::deleted_by.eq(deletion.by.as_ref().map(|(_, email)| email)),
-            tokens::deleted_via.eq(deletion.via.as_str()),
+            tokens::deleted_by.eq(actor.user.as_ref().map(|user| &user.email)),
+            tokens::deleted_via.eq(via.as_str()),
         ))
         .execute(conn)?;
     let active = token_values::table
@@ -275,92 +290,4 @@ pub(crate) fn delete_token(conn: &mut DbConnection, token: TokenId, deletion: &D
         .set((token_values::ends_at.eq(at), token_values::end_reason.eq(EndReason::Deleted.as_str())))
         .execute(conn)?;
     Ok(())
-}
-
-/// The owner of any token, for the command line only.
-pub fn find_owner(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<TokenOwner>, DbError> {
-    let row = tokens::table
-        .inner_join(memberships::table.inner_join(users::table).inner_join(workspaces::table))
-        .filter(tokens::uuid.eq(uuid.as_str()))
-        .select((tokens::membership_id, USER, workspaces::uuid))
-        .get_result::<(i64, UserRow, PublicId)>(conn)
-        .optional()?;
-    Ok(row
-        .map(|(membership, user, workspace)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace)))
-}
-
-/// The owner of a token of a workspace, deleted or not.
-pub fn find_owner_in_workspace(
-    conn: &mut DbConnection,
-    workspace: &Workspace,
-    uuid: &PublicId,
-) -> Result<Option<TokenOwner>, DbError> {
-    let row = tokens::table
-        .inner_join(memberships::table.inner_join(users::table))
-        .filter(memberships::workspace_id.eq(workspace.key.0))
-        .filter(tokens::uuid.eq(uuid.as_str()))
-        .select((tokens::membership_id, USER))
-        .get_result::<(i64, UserRow)>(conn)
-        .optional()?;
-    Ok(row.map(|(membership, user)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace.uuid)))
-}
-
-/// The tokens of a workspace that are not deleted, with their owners, sorted by the owners' email addresses.
-pub fn list_by_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<Vec<(Token, User)>, DbError> {
-    let rows = tokens::table
-        .inner_join(token_values::table.inner_join(value_uses::table))
-        .inner_join(memberships::table.inner_join(users::table))
-        .filter(memberships::workspace_id.eq(workspace.0))
-        .filter(tokens::deleted_at.is_null())
-        .order((users::email_key, tokens::created_at, tokens::id, token_values::generation.desc()))
-        .select((TOKEN, USER))
-        .load::<(TokenRow, UserRow)>(conn)?;
-    Ok(group_values_with_owners(rows))
-}
-
-/// A token of a workspace that is not deleted, with its owner.
-pub fn find_in_workspace(
-    conn: &mut DbConnection,
-    workspace: WorkspaceId,
-    uuid: &PublicId,
-) -> Result<Option<(Token, User)>, DbError> {
-    let rows = tokens::table
-        .inner_join(token_values::table.inner_join(value_uses::table))
-        .inner_join(memberships::table.inner_join(users::table))
-        .filter(memberships::workspace_id.eq(workspace.0))
-        .filter(tokens::uuid.eq(uuid.as_str()))
-        .filter(tokens::deleted_at.is_null())
-        .order(token_values::generation.desc())
-        .select((TOKEN, USER))
-        .load::<(TokenRow, UserRow)>(conn)?;
-    Ok(group_values_with_owners(rows).pop())
-}
-
-fn group_values_with_owners(rows: Vec<(TokenRow, UserRow)>) -> Vec<(Token, User)> {
-    let (tokens, mut owners): (Vec<TokenRow>, Vec<(i64, UserRow)>) = rows
-        .into_iter()
-        .map(|(token, user)| (token.0.0, token, user))
-        .map(|(key, token, user)| (token, (key, user)))
-        .unzip();
-    owners.dedup_by_key(|(token, _)| *token);
-    group_values(tokens).into_iter().zip(owners.into_iter().map(|(_, user)| user.into())).collect()
-}
-
-/// The member with this email address in the workspace with this slug, for the command line.
-pub fn find_owner_by_email(
-    conn: &mut DbConnection,
-    slug: &Slug,
-    email: &EmailAddress,
-) -> Result<Option<TokenOwner>, DbError> {
-    let row = memberships::table
-        .inner_join(users::table)
-        .inner_join(workspaces::table)
-        .filter(memberships::removed_at.is_null())
-        .filter(workspaces::slug.eq(slug.as_str()))
-        .filter(users::email_key.eq(email.key()))
-        .select((memberships::id, USER, workspaces::uuid))
-        .get_result::<(i64, UserRow, PublicId)>(conn)
-        .optional()?;
-    Ok(row
-        .map(|(membership, user, workspace)| TokenOwner::new(MembershipId(membership), &User::from(user), &workspace)))
 }

@@ -6,21 +6,32 @@ use crate::base::clock::Timestamp;
 use crate::base::random;
 use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::model::{DeletionSource, IdempotencyKey, LastUse, StoredValue, Token, Tombstone};
-pub use crate::web::time_view::TimeView;
+pub(crate) use crate::web::time_view::TimeView;
 
-/// Age from which a token without any use is shown as unused.
-const STALE: Duration = Duration::from_hours(30 * 24);
+/// Time without any use from which a token is shown as unused.
+pub(crate) const STALE: Duration = Duration::from_hours(30 * 24);
+
+/// Time after its last use in which a value counts as in use: ending it needs a confirmation.
+const IN_USE: Duration = Duration::from_hours(24);
+
+/// Time without a use after which the old value of a rotation is probably not needed any more.
+pub(crate) const QUIET: Duration = Duration::from_hours(1);
+
+/// Returns whether the current value is 30 days old or more, and no value of the token was used in that time.
+pub(crate) fn is_stale(token: &Token, now: Timestamp) -> bool {
+    let uses = token.values().filter_map(|value| value.last_use.as_ref()).map(|last| last.at);
+    uses.chain([token.current.created_at]).all(|at| now.since(at) >= STALE)
+}
 
 /// A use or a rejected use, for a page.
-pub struct UsageView {
-    /// The time.
+pub(crate) struct UsageView {
     pub at: TimeView,
     /// The source: ` from 203.0.113.7 (curl/8.5.0)`, or empty.
     pub source: String,
 }
 
 impl UsageView {
-    fn of(last: &LastUse) -> Self {
+    fn new(last: &LastUse) -> Self {
         let from = last.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}"));
         let by = last.agent.as_ref().map_or_else(String::new, |agent| format!(" ({})", short_agent(agent)));
         Self { at: TimeView::new(last.at), source: format!("{from}{by}") }
@@ -32,31 +43,36 @@ fn short_agent(agent: &str) -> String {
     agent.split_whitespace().next().unwrap_or_default().chars().take(40).collect()
 }
 
+/// The name of the program in a user agent: `python-requests`.
+pub(crate) fn program(agent: &str) -> String {
+    short_agent(agent).split('/').next().unwrap_or_default().to_owned()
+}
+
 /// Expiry of a token, for a page.
-pub enum ExpiryView {
+pub(crate) enum ExpiryView {
     /// No expiry.
     Never,
     /// In more than [`EXPIRING_SOON`].
     Later(TimeView),
     /// Within [`EXPIRING_SOON`].
     Soon(TimeView),
-    /// Expired.
     Past(TimeView),
 }
 
 impl ExpiryView {
-    fn of(ends_at: Option<Timestamp>, now: Timestamp) -> Self {
+    fn new(ends_at: Option<Timestamp>, now: Timestamp) -> Self {
         match ends_at {
             None => Self::Never,
-            Some(at) if at <= now => Self::Past(TimeView::new(at)),
-            Some(at) if at <= now + EXPIRING_SOON => Self::Soon(TimeView::new(at)),
-            Some(at) => Self::Later(TimeView::new(at)),
+            Some(at) if at <= now => Self::Past(TimeView::end(at)),
+            Some(at) if at <= now + EXPIRING_SOON => Self::Soon(TimeView::end(at)),
+            Some(at) => Self::Later(TimeView::end(at)),
         }
     }
 }
 
-/// Status of a rotation in progress: two values are active.
-pub struct RotationStatus {
+/// Status of the replacement of a value.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, one condition of the template each")]
+pub(crate) struct RotationStatus {
     /// The last use of the new value.
     pub new_used: Option<UsageView>,
     /// The last characters of the old value.
@@ -65,68 +81,81 @@ pub struct RotationStatus {
     pub old_used: Option<UsageView>,
     /// The end of the old value.
     pub stops: TimeView,
+    /// The old value still works.
+    pub is_old_active: bool,
     /// The old value was used after the creation of the new one, so an integration still needs it.
     pub is_needed: bool,
+    /// The end of the old value needs a confirmation: it was used since the creation of the new one, or in the last 24 hours.
+    pub needs_confirmation: bool,
+    /// The new value was used, and the old one was not used for an hour.
+    pub is_ready: bool,
 }
 
 impl RotationStatus {
-    fn of(new: &StoredValue, old: &StoredValue) -> Self {
+    fn new(new: &StoredValue, old: &StoredValue, now: Timestamp) -> Self {
+        let is_needed = old.last_use.as_ref().is_some_and(|last| last.at >= new.created_at);
         Self {
-            new_used: new.last_use.as_ref().map(UsageView::of),
+            new_used: new.last_use.as_ref().map(UsageView::new),
             old_hint: old.hint.clone(),
-            old_used: old.last_use.as_ref().map(UsageView::of),
-            stops: TimeView::new(old.ends_at.unwrap_or(new.created_at)),
-            is_needed: old.last_use.as_ref().is_some_and(|last| last.at >= new.created_at),
+            old_used: old.last_use.as_ref().map(UsageView::new),
+            stops: TimeView::end(old.ends_at.unwrap_or(new.created_at)),
+            is_old_active: old.is_active_at(now),
+            is_needed,
+            needs_confirmation: is_needed || old.was_used_within(IN_USE, now),
+            is_ready: new.last_use.is_some() && !old.was_used_within(QUIET, now),
         }
     }
 }
 
 /// Rejected uses of an ended value.
-pub struct RejectedUseView {
+pub(crate) struct RejectedUseView {
     /// The last characters of the value.
     pub hint: String,
     /// The end of the value.
     pub stopped: TimeView,
     /// Number of rejected uses: `once`, `14 times`.
     pub times: String,
-    /// The last rejected use.
     pub last: UsageView,
 }
 
 impl RejectedUseView {
-    fn of(value: &StoredValue, stopped: Timestamp) -> Option<Self> {
+    fn new(value: &StoredValue, stopped: Timestamp) -> Option<Self> {
         let last = value.last_rejected_use.as_ref()?;
         Some(Self {
             hint: value.hint.clone(),
             stopped: TimeView::new(stopped),
             times: if value.rejected_uses == 1 { "once".to_owned() } else { format!("{} times", value.rejected_uses) },
-            last: UsageView::of(last),
+            last: UsageView::new(last),
         })
     }
 }
 
 /// A token, for a list.
-pub struct TokenView {
-    /// The public identifier.
+pub(crate) struct TokenView {
     pub uuid: String,
-    /// The name.
     pub name: String,
+    pub note: Option<String>,
     /// The last characters of the current value.
     pub hint: String,
     /// The creation day.
     pub created: TimeView,
-    /// The last use of any value of the token.
+    /// The last use of the current value.
     pub last_use: Option<UsageView>,
+    /// The last use of the earlier values, if the current one has not been used.
+    pub old_last_use: Option<UsageView>,
     /// The current value is active and has not been used.
     pub awaits_first_use: bool,
-    /// No value was ever used, and the current one is 30 days old or more.
+    /// The current value is 30 days old or more, and no value was used in that time.
     pub is_stale: bool,
-    /// The expiry.
     pub expiry: ExpiryView,
-    /// The rotation in progress, if any.
-    pub band: Option<RotationStatus>,
+    /// The rotation in progress, if any: two values are active.
+    pub rotation: Option<RotationStatus>,
+    /// The replacement of a value that has ended, until the first use of the new one.
+    pub replacement: Option<RotationStatus>,
+    /// The last use of an active value, if it was in the last 24 hours.
+    pub recent_use: Option<UsageView>,
     /// Ended values with rejected uses.
-    pub tried: Vec<RejectedUseView>,
+    pub rejected_uses: Vec<RejectedUseView>,
     /// Base path of the token's pages.
     pub path: String,
     /// Idempotency key of the rotation form on the same page.
@@ -136,65 +165,99 @@ pub struct TokenView {
 impl TokenView {
     /// The view of a token in the list at `tokens_path`.
     #[must_use]
-    pub fn of(token: &Token, tokens_path: &str, now: Timestamp) -> Self {
-        let last_use = token.values().filter_map(|value| value.last_use.as_ref()).max_by_key(|last| last.at);
-        let ended = |value: &StoredValue| value.ends_at.filter(|at| *at <= now);
+    pub(crate) fn new(token: &Token, tokens_path: &str, now: Timestamp) -> Self {
+        let last_use = token.current.last_use.as_ref();
+        let old_last_use = token.previous.iter().filter_map(|value| value.last_use.as_ref()).max_by_key(|last| last.at);
+        let is_stale = is_stale(token, now);
         Self {
             uuid: token.uuid.to_string(),
             name: token.name.as_str().to_owned(),
+            note: token.note.as_ref().map(ToString::to_string),
             hint: token.current.hint.clone(),
             created: TimeView::day(token.created_at),
-            last_use: last_use.map(UsageView::of),
-            awaits_first_use: token.current.last_use.is_none() && token.current.is_active_at(now),
-            is_stale: last_use.is_none() && now.since(token.current.created_at) >= STALE,
-            expiry: ExpiryView::of(token.current.ends_at, now),
-            band: token.retiring(now).map(|old| RotationStatus::of(&token.current, old)),
-            tried: token.values().filter_map(|value| RejectedUseView::of(value, ended(value)?)).collect(),
+            last_use: last_use.map(UsageView::new),
+            old_last_use: old_last_use.filter(|_| last_use.is_none()).map(UsageView::new),
+            awaits_first_use: last_use.is_none() && token.current.is_active_at(now),
+            is_stale,
+            expiry: ExpiryView::new(token.current.ends_at, now),
+            rotation: token.retiring(now).map(|old| RotationStatus::new(&token.current, old, now)),
+            replacement: token
+                .previous
+                .first()
+                .filter(|_| last_use.is_none() && !is_stale && token.current.is_active_at(now))
+                .filter(|old| !old.is_active_at(now))
+                .map(|old| RotationStatus::new(&token.current, old, now)),
+            recent_use: token
+                .values()
+                .filter(|value| value.is_active_at(now) && value.was_used_within(IN_USE, now))
+                .filter_map(|value| value.last_use.as_ref())
+                .max_by_key(|last| last.at)
+                .map(UsageView::new),
+            rejected_uses: token
+                .values()
+                .filter_map(|value| RejectedUseView::new(value, value.ended_at(now)?))
+                .collect(),
             path: format!("{tokens_path}/{}", token.uuid),
             form_key: IdempotencyKey::generate(&mut random::os_rng()).as_str().to_owned(),
         }
     }
+
+    /// The replacement of a value that has a step left.
+    pub(crate) fn replacement_steps(&self) -> Option<&RotationStatus> {
+        self.rotation.as_ref().or(self.replacement.as_ref())
+    }
+
+    /// URL of the JSON usage status of the current value.
+    pub(crate) fn use_path(&self) -> String {
+        format!("{}/use.json?hint={}", self.path, self.hint)
+    }
+
+    /// The text in place of the last use, if the current value has not been used.
+    pub(crate) fn unused_label(&self) -> &'static str {
+        if self.old_last_use.is_some() { "Not used yet" } else { "Never used" }
+    }
 }
 
 /// A deleted token, for a list.
-pub struct DeletedTokenView {
-    /// The name.
+pub(crate) struct DeletedTokenView {
     pub name: String,
     /// The last characters of the last value.
     pub hint: String,
     /// The verb: `Deleted` or `Revoked`.
     pub verb: &'static str,
-    /// The deletion time.
     pub at: TimeView,
-    /// The user and the source of the deletion.
-    pub how: String,
+    /// The user or the cause, with a leading space: ` by you`.
+    pub cause: String,
     /// Values with rejected uses.
-    pub tried: Vec<RejectedUseView>,
+    pub rejected_uses: Vec<RejectedUseView>,
 }
 
 impl DeletedTokenView {
-    /// The view of a deleted token; `None` if the token is not deleted.
+    /// The view of a deleted token for its owner, whose email address is `owner`; `None` if the token is not deleted.
     #[must_use]
-    pub fn of(token: &Token) -> Option<Self> {
+    pub(crate) fn new(token: &Token, owner: &str) -> Option<Self> {
         let Tombstone { at, by, via } = token.deleted.as_ref()?;
-        let by = by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let through = match via {
-            DeletionSource::Page => " on this page",
-            DeletionSource::CommandLine => " from the command line",
-            DeletionSource::Api => " through the API, with the token itself",
-            DeletionSource::Removal => " with its owner’s membership",
-            DeletionSource::Demotion => " when its owner became an agent",
-            DeletionSource::Administrator => ", an administrator of this workspace",
+        let cause = match via {
+            DeletionSource::Page => " by you".to_owned(),
+            DeletionSource::CommandLine => " by the server administrator".to_owned(),
+            DeletionSource::Api => " through the API, using the token itself".to_owned(),
+            DeletionSource::Removal => " when your membership ended".to_owned(),
+            DeletionSource::Demotion => " because you became an Agent".to_owned(),
+            DeletionSource::Administrator => match by {
+                Some(by) if by == owner => " by you".to_owned(),
+                Some(by) => format!(" by {by}, an administrator"),
+                None => " by an administrator".to_owned(),
+            },
         };
         Some(Self {
             name: token.name.as_str().to_owned(),
             hint: token.current.hint.clone(),
             verb: if *via == DeletionSource::Administrator { "Revoked" } else { "Deleted" },
             at: TimeView::new(*at),
-            how: format!("{by}{through}"),
-            tried: token
+            cause,
+            rejected_uses: token
                 .values()
-                .filter_map(|value| RejectedUseView::of(value, value.ends_at.unwrap_or(*at)))
+                .filter_map(|value| RejectedUseView::new(value, value.ends_at.unwrap_or(*at)))
                 .collect(),
         })
     }

@@ -1,9 +1,18 @@
 //! Write-behind recording of token usage: requests record uses in memory, and a background task writes them in batches.
 //! Recording must not wait for the database.
 
-pub mod buffer;
-pub mod store;
+mod buffer;
+pub mod day_store;
+mod event_store;
+mod flush;
+mod origin_row_store;
+pub mod origin_store;
+pub mod origins;
+mod program;
+pub(crate) mod store;
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,15 +21,16 @@ use tokio::sync::Notify;
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::db::ids::ValueId;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbConnection, DbError};
 use crate::usage::buffer::{UsageBatch, UsageBuffer};
+use crate::usage::store::TransactionState;
 
 /// Interval between flushes. Pages state that usage is at most 10 s old.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Maximum number of values in one transaction. Other writers wait for it: at most 0.12 s while all cores are busy.
+/// Maximum number of values in one transaction, each with up to three rows. Other writers wait for it.
 /// Fewer, larger transactions are better for lookups, because each commit invalidates their page caches.
-const ROWS_PER_TRANSACTION: usize = 20_000;
+const ROWS_PER_TRANSACTION: usize = 10_000;
 
 /// Number of buffers. They are drained one at a time, so that only one of them is in memory twice.
 const SHARDS: usize = 8;
@@ -31,10 +41,26 @@ const IDS_PER_RUN: i64 = 1024;
 /// Collects uses and writes them to the database; clones share the same buffers.
 #[derive(Debug, Clone, Default)]
 pub struct UsageRecorder {
-    shards: Arc<[Mutex<UsageBuffer>; SHARDS]>,
+    buffers: Arc<Buffers>,
     is_full: Arc<Notify>,
     /// Held during [`UsageRecorder::flush`]: when a second flush returns, no other flush is in progress.
     flush_lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    shards: [Mutex<UsageBuffer>; SHARDS],
+    /// Entries of transactions that failed, perhaps after the commit. The next flush asks the database.
+    in_doubt: Mutex<Vec<InDoubt>>,
+}
+
+/// Entries of a `PostgreSQL` transaction that did not report its commit.
+#[derive(Debug)]
+struct InDoubt {
+    transaction: i64,
+    shard: usize,
+    batch: Arc<UsageBatch>,
+    rows: Range<usize>,
 }
 
 impl UsageRecorder {
@@ -50,7 +76,7 @@ impl UsageRecorder {
 
     fn update(&self, ValueId(value): ValueId, update: impl FnOnce(&mut UsageBuffer)) {
         let shard = usize::try_from(value / IDS_PER_RUN).unwrap_or(0) % SHARDS;
-        let mut buffer = lock(&self.shards[shard]);
+        let mut buffer = lock(&self.buffers.shards[shard]);
         let was_due = buffer.is_due();
         update(&mut buffer);
         if buffer.is_due() && !was_due {
@@ -65,20 +91,28 @@ impl UsageRecorder {
     }
 
     fn is_due(&self) -> bool {
-        self.shards.iter().any(|shard| lock(shard).is_due())
+        self.buffers.shards.iter().any(|shard| lock(shard).is_due())
     }
 
-    /// Writes the recorded uses, in transactions of bounded length. Entries that can't be written stay in the buffers
+    /// Writes the recorded uses, in transactions of bounded length. Entries that can't be written return to the buffers
     /// for the next flush.
     pub async fn flush(&self, db: &Db) {
         let _guard = self.flush_lock.lock().await;
-        for shard in &*self.shards {
-            if let Err(error) = flush_shard(shard, db).await {
-                let waiting: usize = self.shards.iter().map(|shard| lock(shard).len()).sum();
-                log::warn!("the last use of {waiting} tokens is not written yet: {error}");
-                return;
-            }
+        if let Err(error) = self.flush_parts(db).await {
+            let waiting: usize = self.buffers.shards.iter().map(|shard| lock(shard).len()).sum();
+            log::warn!("can't write the usage of {waiting} tokens yet: {error}");
         }
+    }
+
+    async fn flush_parts(&self, db: &Db) -> Result<(), DbError> {
+        let doubtful = self.doubtful_transactions();
+        if !doubtful.is_empty() {
+            self.resolve(&db.read(move |conn| store::transaction_states(conn, &doubtful)).await?)?;
+        }
+        for part in (0..SHARDS).flat_map(|shard| self.drain(shard, ROWS_PER_TRANSACTION)) {
+            part.write(db).await?;
+        }
+        Ok(())
     }
 
     /// [`UsageRecorder::flush`] for callers that may block.
@@ -87,84 +121,118 @@ impl UsageRecorder {
     ///
     /// Returns the error of the first transaction that fails.
     pub fn flush_blocking(&self, db: &Db) -> Result<(), DbError> {
-        for shard in &*self.shards {
-            let taken = drain(shard);
-            let written = db.write_blocking(|conn| store::write(conn, &taken, 0..usize::MAX));
-            if written.is_err() {
-                lock(shard).restore(&taken, 0);
-                return written;
-            }
+        let doubtful = self.doubtful_transactions();
+        if !doubtful.is_empty() {
+            self.resolve(&db.read_blocking(|conn| store::transaction_states(conn, &doubtful))?)?;
+        }
+        for part in (0..SHARDS).flat_map(|shard| self.drain(shard, usize::MAX)) {
+            db.write_blocking(|conn| part.write_in(conn))?;
+            part.commit();
         }
         Ok(())
     }
+
+    fn doubtful_transactions(&self) -> Vec<i64> {
+        lock(&self.buffers.in_doubt).iter().map(|doubt| doubt.transaction).collect()
+    }
+
+    /// Restores the entries of transactions that were rolled back, and drops those of committed ones.
+    fn resolve(&self, states: &[(i64, TransactionState)]) -> Result<(), DbError> {
+        let mut in_doubt = lock(&self.buffers.in_doubt);
+        let mut is_waiting = false;
+        for doubt in std::mem::take(&mut *in_doubt) {
+            match states.iter().find(|(id, _)| *id == doubt.transaction).map(|(_, state)| *state) {
+                Some(TransactionState::Committed) => {}
+                Some(TransactionState::RolledBack) => {
+                    lock(&self.buffers.shards[doubt.shard]).restore(&doubt.batch, &doubt.rows);
+                }
+                Some(TransactionState::InProgress) => {
+                    is_waiting = true;
+                    in_doubt.push(doubt);
+                }
+                None => in_doubt.push(doubt),
+            }
+        }
+        // Without this limit, entries would pile up while no transaction ends.
+        if !is_waiting {
+            return Ok(());
+        }
+        Err(DbError::Unavailable("an earlier write is still in progress".to_owned()))
+    }
+
+    /// Removes the entries of a shard, in parts of at most `rows` of each list.
+    fn drain(&self, shard: usize, rows: usize) -> Vec<PendingWrite> {
+        let batch = Arc::new(drain(&self.buffers.shards[shard]));
+        let parts = (0..batch.len()).step_by(rows).map(|from| PendingWrite {
+            buffers: Arc::clone(&self.buffers),
+            shard,
+            batch: Arc::clone(&batch),
+            rows: from..from.saturating_add(rows),
+            transaction: AtomicI64::new(0),
+            is_committed: AtomicBool::new(false),
+        });
+        parts.collect()
+    }
 }
 
-async fn flush_shard(shard: &Mutex<UsageBuffer>, db: &Db) -> Result<(), DbError> {
-    let taken = Arc::new(drain(shard));
-    for from in (0..taken.len()).step_by(ROWS_PER_TRANSACTION) {
-        let batch = Arc::clone(&taken);
-        let written = db.write(move |conn| store::write(conn, &batch, from..from + ROWS_PER_TRANSACTION)).await;
-        if written.is_err() {
-            lock(shard).restore(&taken, from);
-            return written;
+/// Entries on their way to the database. They return to their buffer when this is dropped, unless they were or may have been
+/// committed. The
+/// thread that writes them owns this, because it may commit after the caller's wait for it timed out.
+struct PendingWrite {
+    buffers: Arc<Buffers>,
+    shard: usize,
+    batch: Arc<UsageBatch>,
+    /// Positions in each list of the batch.
+    rows: Range<usize>,
+    /// Id of the `PostgreSQL` transaction; 0 before everything is written, and on `SQLite`.
+    transaction: AtomicI64,
+    is_committed: AtomicBool,
+}
+
+impl PendingWrite {
+    async fn write(self, db: &Db) -> Result<(), DbError> {
+        let this = Arc::new(self);
+        let committed = Arc::clone(&this);
+        db.write_then(move |conn| this.write_in(conn), move || committed.commit()).await
+    }
+
+    fn write_in(&self, conn: &mut DbConnection) -> Result<(), DbError> {
+        // Without an id, a transaction that fails is rolled back for certain: only a commit can be in doubt.
+        self.transaction.store(0, Ordering::Relaxed);
+        flush::write(conn, &self.batch, &self.rows)?;
+        self.transaction.store(store::transaction_id(conn)?.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn commit(&self) {
+        self.is_committed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for PendingWrite {
+    fn drop(&mut self) {
+        if self.is_committed.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.transaction.load(Ordering::Relaxed) {
+            0 => lock(&self.buffers.shards[self.shard]).restore(&self.batch, &self.rows),
+            transaction => {
+                let (batch, rows) = (Arc::clone(&self.batch), self.rows.clone());
+                lock(&self.buffers.in_doubt).push(InDoubt { transaction, shard: self.shard, batch, rows });
+            }
         }
     }
-    Ok(())
 }
 
 fn drain(shard: &Mutex<UsageBuffer>) -> UsageBatch {
-    let mut taken = lock(shard).drain();
-    taken.sort();
-    taken
+    let mut batch = lock(shard).drain();
+    batch.sort();
+    batch
 }
 
-fn lock(shard: &Mutex<UsageBuffer>) -> MutexGuard<'_, UsageBuffer> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::rt::time::timeout;
-
-    use super::*;
-
-    fn record_use(uses: &UsageRecorder, value: i64, agent: &str) {
-        let client = ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) };
-        uses.record(ValueId(value), client, Timestamp::from_micros(1));
-    }
-
-    fn discard(uses: &UsageRecorder) {
-        uses.shards.iter().for_each(|shard| drop(drain(shard)));
-    }
-
-    #[test]
-    fn a_full_buffer_makes_a_flush_due_before_the_interval() {
-        let short = Duration::from_millis(100);
-        let uses = UsageRecorder::default();
-        actix_web::rt::System::new().block_on(async {
-            record_use(&uses, 1, "curl");
-            assert!(timeout(short, uses.wait_until_due()).await.is_err(), "a single use does not make a flush due");
-            // All values are in one shard; the others are nearly empty.
-            let same_shard = (0..).step_by(SHARDS * 1024).flat_map(|from| from..from + 1024);
-            same_shard.take(40_000).for_each(|value| record_use(&uses, value, "curl"));
-            assert!(timeout(FLUSH_INTERVAL / 2, uses.wait_until_due()).await.is_ok());
-            discard(&uses);
-            // The buffer fills up again and is flushed before the wait.
-            (0..5000).for_each(|number| record_use(&uses, 1, &number.to_string()));
-            discard(&uses);
-            assert!(timeout(short, uses.wait_until_due()).await.is_err());
-        });
-    }
-
-    #[test]
-    fn neighbouring_values_share_a_shard_and_all_shards_are_used() {
-        let uses = UsageRecorder::default();
-        let count = 1024 * i64::try_from(SHARDS).unwrap();
-        (0..count).for_each(|value| record_use(&uses, value, "curl"));
-        let batches: Vec<UsageBatch> = uses.shards.iter().map(drain).collect();
-        for (nth, batch) in batches.iter().enumerate() {
-            let from = 1024 * i64::try_from(nth).unwrap();
-            assert!(batch.used.iter().map(|(value, _)| value.0).eq(from..from + 1024), "entries are in row order");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What the program was started with: the handles that every request may use.
+//! State that all requests share.
 
 use std::sync::Arc;
 
@@ -9,30 +9,33 @@ use crate::base::public_url::PublicUrl;
 use crate::db::Db;
 use crate::web::error::PageError;
 
-/// The database, the clock and the site. Clones are handles to the same.
+/// The database, the clock and the site's settings. Clones share them.
 #[derive(Clone)]
 pub struct AppState {
     /// The database.
     pub db: Db,
-    /// What time it is.
+    /// Source of the current time.
     pub clock: Clock,
-    /// How the outside sees this server.
+    /// Public URL and trusted proxies.
     pub site: Arc<SiteConfig>,
 }
 
 impl AppState {
-    /// What the server of this request was started with.
+    /// Returns the state of the server that received `request`.
     pub fn from_request(request: &HttpRequest) -> Result<web::Data<Self>, PageError> {
-        request.app_data::<web::Data<Self>>().cloned().ok_or_else(|| PageError::Internal("no App".to_owned()))
+        request
+            .app_data::<web::Data<Self>>()
+            .cloned()
+            .ok_or_else(|| PageError::Internal("no AppState in the app data".to_owned()))
     }
 }
 
-/// How the outside sees this server.
+/// How clients reach this server.
 #[derive(Debug, Clone)]
 pub struct SiteConfig {
-    /// Where people and tools reach it.
+    /// Origin under which browsers and tools reach the server.
     pub public_url: PublicUrl,
-    /// The proxies whose word on a client's address counts.
+    /// Networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 

@@ -1,7 +1,9 @@
-//! A page's forms are sent from our own pages, or not at all.
+//! Protection against cross-site request forgery, by Fetch Metadata and `Origin`.
 //!
-//! The rule is Go's `http.CrossOriginProtection`, with one difference: a request that says nothing of where it comes
-//! from (neither `Sec-Fetch-Site` nor `Origin`) is refused, since every browser we serve says it.
+//! A page that does not exist is a 404 for every origin.
+//!
+//! The rule is that of Go's `http.CrossOriginProtection`, with one difference: a request with neither `Sec-Fetch-Site` nor
+//! `Origin` is rejected, because all supported browsers send one of them with a form.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,34 +16,37 @@ use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::html::Message;
 
-/// Middleware for everything that reads a cookie.
-pub async fn same_origin(
+/// Middleware that answers a form from another origin with 403. Required for everything that reads a cookie.
+pub(crate) async fn same_origin(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let passes = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+    let is_allowed = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         || request
             .app_data::<web::Data<AppState>>()
             .is_some_and(|app| is_same_origin(request.headers(), &app.site.public_url.origin()));
-    if passes {
+    if is_allowed {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let refused = PageError::Forbidden(Message::new(
+    if !request.resource_map().has_resource(request.path()) {
+        return Ok(request.into_response(PageError::NotFound.error_response()));
+    }
+    let rejection = PageError::Forbidden(Message::new(
         "This form was not sent from Latchkey",
-        "Nothing was changed. To keep others from acting in your name, a form counts only when it is sent from this site’s own pages. Open the page again and send it from there. If you run this server behind a proxy, check that --public-url is the address in your browser.",
+        "Nothing was changed. For your security, forms are accepted only from this site’s own pages. Open the page again and submit the form there. If you run this server behind a proxy, check that --public-url matches the address in your browser.",
     ));
-    Ok(request.into_response(refused.error_response()))
+    Ok(request.into_response(rejection.error_response()))
 }
 
 fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
-    let one = |name: &str| {
+    let first_two = |name: &str| {
         let mut values = headers.get_all(name);
         (values.next(), values.next())
     };
-    match one("sec-fetch-site") {
+    match first_two("sec-fetch-site") {
         (Some(site), None) => matches!(site.as_bytes(), b"same-origin" | b"none"),
         (Some(_), Some(_)) => false,
-        (None, _) => match one(ORIGIN.as_str()) {
+        (None, _) => match first_two(ORIGIN.as_str()) {
             (Some(origin), None) => origin.as_bytes() == public_origin.as_bytes(),
             _ => false,
         },
@@ -53,7 +58,7 @@ mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn passes(headers: &[(&'static str, &'static str)]) -> bool {
+    fn is_accepted(headers: &[(&'static str, &'static str)]) -> bool {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -62,24 +67,24 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_s_word_on_the_site_counts_before_the_origin() {
-        assert!(passes(&[("sec-fetch-site", "same-origin")]));
-        assert!(passes(&[("sec-fetch-site", "none")]));
-        assert!(passes(&[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")]));
+    fn sec_fetch_site_takes_precedence_over_origin() {
+        assert!(is_accepted(&[("sec-fetch-site", "same-origin")]));
+        assert!(is_accepted(&[("sec-fetch-site", "none")]));
+        assert!(is_accepted(&[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")]));
         for site in ["same-site", "cross-site", "", "Same-Origin", "junk"] {
-            assert!(!passes(&[("sec-fetch-site", site), ("origin", "https://tokens.example")]), "{site}");
+            assert!(!is_accepted(&[("sec-fetch-site", site), ("origin", "https://tokens.example")]), "{site}");
         }
-        assert!(!passes(&[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")]));
+        assert!(!is_accepted(&[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")]));
     }
 
     #[test]
-    fn without_it_the_origin_must_be_the_public_url_s() {
-        assert!(passes(&[("origin", "https://tokens.example")]));
+    fn without_sec_fetch_site_origin_must_equal_the_public_url() {
+        assert!(is_accepted(&[("origin", "https://tokens.example")]));
         for origin in
             ["null", "http://tokens.example", "https://tokens.example:8443", "https://tokens.example.evil", ""]
         {
-            assert!(!passes(&[("origin", origin)]), "{origin}");
+            assert!(!is_accepted(&[("origin", origin)]), "{origin}");
         }
-        assert!(!passes(&[]));
+        assert!(!is_accepted(&[]));
     }
 }

@@ -1,65 +1,58 @@
-//! The errors of a page, and the one place that turns them into an answer. Errors under `/api` are built in `web::json`.
+//! Errors of pages and their responses. [`crate::web::json`] has those under `/api`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ALLOW;
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::db::{DbError, FromDb};
+use crate::db::DbError;
 use crate::web::html::{self, Message};
 
-/// Why a page could not be shown.
+/// The reason why a handler does not return its page.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Missing, or another's: both look the same.
+    /// The resource does not exist, or the user may not see it: both give the same page.
     #[error("not found")]
     NotFound,
-    /// Not for this person; the notice says why and what to do.
+    /// The user has no access; the message gives the reason and the remedy.
     #[error("forbidden: {}", .0.heading)]
     Forbidden(Message),
-    /// A request that no form of ours makes.
+    /// The request is invalid; none of the site's forms sends it.
     #[error("bad request: {}", .1.heading)]
     Bad(StatusCode, Message),
-    /// The path exists, but not for this method; holds what it takes.
+    /// The path does not support the method; holds the value of `Allow`.
     #[error("method not allowed")]
     Method(String),
-    /// Somewhere else: 303 to this path.
+    /// A redirect (303) to this path.
     #[error("see other")]
     SeeOther(String),
-    /// Locked, gone or too busy.
+    /// The server is overloaded, or the session store failed; holds the reason for the log.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// A defect: the reader gets a request id, the log the reason.
+    /// A defect; holds the reason for the log. The page shows only the request id.
     #[error("{0}")]
     Internal(String),
-    /// A failed query. Kept as it is, so that a transaction that fails with a page error can be retried.
+    /// A failed query. The source stays available, so that [`crate::db::Db::write`] can retry the transaction.
     #[error("{}", match .0 {
         DbError::Unavailable(reason) => format!("unavailable: {reason}"),
         DbError::UniqueViolation(reason) | DbError::Query(reason) => reason.clone(),
     })]
-    Db(#[source] DbError),
+    Db(#[from] DbError),
 }
 
 impl PageError {
-    /// Refuses with a heading and a sentence that says what to do next.
+    /// Creates a [`PageError::Bad`] with this heading and text.
     #[must_use]
     pub fn bad(status: StatusCode, heading: &'static str, text: &str) -> Self {
         Self::Bad(status, Message::new(heading, text))
     }
 }
 
-impl From<DbError> for PageError {
-    fn from(error: DbError) -> Self {
-        Self::Db(error)
-    }
-}
-
-impl FromDb for PageError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            _ => None,
-        }
-    }
+/// The message of [`PageError::NotFound`].
+pub(crate) fn not_found_message() -> Message {
+    Message::new(
+        "Page not found",
+        "This page doesn’t exist, or you don’t have access to it. Check the address, or start again from your workspace.",
+    )
 }
 
 impl ResponseError for PageError {
@@ -80,30 +73,24 @@ impl ResponseError for PageError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         match self {
-            Self::NotFound => html::message(
-                status,
-                &Message::new(
-                    "Page not found",
-                    "There is nothing at this address, or it is not yours to see. Check the address, or start again from your workspace.",
-                ),
-            ),
-            Self::Forbidden(notice) | Self::Bad(_, notice) => html::message(status, notice),
+            Self::NotFound => html::message(status, &not_found_message()),
+            Self::Forbidden(message) | Self::Bad(_, message) => html::message(status, message),
             Self::Method(allow) => {
-                let mut answer = html::message(
+                let mut response = html::message(
                     status,
                     &Message::new(
-                        "That does not work here",
-                        "This address can’t be used in that way. Go back and use the page’s own buttons.",
+                        "This action isn’t available here",
+                        "This address can’t be used this way. Go back and use the buttons on the page.",
                     ),
                 );
                 if let Ok(allow) = allow.parse() {
-                    answer.headers_mut().insert(ALLOW, allow);
+                    response.headers_mut().insert(ALLOW, allow);
                 }
-                answer
+                response
             }
             Self::SeeOther(path) => html::redirect(path),
             Self::Unavailable(_) | Self::Db(DbError::Unavailable(_)) => html::unavailable(None),
-            // The page with the request id is made where the id is known: web::request_log.
+            // `web::request_log` knows the request id and renders the page.
             Self::Internal(_) | Self::Db(DbError::UniqueViolation(_) | DbError::Query(_)) => HttpResponse::new(status),
         }
     }
@@ -112,9 +99,10 @@ impl ResponseError for PageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::FromDb as _;
 
     #[test]
-    fn a_failed_query_stays_recognizable_for_a_retry() {
+    fn a_failed_query_is_still_available_for_a_retry() {
         let page = PageError::from(DbError::Unavailable("deadlock detected".to_owned()));
         assert!(matches!(page.as_db(), Some(DbError::Unavailable(_))));
         assert_eq!((page.status_code().as_u16(), page.to_string()), (503, "unavailable: deadlock detected".to_owned()));

@@ -1,16 +1,16 @@
-//! A link that filters a list.
+//! Links that filter a list.
 
-/// One of the views that a page has, as a link to it.
+/// A link to one of a list's filters.
 pub(crate) struct FilterLink {
     pub(crate) label: &'static str,
-    /// How many there are in it, where that is known.
-    pub(crate) count: Option<usize>,
+    /// Number of matching rows, if the page counts them: `3,214`, `1,000+`.
+    pub(crate) count: Option<String>,
     pub(crate) path: String,
     pub(crate) is_current: bool,
 }
 
 impl FilterLink {
-    pub(crate) fn new(label: &'static str, count: Option<usize>, path: String, is_here: bool) -> Self {
-        Self { label, count, path, is_current: is_here }
+    pub(crate) fn new(label: &'static str, count: Option<String>, path: String, is_current: bool) -> Self {
+        Self { label, count, path, is_current }
     }
 }

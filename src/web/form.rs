@@ -1,5 +1,5 @@
-//! What a page's form sends: read once, within limits, decoded strictly. A handler cannot reach a field of a
-//! body that broke a rule.
+//! Forms (`application/x-www-form-urlencoded`): an extractor with limits and strict decoding. Must not give a handler any
+//! field of a body that breaks a rule.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,29 +13,29 @@ use actix_web::{FromRequest, HttpRequest};
 use zeroize::Zeroizing;
 
 use crate::base::text::ValidationError;
+use crate::web::connections;
 use crate::web::error::PageError;
 
-/// The longest form, in bytes.
+/// Maximum length of a form.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// How much more of a body that is too long is read and thrown away, so that the sender gets to read the answer.
+/// How much of a longer body is read and discarded, so that the client reads the response instead of a reset connection.
 const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 
-/// How long a body may take to arrive.
+/// Timeout for the whole body.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The fields of a form (`application/x-www-form-urlencoded`), each at most once. Wiped when dropped: a field may be
-/// a password.
+/// The fields of a form, each at most once. Zeroed on drop, because a field may be a password.
 pub struct Form(Vec<(String, Zeroizing<String>)>);
 
 impl Form {
-    /// The text typed into a field; nothing if the field was not sent.
+    /// Returns the text of a field; empty if the field is missing.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text.as_str())
     }
 
-    /// Is a checkbox ticked?
+    /// Returns whether the field is present, as that of a ticked checkbox is.
     #[must_use]
     pub fn is_present(&self, name: &str) -> bool {
         self.0.iter().any(|(field, _)| field == name)
@@ -48,10 +48,7 @@ impl Form {
             let name = decode(halves.next().unwrap_or_default())?;
             let text = decode(halves.next().unwrap_or_default())?;
             if fields.iter().any(|(field, _)| *field == name) {
-                return Err(bad_request(
-                    StatusCode::BAD_REQUEST,
-                    "The form has a field twice, so it is not clear which one counts.",
-                ));
+                return Err(bad_request(StatusCode::BAD_REQUEST, "The form contains the same field twice."));
             }
             fields.push((name, Zeroizing::new(text)));
         }
@@ -65,11 +62,11 @@ fn decode(part: &[u8]) -> Result<String, PageError> {
     String::from_utf8(bytes).map_err(|_| bad_request(StatusCode::BAD_REQUEST, "The form is not UTF-8 text."))
 }
 
-fn bad_request(status: StatusCode, why: &str) -> PageError {
+fn bad_request(status: StatusCode, reason: &str) -> PageError {
     PageError::bad(
         status,
         "This form can’t be read",
-        &format!("{why} Nothing was changed. Go back, reload the page and send its form again."),
+        &format!("{reason} Nothing was changed. Go back, reload the page and submit the form again."),
     )
 }
 
@@ -79,13 +76,16 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|value| {
-            let kind = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-            kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+            let media_type = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
+            media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
         });
         let body = Body::from_request(request, payload);
+        let reading = connections::read_body(request);
         Box::pin(async move {
-            let body = body.await.map_err(|_| bad_request(StatusCode::BAD_REQUEST, "Its body is missing."))?;
-            let bytes = match tokio::time::timeout(READ_TIMEOUT, read(body)).await {
+            let body = body.await.map_err(|_| bad_request(StatusCode::BAD_REQUEST, "The form is empty."))?;
+            let bytes = tokio::time::timeout(READ_TIMEOUT, read(body)).await;
+            drop(reading);
+            let bytes = match bytes {
                 Ok(bytes) => bytes?,
                 Err(_) => return Err(bad_request(StatusCode::REQUEST_TIMEOUT, "It took too long to arrive.")),
             };
@@ -102,20 +102,21 @@ impl FromRequest for Form {
 
 async fn read(mut body: Body) -> Result<BytesMut, PageError> {
     let mut bytes = BytesMut::new();
-    let mut thrown_away = 0;
+    let mut discarded = 0;
     while let Some(chunk) = next(&mut body).await {
-        let chunk = chunk.map_err(|_| bad_request(StatusCode::BAD_REQUEST, "It broke off."))?;
-        if thrown_away > 0 || bytes.len() + chunk.len() > MAX_BODY_BYTES {
-            thrown_away += chunk.len();
-            if thrown_away > MAX_DRAINED_BYTES {
+        let chunk = chunk
+            .map_err(|_| bad_request(StatusCode::BAD_REQUEST, "The connection broke before the form had arrived."))?;
+        if discarded > 0 || bytes.len() + chunk.len() > MAX_BODY_BYTES {
+            discarded += chunk.len();
+            if discarded > MAX_DRAINED_BYTES {
                 break;
             }
         } else {
             bytes.extend_from_slice(&chunk);
         }
     }
-    if thrown_away > 0 {
-        return Err(bad_request(StatusCode::PAYLOAD_TOO_LARGE, "It is longer than 16 KiB."));
+    if discarded > 0 {
+        return Err(bad_request(StatusCode::PAYLOAD_TOO_LARGE, "The form is larger than 16 KiB."));
     }
     Ok(bytes)
 }
@@ -125,33 +126,39 @@ async fn next(body: &mut Body) -> Option<Result<actix_web::web::Bytes, actix_web
     std::future::poll_fn(|context| Pin::new(&mut *body).poll_next(context)).await
 }
 
-/// One field of a form as a page shows it: what was typed, and what was wrong with it.
+/// Returns whether one of these fields, each with its id, has an error. For `templates/macros/field.html`.
+pub(crate) fn has_error<'a>(errors: &impl AsRef<[(&'a str, Option<&'a str>)]>) -> bool {
+    errors.as_ref().iter().any(|(_, error)| error.is_some())
+}
+
+/// A form field as a page shows it: its text, and the error in it.
 #[derive(Debug, Clone, Default)]
 pub struct Field {
-    /// What was typed, or what is there to begin with.
+    /// The input, or the initial value.
     pub text: String,
-    /// Why it was refused.
+    /// The reason why the input is invalid.
     pub error: Option<String>,
 }
 
 impl Field {
-    /// A field that shows `text` and nothing wrong with it.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), error: None }
+    /// Creates a field with `text` and without an error.
+    pub fn new(text: &(impl ToString + ?Sized)) -> Self {
+        Self { text: text.to_string(), error: None }
     }
 
-    /// Reads the field `name` of `form` as a `T`; if that can't be, the field says why.
+    /// Parses the field `name` of `form`. If that fails, the returned field has the error and the value is `None`.
     #[must_use]
     pub fn read<T: std::str::FromStr<Err = ValidationError>>(form: &Form, name: &str) -> (Self, Option<T>) {
         let text = form.text(name);
         match text.parse() {
             Ok(value) => (Self::new(text), Some(value)),
-            Err(refused) => (Self { text: text.to_owned(), error: Some(refused.0) }, None),
+            Err(error) => (Self { text: text.to_owned(), error: Some(error.0) }, None),
         }
     }
 
-    /// [`Field::read`] for a field that may be left empty: then the value is `None`.
+    /// [`Field::read`] for an optional field: an empty one has the value `Some(None)`.
     #[must_use]
+    #[expect(clippy::option_option, reason = "the outer option says whether the input is valid")]
     pub fn read_optional<T: std::str::FromStr<Err = ValidationError>>(
         form: &Form,
         name: &str,
@@ -163,10 +170,10 @@ impl Field {
         (field, value.map(Some))
     }
 
-    /// The same field, refused.
+    /// Sets the error.
     #[must_use]
-    pub fn with_error(self, why: impl Into<String>) -> Self {
-        Self { error: Some(why.into()), ..self }
+    pub fn with_error(self, error: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), ..self }
     }
 }
 
@@ -176,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn fields_are_decoded_strictly_and_come_once() {
+    fn fields_are_decoded_strictly_and_a_repeated_field_is_rejected() {
         let form = Form::parse(b"name=a+b%20%C3%A9&empty=&flag").unwrap();
         assert_eq!((form.text("name"), form.text("empty"), form.text("missing")), ("a b é", "", ""));
         assert!(form.is_present("flag") && !form.is_present("missing"));
@@ -185,7 +192,7 @@ mod tests {
         assert!(Form::parse(b"n%61me=a&name=b").is_err());
     }
 
-    fn sent(fields: &[(String, String)]) -> Vec<u8> {
+    fn encode_form(fields: &[(String, String)]) -> Vec<u8> {
         let encode =
             |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let pairs: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
@@ -198,13 +205,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_typed_arrives(typed in prop::collection::btree_map("\\PC{1,9}", any::<String>(), 0..6)) {
+        fn encoded_fields_are_decoded_unchanged(typed in prop::collection::btree_map("\\PC{1,9}", any::<String>(), 0..6)) {
             let typed: Vec<_> = typed.into_iter().collect();
-            prop_assert_eq!(fields(&Form::parse(&sent(&typed)).unwrap()), typed);
+            prop_assert_eq!(fields(&Form::parse(&encode_form(&typed)).unwrap()), typed);
         }
 
         #[test]
-        fn a_body_has_one_reading_or_none(
+        fn a_body_that_parses_is_unchanged_after_encoding_it_again(
             body in prop_oneof![
                 "[a-c%&=+;0-9A-F]{0,40}".prop_map(String::into_bytes),
                 prop::collection::vec(any::<u8>(), 0..80),
@@ -212,16 +219,16 @@ mod tests {
         ) {
             let Ok(form) = Form::parse(&body) else { return Ok(()) };
             let read = fields(&form);
-            prop_assert_eq!(&fields(&Form::parse(&sent(&read)).unwrap()), &read);
+            prop_assert_eq!(&fields(&Form::parse(&encode_form(&read)).unwrap()), &read);
             let names: std::collections::BTreeSet<_> = read.iter().map(|(name, _)| name).collect();
             prop_assert_eq!(names.len(), read.len(), "each field once");
             prop_assert!(read.iter().all(|(name, text)| form.text(name) == text && form.is_present(name)));
         }
 
         #[test]
-        fn a_field_twice_is_no_form(typed in prop::collection::vec(("[ab]", "\\PC{0,9}"), 2..5)) {
+        fn a_form_parses_exactly_if_its_field_names_are_unique(typed in prop::collection::vec(("[ab]", "\\PC{0,9}"), 2..5)) {
             let names: std::collections::BTreeSet<_> = typed.iter().map(|(name, _)| name).collect();
-            prop_assert_eq!(Form::parse(&sent(&typed)).is_ok(), names.len() == typed.len());
+            prop_assert_eq!(Form::parse(&encode_form(&typed)).is_ok(), names.len() == typed.len());
         }
     }
 }

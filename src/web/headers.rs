@@ -1,22 +1,24 @@
-//! The headers that every answer carries, and the limit on those that a request may.
+//! Security headers of every response, and the limit on the head of a request.
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, HeaderMap, HeaderName,
-    HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, HeaderMap,
+    HeaderName, HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 
+use crate::web::api_path::{is_api_path, is_forward_auth_path};
 use crate::web::html::{self, Message};
 
-/// For `Cache-Control`: this answer is for one caller and one moment.
-pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// `Cache-Control` of responses that must not be stored.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// For `Vary`: this answer hangs on who asks.
-pub const VARY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
+/// `Vary` of responses under an API path, which may depend on the caller's token.
+const VARY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
 
-/// What every answer says to a browser. Constants, so that the compiler checks them letter by letter, not each answer.
+/// Headers of every response. Constants, so that the compiler validates the values instead of each response.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         CONTENT_SECURITY_POLICY,
@@ -37,42 +39,52 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
 
 const REFERRER_SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
-/// For a page whose own address holds a code: nobody is told more of it than the site. `no-referrer` would be stricter, but
-/// makes browsers send `Origin: null` with our own forms.
+/// `Referrer-Policy` of pages whose URL contains a secret. `no-referrer` would be stricter, but makes browsers send
+/// `Origin: null` with the page's own forms (Fetch standard, "append a request `Origin` header").
 const REFERRER_STRICT_ORIGIN: HeaderValue = HeaderValue::from_static("strict-origin");
 
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
-/// The longest head of a request, in bytes of its header names and values and its target.
+/// Maximum length of a request's target, header names and header values together. Forward authentication has no limit
+/// but the library's (128 KiB and 96 headers).
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Adds what every answer says to a browser.
-pub fn add_security(headers: &mut HeaderMap, is_https: bool, is_at_a_secret: bool) {
+/// Adds the headers of every response under an API path, errors included.
+pub(crate) fn add_api(headers: &mut HeaderMap) {
+    headers.insert(VARY, VARY_AUTHORIZATION);
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+}
+
+/// Adds the security headers. `has_secret_url`: the URL of the request contains a secret.
+pub(crate) fn add_security(headers: &mut HeaderMap, is_https: bool, has_secret_url: bool) {
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, value);
     }
-    headers.insert(REFERRER_POLICY, if is_at_a_secret { REFERRER_STRICT_ORIGIN } else { REFERRER_SAME_ORIGIN });
+    headers.insert(REFERRER_POLICY, if has_secret_url { REFERRER_STRICT_ORIGIN } else { REFERRER_SAME_ORIGIN });
     if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
 }
 
-/// The answer to a request whose head is longer than 16 KiB: 431 (RFC 6585, section 5).
+/// Returns the response to a request whose head is too long: 431 (RFC 6585, section 5). `None` if it is not, and for
+/// [`is_forward_auth_path`]: proxies turn a status that they do not expect into a 500.
 #[must_use]
-pub fn refuse_long_head(request: &ServiceRequest) -> Option<HttpResponse> {
+pub(crate) fn reject_long_head(request: &ServiceRequest) -> Option<HttpResponse> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let head = request.headers().iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4);
-    if head <= MAX_HEAD_BYTES {
+    if head <= MAX_HEAD_BYTES || is_forward_auth_path(request.path()) {
         return None;
     }
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Some(if crate::web::api_path::is_api_path(request.path()) {
+    Some(if is_api_path(request.path()) {
         HttpResponse::build(status).json(serde_json::json!({"detail": "Request header fields too large."}))
     } else {
         html::message(
             status,
             &Message::new(
-                "The request is too long",
+                "The request is too large",
                 "Your browser sent more than 16 KiB of headers. Delete this site’s cookies and try again.",
             ),
         )

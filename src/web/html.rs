@@ -1,4 +1,4 @@
-//! Pages: rendering, redirects, and the notice that stands for a page that can't be shown.
+//! Responses with pages: rendering, redirects, and pages that show only a message.
 
 use actix_web::HttpResponse;
 use actix_web::error::ErrorInternalServerError;
@@ -6,47 +6,53 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue, LOCATION, RETRY_AFTER};
 use askama::Template;
 
-/// Answers with a page. No cache keeps it: what it shows is one person's.
-pub fn render(status: StatusCode, page: &impl Template) -> HttpResponse {
+/// Renders a page. It is `no-store`, because it depends on the user.
+pub(crate) fn render(status: StatusCode, page: &impl Template) -> HttpResponse {
     match page.render() {
         Ok(html) => HttpResponse::build(status)
             .insert_header(ContentType::html())
             .insert_header((CACHE_CONTROL, "no-store"))
-            .body(html),
-        // Logged with its request's id, as every mistake of ours: web::request_log.
+            .body(mark_title(html)),
+        // `web::request_log` logs the error with the request id.
         Err(error) => HttpResponse::from_error(ErrorInternalServerError(format!("a template failed: {error}"))),
     }
 }
 
-/// Answers 200 with a page.
-pub fn ok(page: &impl Template) -> HttpResponse {
+/// Lets the title of a page with the summary of a refused form (`templates/macros/field.html`) begin with "Error:". In the
+/// template, the title is written before it is known whether there is a summary. Escaped text can't contain the attribute.
+fn mark_title(html: String) -> String {
+    if html.contains("id=\"error-summary\"") { html.replacen("<title>", "<title>Error: ", 1) } else { html }
+}
+
+/// Renders a page with status 200.
+pub(crate) fn ok(page: &impl Template) -> HttpResponse {
     render(StatusCode::OK, page)
 }
 
-/// Sends the browser to a path of this site by GET.
+/// Redirects to a path of this site (303, so the browser sends GET).
 #[must_use]
-pub fn redirect(path: &str) -> HttpResponse {
+pub(crate) fn redirect(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, path)).insert_header((CACHE_CONTROL, "no-store")).finish()
 }
 
-/// What stands on a page that has nothing else to show: what happened, and what to do next.
+/// The content of a page that shows only a message: the event, the remedy and a link.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// What happened, in a few words.
+    /// The event, in a few words.
     pub heading: &'static str,
-    /// What to do next.
+    /// What the user can do.
     pub text: String,
-    /// Where to go: a path and its label.
+    /// Path and label of the link.
     pub link: (String, &'static str),
 }
 
 impl Message {
-    /// A notice whose way on is the start page.
+    /// Creates a message that links to the start page.
     pub fn new(heading: &'static str, text: impl Into<String>) -> Self {
         Self { heading, text: text.into(), link: ("/".to_owned(), "Go to your workspace") }
     }
 
-    /// The same notice with another way on.
+    /// Replaces the link.
     #[must_use]
     pub fn with_link(self, path: impl Into<String>, label: &'static str) -> Self {
         Self { link: (path.into(), label), ..self }
@@ -56,41 +62,43 @@ impl Message {
 #[derive(Template)]
 #[template(path = "layouts/message.html")]
 struct MessagePage<'a> {
-    notice: &'a Message,
+    message: &'a Message,
     request_id: Option<&'a str>,
 }
 
-/// Answers with a notice.
+/// Renders a page with this message.
 #[must_use]
-pub fn message(status: StatusCode, notice: &Message) -> HttpResponse {
-    render(status, &MessagePage { notice, request_id: None })
+pub(crate) fn message(status: StatusCode, message: &Message) -> HttpResponse {
+    render(status, &MessagePage { message, request_id: None })
 }
 
-/// Stands on an answer that should name its request and can't yet: [`crate::web::request_log`] knows the id.
-pub struct NeedsRequestId;
+/// Extension of a response whose page must show the request id. [`crate::web::request_log`], which knows the id, renders
+/// that page again.
+pub(crate) struct NeedsRequestId;
 
-/// 503: the database does not answer. With the request's id once that is known.
+/// Renders the page for an unavailable database: 503 with `Retry-After`. Without `request_id` the response has the
+/// extension [`NeedsRequestId`].
 #[must_use]
-pub fn unavailable(request_id: Option<&str>) -> HttpResponse {
+pub(crate) fn unavailable(request_id: Option<&str>) -> HttpResponse {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let notice = Message::new(
-        "Latchkey can’t reach its data right now",
-        "If you just sent something, it may not have been saved: wait a moment, look, and try again. If it stays like this, tell the person who runs this server; the log has the reason under the request’s id.",
+    let message = Message::new(
+        "Latchkey can’t reach its database right now",
+        "If you just submitted a form, it may not have been saved. Wait a moment, check, and try again. If this continues, give the request ID to the server administrator, who can find the cause in the log.",
     );
-    let mut answer = self::render(status, &MessagePage { notice: &notice, request_id });
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    let mut response = self::render(status, &MessagePage { message: &message, request_id });
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     if request_id.is_none() {
-        answer.extensions_mut().insert(NeedsRequestId);
+        response.extensions_mut().insert(NeedsRequestId);
     }
-    answer
+    response
 }
 
-/// The page of a mistake of ours: an id to quote, and nothing else.
+/// Renders the page for an internal error: 500 with the request id and nothing else.
 #[must_use]
-pub fn internal_error(request_id: &str) -> HttpResponse {
-    let notice = Message::new(
+pub(crate) fn internal_error(request_id: &str) -> HttpResponse {
+    let message = Message::new(
         "Something went wrong on our side",
-        "Please try again. If it happens again, give this number to the person who runs this server; the log has the reason under it.",
+        "Try again. If it happens again, give the request ID to the server administrator, who can find the cause in the log.",
     );
-    render(StatusCode::INTERNAL_SERVER_ERROR, &MessagePage { notice: &notice, request_id: Some(request_id) })
+    render(StatusCode::INTERNAL_SERVER_ERROR, &MessagePage { message: &message, request_id: Some(request_id) })
 }

@@ -1,17 +1,20 @@
-//! HTTP without features: pages, JSON errors, forms, headers, who is calling from where.
+//! HTTP without features: pages, JSON errors, forms, headers, client addresses. Must not name a feature.
 
-pub mod api_path;
-pub mod app_state;
-pub mod client_info;
-pub mod csrf;
-pub mod error;
-pub mod filter_link;
-pub mod form;
-pub mod headers;
-pub mod html;
-pub mod idle_connections;
-pub mod json;
-pub mod redact;
-pub mod request_log;
+mod api_path;
+pub(crate) mod app_state;
+pub(crate) mod chart;
+pub(crate) mod client_info;
+pub(crate) mod connection_stream;
+pub(crate) mod connections;
+pub(crate) mod csrf;
+pub(crate) mod error;
+pub(crate) mod filter_link;
+pub(crate) mod form;
+pub(crate) mod headers;
+pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod list;
+pub(crate) mod redact;
+pub(crate) mod request_log;
 pub mod static_files;
-pub mod time_view;
+pub(crate) mod time_view;

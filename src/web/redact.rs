@@ -1,40 +1,41 @@
-//! What of a request's target may be written down. Links that work once carry their code in it, and people paste
-//! secrets where they don't belong.
+//! Redaction of request targets for logs. One-time links have their code in the path or query, and users paste token
+//! values into URLs.
 
 use std::borrow::Cow;
 
-/// Behind these, whatever follows is a code, or was meant to be one.
+/// Prefixes of paths whose rest is a code, or a mistyped one.
 const SECRET_PATHS: [&str; 2] = ["/invitations/", "/reset/"];
 
-/// As long as a code is; a token's value is longer. Identifiers have hyphens.
+/// Length of a one-time code; token values are longer. UUIDs have shorter runs, because of their hyphens.
 const MIN_SECRET_LEN: usize = 32;
 
-/// The target without what may be a secret: what follows where codes stand, and each long run of letters and digits.
+/// Replaces what may be a secret by `…`: the rest of a path after [`SECRET_PATHS`], and each run of at least
+/// [`MIN_SECRET_LEN`] letters and digits.
 #[must_use]
-pub fn redact_url(target: &str) -> Cow<'_, str> {
+pub(crate) fn redact_url(target: &str) -> Cow<'_, str> {
     for start in SECRET_PATHS {
         if target.strip_prefix(start).is_some_and(|code| !code.is_empty()) {
             return Cow::Owned(format!("{start}…"));
         }
     }
-    let is_run = |run: &str| run.len() >= MIN_SECRET_LEN;
-    let runs = || target.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
-    let run_of = |piece: &str| piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
-    if !runs().any(|piece| is_run(&piece[..run_of(piece)])) {
+    let is_secret = |run: &str| run.len() >= MIN_SECRET_LEN;
+    let pieces = || target.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let run_len = |piece: &str| piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+    if !pieces().any(|piece| is_secret(&piece[..run_len(piece)])) {
         return Cow::Borrowed(target);
     }
-    let mut kept = String::new();
-    for piece in runs() {
-        let (run, end) = piece.split_at(run_of(piece));
-        kept.push_str(if is_run(run) { "…" } else { run });
-        kept.push_str(end);
+    let mut redacted = String::new();
+    for piece in pieces() {
+        let (run, end) = piece.split_at(run_len(piece));
+        redacted.push_str(if is_secret(run) { "…" } else { run });
+        redacted.push_str(end);
     }
-    Cow::Owned(kept)
+    Cow::Owned(redacted)
 }
 
-/// Is there something in the target that may be a secret?
+/// Returns whether [`redact_url`] would change the target.
 #[must_use]
-pub fn contains_secret(target: &str) -> bool {
+pub(crate) fn contains_secret(target: &str) -> bool {
     matches!(redact_url(target), Cow::Owned(_))
 }
 
@@ -44,10 +45,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_code_is_not_written_down_and_everything_else_is() {
+    fn codes_and_values_are_redacted_and_other_targets_are_unchanged() {
         let code = "0123456789abcdefABCDEF0123456789";
         let uuid = "0199c2b4-0000-7000-8000-000000000000";
-        for (target, written) in [
+        for (target, redacted) in [
             (format!("/invitations/{code}"), "/invitations/…".to_owned()),
             (format!("/invitations/{}", &code[1..]), "/invitations/…".to_owned()),
             (format!("/reset/{code}/more"), "/reset/…".to_owned()),
@@ -57,7 +58,7 @@ mod tests {
             (format!("/api/v2/rpat{code}0123456789"), "/api/v2/…".to_owned()),
             (format!("/é{code}é"), "/é…é".to_owned()),
         ] {
-            assert_eq!(redact_url(&target), written);
+            assert_eq!(redact_url(&target), redacted);
             assert!(contains_secret(&target));
         }
         for plain in ["/", "/reset/", "/w/acme/settings/tokens", &format!("/w/acme/settings/tokens/{uuid}/delete"), ""]
@@ -69,23 +70,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_code_is_left_in_what_is_written_down(
+        fn a_redacted_target_contains_no_code(
             before in "[/%=?&.a-z0-9é-]{0,20}",
             code in "[0-9A-Za-z]{32,46}",
             after in "([/%=?&.é-][a-z0-9/.]{0,20})?",
         ) {
             let target = format!("/{before}{code}{after}");
-            let written = redact_url(&target).into_owned();
-            prop_assert!(!written.contains(&code), "{}", written);
+            let redacted = redact_url(&target).into_owned();
+            prop_assert!(!redacted.contains(&code), "{}", redacted);
             prop_assert!(contains_secret(&target));
-            let longest = written.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
-            prop_assert!(longest.is_none_or(|length| length < MIN_SECRET_LEN), "{}", written);
+            let longest = redacted.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
+            prop_assert!(longest.is_none_or(|length| length < MIN_SECRET_LEN), "{}", redacted);
         }
 
         #[test]
-        fn whatever_is_asked_can_be_written_down(target in any::<String>()) {
-            let written = redact_url(&target).into_owned();
-            prop_assert_eq!(&redact_url(&written).replace('…', ""), &written.replace('…', ""), "twice is no more than once");
+        fn redacting_twice_removes_no_more_than_redacting_once(target in any::<String>()) {
+            let redacted = redact_url(&target).into_owned();
+            prop_assert_eq!(&redact_url(&redacted).replace('…', ""), &redacted.replace('…', ""));
         }
     }
 }

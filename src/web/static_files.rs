@@ -1,7 +1,7 @@
-//! The files of `static/`: in the binary, under URLs that carry a hash of their content.
+//! The files of `static/`, under URLs that contain a hash of their content.
 //!
-//! At start they are written below the data directory and served from there, so that a binary alone is enough and
-//! there is one way, wherever it runs.
+//! The binary contains the files. At start they are written below the data folder and served from there, so that the
+//! binary is the only file to install.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,13 +13,17 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::Next;
 use sha2::{Digest as _, Sha256};
 
-const FILES: [(&str, &[u8]); 3] = [
+const FILES: [(&str, &[u8]); 7] = [
     ("app.css", include_bytes!("../../static/app.css")),
     ("app.js", include_bytes!("../../static/app.js")),
+    ("lists.js", include_bytes!("../../static/lists.js")),
+    ("palette.js", include_bytes!("../../static/palette.js")),
     ("favicon.svg", include_bytes!("../../static/favicon.svg")),
+    ("token.css", include_bytes!("../../static/token.css")),
+    ("tokens.js", include_bytes!("../../static/tokens.js")),
 ];
 
-/// The folder's name: the first 12 hexadecimal digits of the SHA-256 over all files.
+/// Returns the first 12 hexadecimal digits of the SHA-256 over all files: the name of their folder.
 #[must_use]
 pub fn hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
@@ -36,38 +40,38 @@ pub fn hash() -> &'static str {
     })
 }
 
-/// The URL path of a file of `static/`.
+/// Returns the URL path of a file of `static/`.
 #[must_use]
 pub fn url(name: &str) -> String {
     format!("/static/{}/{name}", hash())
 }
 
-/// Middleware that lets caches keep a file for good, but not the news that there is none: during an update, an older
-/// process may be asked for a newer file.
+/// Middleware that makes files `immutable` for caches, but not a 404: during an upgrade, an older process may receive the
+/// request for a newer file.
 pub async fn cache_immutable(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut answer = next.call(request).await?;
-    if !answer.status().is_client_error() && !answer.status().is_server_error() {
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    let mut response = next.call(request).await?;
+    if !response.status().is_client_error() && !response.status().is_server_error() {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Writes the files below `data_dir` and returns the folder to serve. A file appears whole or not at all, so
-/// several processes may do this at once.
+/// Writes the files below `data_dir` and returns the folder to serve. Each file is renamed into place when it is complete,
+/// so several processes can do this at the same time.
 pub fn write_to_disk(data_dir: &Path) -> std::io::Result<PathBuf> {
     let folder = data_dir.join("static").join(hash());
     std::fs::create_dir_all(&folder)?;
     for (name, content) in FILES {
         let path = folder.join(name);
-        if std::fs::read(&path).is_ok_and(|there| there == content) {
+        if std::fs::read(&path).is_ok_and(|existing| existing == content) {
             continue;
         }
-        let whole = tempfile::NamedTempFile::new_in(&folder)?;
-        std::fs::write(whole.path(), content)?;
-        whole.persist(&path).map_err(|error| error.error)?;
+        let file = tempfile::NamedTempFile::new_in(&folder)?;
+        std::fs::write(file.path(), content)?;
+        file.persist(&path).map_err(|error| error.error)?;
     }
     Ok(folder)
 }

@@ -1,12 +1,17 @@
 //! Workspaces, memberships and roles. Must not depend on tokens.
 
-pub mod change_profile;
+pub mod change_own_email;
+mod change_profile;
+pub(crate) mod checks;
 pub mod create;
-pub mod extract;
-pub mod layout;
+pub(crate) mod email_authority;
+pub(crate) mod extract;
+pub(crate) mod layout;
 pub mod members;
+pub(crate) mod menu_mark;
 pub mod model;
-pub mod pages;
+pub(crate) mod pages;
 pub mod profile;
-pub mod setup;
+pub(crate) mod reset_authority;
+pub(crate) mod setup;
 pub mod store;

@@ -1,15 +1,16 @@
-//! Types of workspaces and memberships. No queries.
+//! Types of workspaces, memberships and roles. No queries.
 
-use std::fmt;
 use std::str::FromStr;
 
-use crate::base::client_info::ClientInfo;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::accounts::model::User;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::random::CryptoRng;
 use crate::base::text::{DisplayName, ValidationError};
 use crate::db::ids::{MembershipId, WorkspaceId};
-use crate::workspaces::profile::{Profile, Role, WorkspaceKind};
+use crate::workspaces::profile::{Profile, WorkspaceKind};
 
 /// An active membership of a user, with its workspace.
 #[derive(Debug, Clone)]
@@ -19,15 +20,88 @@ pub struct Membership {
     pub role: Role,
     /// The last time the user switched to the workspace from another one.
     pub last_opened_at: Timestamp,
-    /// The workspace.
+    /// Whether the user hid the checklist for a new workspace.
+    pub(crate) is_checklist_hidden: bool,
     pub workspace: Workspace,
+}
+
+/// Returns the names that a new password of the user must not contain: the user's and those of their workspaces.
+#[must_use]
+pub fn names_of<'a>(user: &'a User, memberships: &'a [Membership]) -> Vec<&'a str> {
+    let workspaces = memberships.iter().map(|membership| membership.workspace.profile.name.as_str());
+    std::iter::once(user.name.as_str()).chain(workspaces).collect()
+}
+
+/// A member's role, which decides the member's access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str, parse_err_ty = ValidationError, parse_err_fn = unknown_role)]
+pub enum Role {
+    /// Full access, including settings, members and all tokens.
+    Administrator,
+    /// Work, with tokens of their own.
+    Editor,
+    /// Work, without tokens.
+    Agent,
+}
+
+impl Role {
+    /// Returns the keyword in URLs, the database and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// Returns the label on pages.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Administrator => "Administrator",
+            Self::Editor => "Editor",
+            Self::Agent => "Agent",
+        }
+    }
+
+    /// Returns the label on pages for several members.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Administrator => "Administrators",
+            Self::Editor => "Editors",
+            Self::Agent => "Agents",
+        }
+    }
+
+    /// Returns the description on pages.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Administrator => "Can manage settings, members and all tokens.",
+            Self::Editor => "Can use the workspace and create API tokens.",
+            Self::Agent => "Can use the workspace, but not API tokens.",
+        }
+    }
+
+    /// Returns whether a member with this role can have tokens and use them with the API.
+    #[must_use]
+    pub const fn can_have_tokens(self) -> bool {
+        matches!(self, Self::Administrator | Self::Editor)
+    }
+
+    /// Returns whether a member with this role can change the workspace.
+    #[must_use]
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::Administrator)
+    }
+}
+
+fn unknown_role(_: &str) -> ValidationError {
+    ValidationError::new("Choose administrator, editor or agent.")
 }
 
 /// A workspace. A token gives access to exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
-    pub(crate) key: WorkspaceId,
-    /// The public identifier.
+    pub key: WorkspaceId,
     pub uuid: PublicId,
     /// The identifier in URLs. It never changes.
     pub slug: Slug,
@@ -35,18 +109,9 @@ pub struct Workspace {
     pub profile: Profile,
 }
 
-impl Workspace {
-    /// The primary key in the database.
-    #[must_use]
-    pub fn key(&self) -> WorkspaceId {
-        self.key
-    }
-}
-
 /// A workspace to insert. It holds every random value, so that a transaction can be retried.
 #[derive(Debug, Clone)]
 pub struct NewWorkspace {
-    /// The public identifier.
     pub uuid: PublicId,
     /// The slug, or `None` to derive it from the name.
     pub slug: Option<Slug>,
@@ -70,18 +135,9 @@ impl NewWorkspace {
     }
 }
 
-/// The signed-in user who adds a workspace or a member. The command line has no actor.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkspaceActor<'a> {
-    /// The user's public identifier.
-    pub user: &'a PublicId,
-    /// The client of the request.
-    pub client: &'a ClientInfo,
-}
-
 /// A workspace's identifier in URLs: 1 to 40 characters of `a` to `z`, `0` to `9` and `-`, with no hyphen at either
 /// end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
 pub struct Slug(pub(crate) String);
 
 pub(crate) const SLUG_MAX: usize = 40;
@@ -121,15 +177,9 @@ impl FromStr for Slug {
             Ok(Self(text.to_owned()))
         } else {
             Err(ValidationError::new(format!(
-                "A slug is 1 to {SLUG_MAX} of a to z, 0 to 9 and hyphens, like acme-demo."
+                "Use 1 to {SLUG_MAX} lowercase letters, digits and hyphens, like acme-demo. It can’t start or end with a hyphen."
             )))
         }
-    }
-}
-
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

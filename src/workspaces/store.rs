@@ -1,68 +1,68 @@
 //! Queries of workspaces and memberships. No access checks: the callers do them.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::accounts::model::User;
-use crate::accounts::store::{USER, UserRow};
+use crate::accounts::store::USER;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::text::DisplayName;
 use crate::db::ids::{MembershipId, UserId, WorkspaceId};
 use crate::db::schema::{memberships, users, workspaces};
 use crate::db::{DbConnection, DbError};
-use crate::workspaces::model::{Membership, NewWorkspace, Slug, Workspace};
-use crate::workspaces::profile::{Country, DateStyle, Languages, Profile, Role, Timezone, WorkspaceKind};
+use crate::workspaces::model::{Membership, NewWorkspace, Role, Slug, Workspace};
+use crate::workspaces::profile::{Country, DateStyle, Languages, Profile, Timezone, WorkspaceKind};
 
-crate::text_column!(Country, DateStyle, WorkspaceKind, Languages, Role, Slug, Timezone);
+crate::impl_text_column!(Country, DateStyle, WorkspaceKind, Role, Slug, Timezone);
+crate::impl_text_column!(Languages = Languages::from_stored);
 
-crate::columns! {
-    /// The columns of a [`Workspace`], in the order of [`WorkspaceRow`].
-    WORKSPACE: WorkspaceColumns = (
-        workspaces::id,
-        workspaces::uuid,
-        workspaces::slug,
-        workspaces::name,
-        workspaces::kind,
-        workspaces::country,
-        workspaces::languages,
-        workspaces::timezone,
-        workspaces::date_style,
-    )
+crate::impl_select! {
+    /// The columns of a [`Workspace`].
+    WORKSPACE: Workspace {
+        key: WorkspaceId = workspaces::id,
+        uuid: PublicId = workspaces::uuid,
+        slug: Slug = workspaces::slug,
+        name: DisplayName = workspaces::name,
+        kind: WorkspaceKind = workspaces::kind,
+        country: Country = workspaces::country,
+        languages: Languages = workspaces::languages,
+        timezone: Timezone = workspaces::timezone,
+        date_style: DateStyle = workspaces::date_style,
+    } => Self { key, uuid, slug, profile: Profile { name, kind, country, languages, timezone, date_style } }
 }
 
-/// The row of a [`Workspace`].
-pub(crate) type WorkspaceRow =
-    (i64, PublicId, Slug, DisplayName, WorkspaceKind, Country, Languages, Timezone, DateStyle);
+crate::impl_select! {
+    /// The columns of a [`Membership`].
+    MEMBERSHIP: Membership {
+        key: MembershipId = memberships::id,
+        role: Role = memberships::role,
+        last_opened_at: Timestamp = memberships::last_opened_at,
+        checklist_hidden_at: Option<Timestamp> = memberships::checklist_hidden_at,
+        workspace: Workspace = WORKSPACE,
+    } => Self { key, role, last_opened_at, is_checklist_hidden: checklist_hidden_at.is_some(), workspace }
+}
 
-impl From<WorkspaceRow> for Workspace {
-    fn from((key, uuid, slug, name, kind, country, languages, timezone, date_style): WorkspaceRow) -> Self {
-        Self {
-            key: WorkspaceId(key),
-            uuid,
-            slug,
-            profile: Profile { name, kind, country, languages, timezone, date_style },
-        }
-    }
+/// Returns `true` if there is more than one workspace.
+pub(crate) fn has_several(conn: &mut DbConnection) -> Result<bool, DbError> {
+    Ok(workspaces::table.select(workspaces::id).limit(2).load::<i64>(conn)?.len() > 1)
+}
+
+/// Returns the number of workspaces.
+pub(crate) fn count_workspaces(conn: &mut DbConnection) -> Result<i64, DbError> {
+    Ok(workspaces::table.count().get_result(conn)?)
 }
 
 /// Lists the active memberships of a user, by the name of the workspace.
 pub(crate) fn list_memberships(conn: &mut DbConnection, user: UserId) -> Result<Vec<Membership>, DbError> {
-    let rows = memberships::table
+    Ok(memberships::table
         .inner_join(workspaces::table)
         .filter(memberships::user_id.eq(user.0))
         .filter(memberships::removed_at.is_null())
         .order((workspaces::name, workspaces::id))
-        .select((memberships::id, memberships::role, memberships::last_opened_at, WORKSPACE))
-        .load::<(i64, Role, Timestamp, WorkspaceRow)>(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(key, role, last_opened_at, workspace)| Membership {
-            key: MembershipId(key),
-            role,
-            last_opened_at,
-            workspace: workspace.into(),
-        })
-        .collect())
+        .select(MEMBERSHIP)
+        .load(conn)?)
 }
 
 pub(crate) fn touch_last_opened(
@@ -76,36 +76,46 @@ pub(crate) fn touch_last_opened(
     Ok(())
 }
 
+pub(crate) fn hide_checklist(conn: &mut DbConnection, membership: MembershipId, now: Timestamp) -> Result<(), DbError> {
+    diesel::update(memberships::table.filter(memberships::id.eq(membership.0)))
+        .set(memberships::checklist_hidden_at.eq(now.micros()))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Returns whether a workspace has more than one active member.
+pub(crate) fn has_several_members(conn: &mut DbConnection, workspace: WorkspaceId) -> Result<bool, DbError> {
+    let members =
+        memberships::table.filter(memberships::workspace_id.eq(workspace.0)).filter(memberships::removed_at.is_null());
+    Ok(members.select(memberships::id).limit(2).load::<i64>(conn)?.len() > 1)
+}
+
 /// Finds a workspace by its slug.
 pub fn workspace_by_slug(conn: &mut DbConnection, slug: &Slug) -> Result<Option<Workspace>, DbError> {
-    let row = workspaces::table
-        .filter(workspaces::slug.eq(slug.as_str()))
-        .select(WORKSPACE)
-        .get_result::<WorkspaceRow>(conn)
-        .optional()?;
-    Ok(row.map(Workspace::from))
+    let row = workspaces::table.filter(workspaces::slug.eq(slug.as_str())).select(WORKSPACE);
+    Ok(row.get_result(conn).optional()?)
 }
 
 /// Finds a workspace by its public identifier.
 pub fn workspace_by_uuid(conn: &mut DbConnection, uuid: &PublicId) -> Result<Option<Workspace>, DbError> {
-    let row = workspaces::table
-        .filter(workspaces::uuid.eq(uuid.as_str()))
-        .select(WORKSPACE)
-        .get_result::<WorkspaceRow>(conn)
-        .optional()?;
-    Ok(row.map(Workspace::from))
+    let row = workspaces::table.filter(workspaces::uuid.eq(uuid.as_str())).select(WORKSPACE);
+    Ok(row.get_result(conn).optional()?)
 }
 
 /// Lists all workspaces by slug, each with its number of active members.
 pub fn workspaces(conn: &mut DbConnection) -> Result<Vec<(Workspace, i64)>, DbError> {
-    let rows = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<WorkspaceRow>(conn)?;
+    let all = workspaces::table.order(workspaces::slug).select(WORKSPACE).load::<Workspace>(conn)?;
     let counts = memberships::table
         .filter(memberships::removed_at.is_null())
         .group_by(memberships::workspace_id)
         .select((memberships::workspace_id, diesel::dsl::count(memberships::id)))
-        .load::<(i64, i64)>(conn)?;
-    let count = |key: i64| counts.iter().find(|(workspace, _)| *workspace == key).map_or(0, |(_, count)| *count);
-    Ok(rows.into_iter().map(|row| (row.0, row)).map(|(key, row)| (row.into(), count(key))).collect())
+        .load::<(WorkspaceId, i64)>(conn)?;
+    let counts: HashMap<WorkspaceId, i64> = counts.into_iter().collect();
+    let with_count = |workspace: Workspace| {
+        let members = counts.get(&workspace.key).copied().unwrap_or_default();
+        (workspace, members)
+    };
+    Ok(all.into_iter().map(with_count).collect())
 }
 
 pub(crate) fn insert_workspace(
@@ -114,7 +124,7 @@ pub(crate) fn insert_workspace(
     slug: &Slug,
 ) -> Result<WorkspaceId, DbError> {
     let Profile { name, kind, country, languages, timezone, date_style } = &new.profile;
-    let key = diesel::insert_into(workspaces::table)
+    Ok(diesel::insert_into(workspaces::table)
         .values((
             workspaces::uuid.eq(new.uuid.as_str()),
             workspaces::slug.eq(slug.as_str()),
@@ -127,8 +137,7 @@ pub(crate) fn insert_workspace(
             workspaces::created_at.eq(new.at.micros()),
         ))
         .returning(workspaces::id)
-        .get_result(conn)?;
-    Ok(WorkspaceId(key))
+        .get_result(conn)?)
 }
 
 pub(crate) fn update_profile(
@@ -158,53 +167,49 @@ pub fn lock_workspace(conn: &mut DbConnection, workspace: WorkspaceId) -> Result
     Ok(())
 }
 
-/// Finds the active membership of a user in a workspace, with its role.
-pub fn find_active_membership(
+/// Finds the role of a user in a workspace; `None` if they are not a member.
+pub(crate) fn find_role(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
-    user: UserId,
-) -> Result<Option<(MembershipId, Role)>, DbError> {
-    let row = memberships::table
+    user: &PublicId,
+) -> Result<Option<Role>, DbError> {
+    Ok(memberships::table
+        .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
-        .filter(memberships::user_id.eq(user.0))
+        .filter(users::uuid.eq(user.as_str()))
         .filter(memberships::removed_at.is_null())
-        .select((memberships::id, memberships::role))
-        .get_result::<(i64, Role)>(conn)
-        .optional()?;
-    Ok(row.map(|(key, role)| (MembershipId(key), role)))
+        .select(memberships::role)
+        .get_result(conn)
+        .optional()?)
 }
 
 /// Locks a membership's row until the end of the transaction and returns its current role, or `None` if it has ended.
 /// Every change of its tokens takes this lock.
 pub fn lock_membership(conn: &mut DbConnection, membership: MembershipId) -> Result<Option<Role>, DbError> {
     let active = memberships::table.filter(memberships::id.eq(membership.0)).filter(memberships::removed_at.is_null());
-    let role = diesel::update(active)
+    Ok(diesel::update(active)
         .set(memberships::role.eq(memberships::role))
         .returning(memberships::role)
-        .get_result::<Role>(conn)
-        .optional()?;
-    Ok(role)
+        .get_result(conn)
+        .optional()?)
 }
 
 /// Lists the active members of a workspace with this role, by email address.
 pub fn members_with_role(conn: &mut DbConnection, workspace: WorkspaceId, role: Role) -> Result<Vec<User>, DbError> {
-    let rows = memberships::table
+    Ok(memberships::table
         .inner_join(users::table)
         .filter(memberships::workspace_id.eq(workspace.0))
         .filter(memberships::role.eq(role.as_str()))
         .filter(memberships::removed_at.is_null())
         .order(users::email_key)
         .select(USER)
-        .load::<UserRow>(conn)?;
-    Ok(rows.into_iter().map(User::from).collect())
+        .load(conn)?)
 }
 
 /// An active member of a workspace whose account is active.
-#[derive(Debug, Clone)]
-pub struct MemberRow {
-    /// The user.
+#[derive(Queryable)]
+pub(crate) struct MemberRow {
     pub user: User,
-    /// The member's role.
     pub role: Role,
     /// The time the user was added to this server.
     pub created_at: Timestamp,
@@ -232,7 +237,7 @@ impl PageDirection {
 
 /// Lists at most `limit` active members with an active account, the nearest to the cursor first. Without a cursor,
 /// lists the newest.
-pub fn list_members_page(
+pub(crate) fn list_members_page(
     conn: &mut DbConnection,
     workspace: WorkspaceId,
     cursor: Option<(PageDirection, Timestamp, &PublicId)>,
@@ -245,33 +250,29 @@ pub fn list_members_page(
         .filter(users::is_active.eq(true));
     let columns = (USER, memberships::role, users::created_at);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows =
-        match cursor {
-            Some((PageDirection::Newer, at, uuid)) => {
-                let same = users::created_at.eq(at.micros()).and(users::uuid.gt(uuid.as_str()));
-                members
-                    .filter(users::created_at.gt(at.micros()).or(same))
-                    .order((users::created_at, users::uuid))
-                    .limit(limit)
-                    .select(columns)
-                    .load::<(UserRow, Role, Timestamp)>(conn)?
-            }
-            Some((PageDirection::Older, at, uuid)) => {
-                let same = users::created_at.eq(at.micros()).and(users::uuid.lt(uuid.as_str()));
-                members
-                    .filter(users::created_at.lt(at.micros()).or(same))
-                    .order((users::created_at.desc(), users::uuid.desc()))
-                    .limit(limit)
-                    .select(columns)
-                    .load::<(UserRow, Role, Timestamp)>(conn)?
-            }
-            None => members
+    Ok(match cursor {
+        Some((PageDirection::Newer, at, uuid)) => {
+            let same = users::created_at.eq(at.micros()).and(users::uuid.gt(uuid.as_str()));
+            members
+                .filter(users::created_at.gt(at.micros()).or(same))
+                .order((users::created_at, users::uuid))
+                .limit(limit)
+                .select(columns)
+                .load(conn)?
+        }
+        Some((PageDirection::Older, at, uuid)) => {
+            let same = users::created_at.eq(at.micros()).and(users::uuid.lt(uuid.as_str()));
+            members
+                .filter(users::created_at.lt(at.micros()).or(same))
                 .order((users::created_at.desc(), users::uuid.desc()))
                 .limit(limit)
                 .select(columns)
-                .load::<(UserRow, Role, Timestamp)>(conn)?,
-        };
-    Ok(rows.into_iter().map(|(user, role, created_at)| MemberRow { user: user.into(), role, created_at }).collect())
+                .load(conn)?
+        }
+        None => {
+            members.order((users::created_at.desc(), users::uuid.desc())).limit(limit).select(columns).load(conn)?
+        }
+    })
 }
 
 pub(crate) fn insert_membership(

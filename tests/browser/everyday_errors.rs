@@ -26,7 +26,7 @@ fn a_form_sent_after_the_session_ended_keeps_its_fields_and_creates_nothing() {
 
     // A session that ends on the reveal page: sign-in leads to the list, and no page shows the value.
     window.delete_cookies();
-    window.follow_link("I have stored it");
+    leave_reveal(&window);
     window.wait_for_text("Sign in");
     assert!(!window.url().contains(&value) && !window.source().contains(&value));
     submit_login(&window, ALICE, PASSWORD);
@@ -63,6 +63,48 @@ fn a_sign_out_in_one_tab_ends_the_session_of_the_other_tab() {
 }
 
 #[db_test(sqlite, needs(chromium))]
+fn going_back_after_the_session_ended_shows_the_login_page() {
+    let window = Window::open();
+    let site = TestSite::start();
+    site.create_token("acme", "Reporting");
+    let visit_two_pages = || {
+        site.sign_in(&window, ALICE);
+        window.goto(&site.url(TOKENS));
+        window.wait_for_text("Reporting");
+        window.goto(&site.url("/w/acme"));
+    };
+    let assert_login_page = || {
+        window.wait_for_text("Forgot your password?");
+        assert!(!window.source().contains("Reporting"));
+    };
+
+    visit_two_pages();
+    window.submit("Sign out");
+    window.back();
+    assert_login_page();
+    window.back();
+    assert_login_page();
+
+    // Chromium evicts a page from memory when its cookie changes. Another browser that ends the session changes none.
+    visit_two_pages();
+    let set_password = ["user", "set-password", "--email", ALICE, "--password-stdin"];
+    site.home.done_with(&set_password, "a wholly different one");
+    window.back();
+    assert_login_page();
+
+    // The page that is kept is hidden, so that nothing shows before the answer.
+    site.sign_in_with(&window, ALICE, "a wholly different one");
+    window.goto(&site.url(TOKENS));
+    window.wait_for_text("Reporting");
+    window.run_script("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))");
+    assert!(!window.text().contains("Reporting"));
+    window.wait_for_load("restoring the page", || {
+        window.run_script("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    });
+    window.wait_for_text("Reporting");
+}
+
+#[db_test(sqlite, needs(chromium))]
 fn the_limit_of_three_tokens_is_explained_and_a_deletion_frees_a_slot() {
     let window = Window::open();
     let site = TestSite::start();
@@ -73,13 +115,17 @@ fn the_limit_of_three_tokens_is_explained_and_a_deletion_frees_a_slot() {
         window.follow_link("Create token");
         window.fill("name", name);
         window.submit("Create token");
-        window.wait_for_text("copy its value now");
+        window.wait_for_text("Token created");
     }
-    window.follow_link("I have stored it");
-    window.wait_for_text("3 of 3 tokens in this workspace. You can have a maximum of 3 tokens.");
-    assert!(!window.has(&link("Create token")), "a button that can only fail is shown");
+    leave_reveal(&window);
+    window.wait_for_text("3 of 3 tokens used.");
+    assert!(!window.has(&link("Create token")), "a link that can only fail is shown");
+    assert!(window.has("//button[.='Create token'][@aria-disabled='true']"));
+    window.wait_for_text("Delete a token to create another");
     window.goto(&site.url(&format!("{TOKENS}/new")));
     window.wait_for_text("You can have a maximum of 3 tokens");
+    window.follow_labelled("Rotate token Reporting");
+    window.back();
     window.follow_link("Back to your tokens");
     // The limit counts for each workspace separately.
     window.goto(&site.url("/w/acme-demo/settings/tokens"));
@@ -87,7 +133,7 @@ fn the_limit_of_three_tokens_is_explained_and_a_deletion_frees_a_slot() {
     window.goto(&site.url(TOKENS));
     window.click_labelled("Delete token Partner system");
     window.submit("Delete token");
-    window.wait_for_text("2 of 3 tokens in this workspace.");
+    window.wait_for_text("2 of 3 tokens used.");
     assert!(window.has(&link("Create token")));
 }
 
@@ -107,7 +153,7 @@ fn a_token_is_created_and_deleted_on_a_small_phone_and_at_200_percent() {
         let value = window.value_of("Token value");
         window.click_button("Copy");
         window.wait_for_visible(&button("Copied"));
-        window.follow_link("I have stored it");
+        window.follow_link("Done, I’ve saved it");
         window.click_labelled(&format!("Delete token {}", mode.name));
         window.submit("Delete token");
         window.wait_for_text(&format!("Token {} deleted.", mode.name));
@@ -179,20 +225,27 @@ fn a_token_is_renamed_rotated_and_retired_and_the_workspace_switched_without_scr
     window.follow_labelled("Rename token Reporting");
     window.fill("name", "Monthly report");
     window.submit("Rename");
-    window.wait_for_text("Token Reporting is called Monthly report now.");
+    window.wait_for_text("Token Reporting renamed to Monthly report.");
     window.follow_labelled("Rotate token Monthly report");
     window.submit("Rotate token");
     let new = window.value_of("Token value");
     assert_eq!([&old, &new].map(|value| site.call_api(value).status), [200, 200]);
-    window.follow_link("I have stored it");
-    window.click_and_load("//*[normalize-space()='Stop old value now' and (self::a or self::button)]");
+    window.follow_link("Done, I’ve saved it");
+    window.click_and_load(&labelled("Stop now: old value of Monthly report"));
     if window.has(&link("Cancel")) {
         window.submit("Stop old value now");
     }
-    window.wait_for_text("The old value of token Monthly report has stopped.");
+    window.wait_for_text("Old value of token Monthly report stopped.");
     assert_eq!([&old, &new].map(|value| site.call_api(value).status), [401, 200]);
     window.click("//summary[contains(., 'Switch workspace')]");
     window.click_and_load("//details//a[contains(., 'Acme Demo')]");
     window.assert_path("/w/acme-demo/settings/tokens");
     assert!(!window.has(&labelled("Token value")));
+}
+
+/// Leaves the page of a new value without a copy.
+fn leave_reveal(window: &Window) {
+    window.click_link("Done, I’ve saved it");
+    window.wait_for_text("Leave without copying the value?");
+    window.follow_link("Leave");
 }

@@ -37,8 +37,8 @@ fn the_workspace_switcher_keeps_the_page_and_affects_one_tab() {
         assert!(!window.text().contains("Production report"));
     });
     window.submit("Create token");
-    window.wait_for_text("copy its value now");
-    window.assert_path(TOKENS);
+    window.wait_for_text("Token created");
+    window.assert_path(&format!("{TOKENS}?from=reveal"));
     assert_eq!(site.token_names("acme"), ["Production report", "Created in this tab"]);
     assert_eq!(site.token_names("acme-demo"), ["Demo report"]);
 
@@ -63,18 +63,24 @@ fn a_token_is_created_and_deleted_with_the_keyboard() {
     window.assert_path(TOKENS);
 
     window.press(Key::Tab);
-    assert_eq!(window.focused_name(), "Skip to the page", "the first Tab stop");
+    assert_eq!(window.focused_name(), "Skip to main content", "the first Tab stop");
     window.tab_to("Create token");
     window.press_and_load(Key::Enter);
     window.assert_path(&format!("{TOKENS}/new"));
     assert_eq!(window.focused_name(), "name");
     window.press("Reporting");
     window.press_and_load(Key::Enter);
-    window.wait_for_text("copy its value now");
+    window.wait_for_text("Token created");
     let value = window.value_of("Token value");
     assert_eq!(site.call_api(&value).status, 200);
     window.tab_to("Copy");
-    window.tab_to("I have stored it");
+    window.press(Key::Enter);
+    window.wait_for_visible(&button("Copied"));
+    // The arrow keys choose the way to try the token.
+    window.tab_to("way");
+    window.press(Key::Right);
+    window.wait_for_text("import requests");
+    window.tab_to("Done, I’ve saved it");
     window.press_and_load(Key::Enter);
     window.wait_for_text("1 of 3 tokens");
 
@@ -100,8 +106,10 @@ fn a_token_is_created_and_deleted_without_script() {
     let value = window.value_of("Token value");
     assert_eq!(site.call_api(&value).status, 200);
     assert!(!window.has(&button("Copy")), "a button without function is shown");
+    window.click("//label[.='Node']");
+    window.wait_for_text("process.env.LATCHKEY_TOKEN");
 
-    window.follow_link("I have stored it");
+    window.follow_link("Done, I’ve saved it");
     window.assert_path(TOKENS);
     window.follow_labelled("Delete token Reporting");
     window.wait_until("the confirmation page", || window.url().ends_with("/delete"));

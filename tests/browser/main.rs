@@ -10,10 +10,12 @@ mod everyday_errors;
 mod fixture;
 mod keyboard_tabs_noscript;
 mod members;
+mod navigation;
 mod onboarding;
 mod page_audit;
 mod page_states;
 mod token_lifecycle;
+mod tokens_from_start_to_end;
 mod window;
 
 #[allow(dead_code, unused_imports, reason = "the integration tests use the rest")]

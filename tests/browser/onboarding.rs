@@ -21,8 +21,8 @@ fn invite(window: &Window, site: &TestSite, role: &str, note: &str) -> String {
     window.goto(&site.url(INVITATIONS));
     window.click(&format!("//label[starts-with(normalize-space(), '{role}')]"));
     window.fill("note", note);
-    window.submit("Make invitation");
-    window.wait_for_text("Invitation made: copy its link now");
+    window.submit("Create invitation link");
+    window.wait_for_text("Invitation created: copy its link now");
     window.value_of("Invitation link")
 }
 
@@ -36,20 +36,20 @@ fn an_invited_user_joins_changes_her_password_and_creates_a_workspace() {
     alice.click_button("Copy");
     alice.wait_for_visible(&button("Copied"));
     assert_eq!(alice.clipboard_text(), link);
-    alice.follow_link("I have copied it");
+    alice.follow_link("Done, I’ve copied it");
     alice.assert_path(INVITATIONS);
-    alice.wait_for_text("Administrator · Made");
+    alice.wait_for_text("by alice@example.org");
     assert!(!alice.source().contains(&link));
     alice.back();
     assert!(!alice.source().contains(&link), "Back shows the link again");
 
     kim.goto(&link);
-    kim.wait_for_text("You are invited as Administrator.");
+    kim.wait_for_text("You are invited as an Administrator.");
     join_as_kim(&kim);
     kim.assert_path("/w/acme");
     kim.wait_for_text("You have joined Acme.");
     alice.goto(&link);
-    alice.wait_for_text("This invitation does not work");
+    alice.wait_for_text("This invitation link doesn’t work");
 
     // A new password ends the other sessions and keeps the current one.
     let phone = Window::open();
@@ -62,14 +62,14 @@ fn an_invited_user_joins_changes_her_password_and_creates_a_workspace() {
     kim.fill("present_password", KIM_PASSWORD);
     kim.fill("new_password", "copper meadow lantern");
     kim.submit("Change password");
-    kim.wait_for_text("Password changed. One other browser is signed out.");
+    kim.wait_for_text("Password changed. 1 other browser was signed out.");
     phone.goto(&site.url("/w/acme"));
     phone.wait_for_text("Forgot your password?");
     site.sign_in_with(&phone, KIM, "copper meadow lantern");
     phone.assert_path("/w/acme");
     kim.refresh();
-    kim.submit("Sign out all others");
-    kim.wait_for_text("One other browser is signed out.");
+    kim.submit("Sign out all other browsers");
+    kim.wait_for_text("1 other browser was signed out.");
     phone.goto(&site.url("/w/acme"));
     phone.wait_for_text("Forgot your password?");
 
@@ -79,9 +79,9 @@ fn an_invited_user_joins_changes_her_password_and_creates_a_workspace() {
     assert_eq!(kim.focused_name(), "name");
     kim.fill("name", "Kim’s Tea");
     kim.click("//label[starts-with(normalize-space(), 'Demo')]");
-    kim.submit("Make workspace");
+    kim.submit("Create workspace");
     kim.assert_path("/w/kim-s-tea");
-    kim.wait_for_text("Workspace Kim’s Tea made. You are its administrator.");
+    kim.wait_for_text("Workspace Kim’s Tea created. You are its administrator.");
     kim.click_and_load("//a[contains(., 'kim@example.org')]");
     kim.follow_link("Back to Kim’s Tea");
     kim.assert_path("/w/kim-s-tea");
@@ -92,7 +92,7 @@ fn an_invited_user_joins_changes_her_password_and_creates_a_workspace() {
     phone.wait_for_text("For kim@example.org.");
     phone.fill("password", "silver orchard window");
     phone.submit("Set password");
-    phone.wait_for_text("Your password is changed, and you are signed out everywhere.");
+    phone.wait_for_text("Password changed. You were signed out everywhere.");
     kim.refresh();
     kim.wait_for_text("Forgot your password?");
     site.sign_in_with(&phone, KIM, "silver orchard window");
@@ -130,7 +130,7 @@ fn account_and_invitation_pages_are_accessible() {
     let link = invite(&window, &site, "Editor", "Kim, who does the reporting");
     audit.check(&window, "invitations-made");
     window.refresh();
-    window.wait_for_text("This invitation was already made");
+    window.wait_for_text("This invitation already exists");
     audit.check(&window, "invitations-again");
 
     let mut visit = |name: &str, url: &str| {
@@ -142,8 +142,8 @@ fn account_and_invitation_pages_are_accessible() {
     visit("workspace-new", &site.url("/workspaces/new"));
     window.fill("name", "Acme");
     window.fill("slug", "acme");
-    window.submit("Make workspace");
-    window.wait_for_text("Another workspace has this name in URLs.");
+    window.submit("Create workspace");
+    window.wait_for_text("Another workspace already uses this name in URLs.");
     audit.check(&window, "workspace-new-refused");
     window.click("//summary[contains(., 'Your workspaces')]");
     audit.check(&window, "workspace-new-switcher");
@@ -151,7 +151,7 @@ fn account_and_invitation_pages_are_accessible() {
     window.fill("present_password", "a wrong password");
     window.fill("new_password", "copper meadow lantern");
     window.submit("Change password");
-    window.wait_for_text("That is not your password.");
+    window.wait_for_text("This is not your current password.");
     audit.check(&window, "account-refused");
 
     site.sign_in(&window, EVE);
@@ -172,7 +172,7 @@ fn account_and_invitation_pages_are_accessible() {
     visit("reset", site.home.done(&["user", "reset-password", "--email", ALICE]).trim());
     window.fill("password", "copper meadow lantern");
     window.submit("Set password");
-    window.wait_for_text("Your password is changed");
+    window.wait_for_text("Password changed.");
     audit.check(&window, "reset-done");
     window.goto(&site.url("/reset/nonsense"));
     audit.check(&window, "reset-dead");

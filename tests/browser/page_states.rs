@@ -57,15 +57,15 @@ fn pages_and_the_states_after_an_action_are_accessible() {
     // A page that answers a POST can be shown only once.
     window.fill("name", "reporting");
     window.submit("Create token");
-    window.wait_for_text("You have a token with this name already.");
+    window.wait_for_text("You already have a token with this name.");
     audit.check(&window, "new-refused");
     window.fill("name", "Partner system");
     window.submit("Create token");
-    window.wait_for_text("copy its value now");
+    window.wait_for_text("Token created");
     audit.check(&window, "reveal");
-    window.refresh();
-    window.wait_for_text("This token was already created");
-    audit.check(&window, "already-created");
+    window.click_link("Done, I’ve saved it");
+    window.wait_for_text("Leave without copying the value?");
+    audit.check(&window, "reveal-leave");
     let mut visit = |name: &str, url: &str| {
         window.goto(url);
         audit.check(&window, name);
@@ -89,7 +89,7 @@ fn pages_and_the_states_after_an_action_are_accessible() {
     window.fill("name", "One too many");
     site.create_token("acme", "Created meanwhile");
     window.submit("Create token");
-    window.wait_for_text("“One too many” was not created: there are 3 already.");
+    window.wait_for_text("“One too many” was not created because you already have 3 tokens in this workspace.");
     audit.check(&window, "limit");
     window.delete_cookies();
     window.goto(&site.url("/login"));

@@ -17,6 +17,7 @@ from temba_client.v2 import TembaClient
 STORY = json.load(sys.stdin)
 BASE = STORY["base"]
 WORKSPACE = f"{BASE}/api/v2/workspace.json"
+CHALLENGES = 'Bearer realm="latchkey", Basic realm="latchkey"'
 SCHEMES = ["Bearer", "Token", "Basic"]
 
 
@@ -61,7 +62,7 @@ def table():
     good, email = STORY["value"], STORY["email"]
     for ask in (with_requests, with_httpx):
         missing = {"detail": "Authentication credentials were not provided."}
-        expect(ask("GET", WORKSPACE, {}), 401, missing, www_authenticate='Bearer realm="latchkey"')
+        expect(ask("GET", WORKSPACE, {}), 401, missing, www_authenticate=CHALLENGES)
         expect(ask("GET", f"{WORKSPACE}?access_token={good}", {}), 401, missing)
         expect(ask("GET", WORKSPACE, {"Authorization": "Digest x"}), 401, missing)
         for scheme in SCHEMES:
@@ -93,9 +94,13 @@ def table():
                 wrong = "Invalid token header. Token string should not contain invalid characters."
                 refused(ask, f"{scheme} ".encode() + b"\xff\xfe", scheme, 400, 403, wrong, "invalid_request")
             for value in ("x", STORY["unknown"], STORY["deleted"]):
-                answer = refused(ask, authorization(scheme, value), scheme, 401, 403, "Invalid token", "invalid_token")
                 if scheme == "Bearer" and value == STORY["deleted"]:
+                    answer = ask("GET", WORKSPACE, {"Authorization": authorization(scheme, value)})
+                    expect(answer, 401)
+                    assert answer.json()["detail"].startswith("Invalid token. The token was deleted on "), answer.text
                     assert 'error_description="The token was deleted on ' in answer.headers["www-authenticate"]
+                else:
+                    refused(ask, authorization(scheme, value), scheme, 401, 403, "Invalid token", "invalid_token")
             permission = "You do not have permission to perform this action."
             agent = STORY["agent_value"]
             header = basic(STORY["agent"], agent) if scheme == "Basic" else f"{scheme} {agent}"

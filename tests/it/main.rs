@@ -20,23 +20,33 @@ extern crate latchkey_test_macros;
 
 mod accounts {
     mod login;
+    mod login_limits;
+    mod names_and_passwords;
     mod one_time_links;
+    mod password_checks;
     mod profile;
+    mod sessions;
+    mod verified_email;
 }
 mod activity {
     mod events;
 }
 mod api {
+    mod assertions;
+    mod authentication;
     mod docs;
+    mod ended_access;
+    mod endpoints;
     mod forward_auth;
     mod introspection;
+    mod mistakes;
     mod rate_limit;
     mod third_party_clients;
     mod users;
-    mod v2;
 }
 mod auth {
     mod auth_cache;
+    mod ended_values;
     mod identity_epoch;
 }
 mod cli;
@@ -44,11 +54,15 @@ mod db {
     mod backup;
     mod copy;
     mod database_errors;
+    mod restore;
     mod schema;
 }
 mod members {
     mod change_role_and_remove;
     mod invitations;
+    mod lists;
+    mod member_email;
+    mod reset_link;
     mod token_review;
 }
 mod meta {
@@ -58,43 +72,64 @@ mod meta {
     mod vocabulary;
 }
 mod operations {
+    mod backups;
+    mod clear_text;
     mod crash_safety;
     mod database_outage;
     mod deployment_files;
     mod disk_full_and_clock;
+    mod gateway_forgery;
     mod gateway_proxies;
+    mod gateway_variants;
     mod leaks;
     mod multi_instance;
+    mod pgbouncer;
     mod proxy_logs;
+    mod purges;
     mod standalone_binary;
+    mod tutorial;
 }
 mod security {
     mod bad_input;
+    mod old_credentials;
     mod security_headers_and_csrf;
+    mod unauthenticated_rows;
 }
 mod tokens {
+    mod attention;
+    mod checklist;
     mod create_use_delete;
     mod expiry;
     mod pages;
     mod rotate;
     mod secret_scanning;
     mod token_model;
+    mod token_page;
 }
 mod usage {
+    mod usage_counts;
+    mod usage_crashes;
+    mod usage_events;
+    mod usage_origins;
     mod usage_tracking;
 }
 mod web {
     mod all_routes;
+    mod connection_limits;
     mod http_parsing;
     mod large_history;
     mod pages;
+    mod questions;
+    mod refused_forms;
     mod request_log;
     mod slow_clients;
+    mod times;
 }
 mod workspaces {
     mod create_workspace;
     mod settings;
     mod setup;
+    mod switcher;
 }
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! HTTP requests of API clients, and the answers to them.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::html::Page;
@@ -219,5 +219,56 @@ pub fn raw_bytes(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     while let Ok(read @ 1..) = stream.read(&mut chunk) {
         answer.extend_from_slice(&chunk[..read]);
     }
+    answer
+}
+
+/// Sends a request as it is on a connection of its own, and returns the answer's head and body. After 101 it sends
+/// `in_tunnel` and reads as many bytes in place of a body.
+pub fn exchange(address: SocketAddr, request: &[u8], in_tunnel: &[u8]) -> String {
+    exchange_on(TcpStream::connect(address).unwrap(), request, in_tunnel)
+}
+
+/// Connects from another address of this machine.
+pub fn connect_from(client: IpAddr, address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(client, 0)).unwrap();
+        socket.connect(address).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream
+}
+
+/// [`exchange`] on a connection.
+pub fn exchange_on(mut stream: TcpStream, request: &[u8], in_tunnel: &[u8]) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let _ = stream.write_all(request);
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut answer, mut body_length) = (String::new(), None);
+    loop {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
+            return answer;
+        }
+        let line = String::from_utf8_lossy(&line);
+        answer.push_str(&line);
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        if name.eq_ignore_ascii_case("content-length") {
+            body_length = value.trim().parse().ok();
+        }
+        if line == "\r\n" && answer.starts_with("HTTP/1.1 100 ") {
+            answer.clear();
+        } else if line == "\r\n" {
+            break;
+        }
+    }
+    if answer.starts_with("HTTP/1.1 101 ") {
+        stream.write_all(in_tunnel).unwrap();
+        body_length = Some(in_tunnel.len() as u64);
+    }
+    let mut body = Vec::new();
+    let _ = reader.take(body_length.unwrap_or(u64::MAX)).read_to_end(&mut body);
+    answer.push_str(&String::from_utf8_lossy(&body));
     answer
 }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use diesel::RunQueryDsl as _;
-use latchkey::accounts::password::PasswordHasher;
+use latchkey::accounts::password_hasher::PasswordHasher;
 use latchkey::base::clock::{Clock, ManualClock, Timestamp};
 use latchkey::config::ServerArgs;
 use latchkey::db::{Db, DbConnection, DbError};
@@ -29,18 +30,48 @@ pub struct TestServer {
     pub setup_url: Option<String>,
     pub folder: tempfile::TempDir,
     pub database: TestDatabase,
+    passwords: PasswordHasher,
     settings: ServerArgs,
     running: Option<Running>,
 }
 
 struct Running {
+    address: SocketAddr,
     uses: UsageRecorder,
     stop: tokio::sync::oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
+impl Running {
+    fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// Another server on the database of a [`TestServer`]. Stops when dropped.
+pub struct Instance {
+    running: Option<Running>,
+}
+
+impl Instance {
+    /// `GET /api/v2/workspace.json` with a Bearer value.
+    pub fn call(&self, value: impl AsRef<str>) -> Answer {
+        let address = self.running.as_ref().unwrap().address;
+        Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
 /// Every table that requests write to.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 14] = [
     "users",
     "sessions",
     "sign_in_attempts",
@@ -49,7 +80,10 @@ pub const TABLES: [&str; 11] = [
     "workspaces",
     "memberships",
     "tokens",
+    "token_listings",
     "value_uses",
+    "usage_days",
+    "usage_origins",
     "token_values",
     "events",
 ];
@@ -62,6 +96,7 @@ pub fn plain_settings() -> ServerArgs {
         trusted_proxies: Vec::new(),
         allow_insecure_http: false,
         api_rate: None,
+        gateway_any_workspace: false,
         keep_events: 400,
         introspection_clients: Vec::new(),
     }
@@ -97,8 +132,10 @@ impl TestServer {
         let database = TestDatabase::without_rows(&folder.path().join("latchkey.db"));
         let db = Db::open(&database.url()).unwrap();
         let clock = ManualClock::at(NOON);
+        let passwords = PasswordHasher::insecure_for_tests();
+        let address = settings.listen;
         let mut server =
-            Self { address: settings.listen, db, clock, setup_url: None, folder, database, settings, running: None };
+            Self { address, db, clock, setup_url: None, folder, database, passwords, settings, running: None };
         server.run();
         server
     }
@@ -110,14 +147,26 @@ impl TestServer {
     }
 
     fn run(&mut self) {
+        let (running, setup_url) = self.start_server(self.clock.clone());
+        (self.address, self.setup_url) = (running.address, setup_url);
+        self.running = Some(running);
+    }
+
+    /// Another server on the same database, whose clock is a manual one of its own: behind this server's by a duration.
+    pub fn another_instance(&self, behind: Duration) -> Instance {
+        let clock = ManualClock::at(self.now() - behind);
+        Instance { running: Some(self.start_server(clock).0) }
+    }
+
+    fn start_server(&self, clock: ManualClock) -> (Running, Option<String>) {
         let (report, started) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let options = ServerOptions {
             settings: self.settings.clone(),
             data_dir: self.folder.path().to_owned(),
             db: self.db.clone(),
-            clock: Clock::Manual(self.clock.clone()),
-            passwords: PasswordHasher::insecure_for_tests(),
+            clock: Clock::Manual(clock),
+            passwords: self.passwords.clone(),
             stop_on_signals: false,
         };
         let thread = std::thread::spawn(move || {
@@ -133,15 +182,13 @@ impl TestServer {
             });
         });
         let (address, setup_url, uses) = started.recv().unwrap();
-        (self.address, self.setup_url) = (address, setup_url);
-        self.running = Some(Running { uses, stop, thread });
+        (Running { address, uses, stop, thread }, setup_url)
     }
 
     /// Stops the server; what it had collected is written.
     pub fn stop(&mut self) {
-        if let Some(Running { stop, thread, .. }) = self.running.take() {
-            let _ = stop.send(());
-            let _ = thread.join();
+        if let Some(running) = self.running.take() {
+            running.stop();
         }
     }
 
@@ -159,6 +206,11 @@ impl TestServer {
     pub fn flush_in_vain(&self) {
         // The flush succeeds while a flush of the server itself is about to fail and to restore its batch.
         self.wait_until(|server| server.running.as_ref().unwrap().uses.flush_blocking(&server.db).is_err());
+    }
+
+    /// Takes all permits of the password hasher: until the result is dropped, every password check waits.
+    pub fn hold_password_checks(&self) -> impl Sized + use<> {
+        self.passwords.take_permits_for_tests().expect("no password is being checked")
     }
 
     /// Waits for something that the server does in the background.

@@ -115,6 +115,11 @@ impl TestDatabase {
         self.url.parse().unwrap()
     }
 
+    /// The start of the URL with which connections are opened.
+    pub fn connection_url(&self) -> &str {
+        self.url.strip_prefix("sqlite://").unwrap_or(&self.url)
+    }
+
     /// The URL for `DATABASE_URL`, unless the database is the default file.
     pub fn url_argument(&self) -> Option<&str> {
         (!self.url.starts_with("sqlite:")).then_some(self.url.as_str())

@@ -170,8 +170,25 @@ fn end_after_timeout() {
         drop(running);
         if let Some(name) = late {
             eprintln!("test {name} has not ended within {timeout:?}: the run is aborted");
+            eprintln!("{}\n{}", thread_states(), postgres::activity());
             let _ = catch_unwind(AssertUnwindSafe(postgres::shut_down));
             std::process::exit(101);
         }
     }
+}
+
+/// What each thread of this process waits for in the kernel.
+fn thread_states() -> String {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let state = |thread: std::fs::DirEntry| {
+        let read = |name: &str| std::fs::read_to_string(thread.path().join(name)).unwrap_or_default();
+        format!(
+            "{} {}: {} {}",
+            thread.file_name().display(),
+            read("comm").trim(),
+            read("wchan"),
+            read("syscall").trim()
+        )
+    };
+    threads.map(state).collect::<Vec<_>>().join("\n")
 }

@@ -16,7 +16,7 @@ impl Page {
         self.element("title").text().collect()
     }
 
-    /// The visible text with single spaces.
+    /// The visible text with single spaces. A time is its absolute form only.
     pub fn text(&self) -> String {
         let body = self.document.select(&selector("body")).next();
         let title = self.document.select(&selector("title")).next();
@@ -41,6 +41,15 @@ impl Page {
     /// The text of each element that matches, in document order.
     pub fn texts(&self, css: &str) -> Vec<String> {
         self.document.select(&selector(css)).map(text).collect()
+    }
+
+    /// All times, each with its whole text.
+    pub fn times(&self) -> Vec<String> {
+        let whole = |time: ElementRef<'_>| {
+            let text: String = time.text().collect();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        self.document.select(&selector("time")).map(whole).collect()
     }
 
     /// An attribute of the first element that matches.
@@ -77,6 +86,32 @@ fn selector(css: &str) -> Selector {
 }
 
 fn text(element: ElementRef<'_>) -> String {
-    let text: Vec<&str> = element.text().flat_map(str::split_whitespace).collect();
-    text.join(" ")
+    let mut all = String::new();
+    collect_text(element, &mut all);
+    all.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Elements separate words, except `<bdi>`, which only isolates the direction of a name.
+fn collect_text(element: ElementRef<'_>, all: &mut String) {
+    if element.value().name() == "time" {
+        all.extend([" ", &absolute(element), " "]);
+        return;
+    }
+    for child in element.children() {
+        if let Some(text) = child.value().as_text() {
+            all.push_str(text);
+        } else if let Some(element) = ElementRef::wrap(child) {
+            let separator = if element.value().name() == "bdi" { "" } else { " " };
+            all.push_str(separator);
+            collect_text(element, all);
+            all.push_str(separator);
+        }
+    }
+}
+
+/// The absolute form of a `<time>`, as `templates/macros/times.html` writes it.
+fn absolute(time: ElementRef<'_>) -> String {
+    let own: String = time.children().filter_map(|child| child.value().as_text().map(|text| &**text)).collect();
+    let own = own.trim_matches(|c: char| c.is_whitespace() || "()·".contains(c));
+    if own.is_empty() { time.select(&selector("span")).flat_map(|span| span.text()).collect() } else { own.to_owned() }
 }

@@ -9,12 +9,16 @@ pub mod api_client;
 pub mod app;
 pub mod browser_client;
 pub mod database;
+pub mod gateway;
 pub mod harness;
 pub mod html;
+pub mod machine;
 mod people;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod query_log;
+pub mod raw_api;
 pub mod requirement;
 pub mod wait;
 

@@ -2,16 +2,15 @@
 
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::{NewUser, User};
-use latchkey::accounts::password::{NewPassword, PasswordHasher};
+use latchkey::accounts::password::NewPassword;
+use latchkey::accounts::password_hasher::PasswordHasher;
+use latchkey::audit::actor::Actor;
 use latchkey::base::random;
 use latchkey::db::DbError;
 use latchkey::workspaces::create::add_workspace;
 use latchkey::workspaces::members::add_member;
+use latchkey::workspaces::model::{NewWorkspace, Role, Workspace};
 use latchkey::workspaces::profile::WorkspaceKind;
-use latchkey::workspaces::{
-    model::{NewWorkspace, Workspace},
-    profile::Role,
-};
 
 use super::app::{NOON, TestServer};
 use super::browser_client::Browser;
@@ -21,12 +20,13 @@ pub const PASSWORD: &str = "open the door please";
 
 impl TestServer {
     pub(super) fn add_people(&self) {
-        let password = NewPassword::parse(PASSWORD, None).unwrap();
+        let password = NewPassword::parse(PASSWORD, None, &[]).unwrap();
         let hash = PasswordHasher::insecure_for_tests().hash_blocking(&password, &mut random::os_rng()).unwrap();
         let person = |name: &str| {
             let email = format!("{}@example.org", name.to_lowercase());
             let new =
                 NewUser::new(email.parse().unwrap(), name.parse().unwrap(), hash.clone(), NOON, &mut random::os_rng());
+            let new = new.with_verified_email();
             self.db.write_blocking(|conn| add_user(conn, &new, None, "test")).unwrap()
         };
         let [alice, bob, charlie, dave] = ["Alice", "Bob", "Charlie", "Dave"].map(person);
@@ -49,14 +49,14 @@ impl TestServer {
     pub fn add_workspace(&self, slug: &str, name: &str, kind: WorkspaceKind) -> Workspace {
         let new =
             NewWorkspace::new(Some(slug.parse().unwrap()), name.parse().unwrap(), kind, NOON, &mut random::os_rng());
-        self.db.write_blocking(|conn| add_workspace(conn, &new, None)).unwrap()
+        self.db.write_blocking(|conn| add_workspace(conn, &new, &Actor::command_line(NOON))).unwrap()
     }
 
     /// Adds a member. `last_opened_at` grows with each call.
     pub fn add_member(&self, user: &User, workspace: &Workspace, role: Role) {
         self.clock.advance(std::time::Duration::from_millis(1));
-        let now = self.now();
-        self.db.write_blocking(|conn| add_member(conn, workspace, user, role, None, now)).unwrap();
+        let actor = Actor::command_line(self.now());
+        self.db.write_blocking(|conn| add_member(conn, workspace, user, role, &actor)).unwrap();
     }
 
     /// A browser with a session of `alice`, `bob`, `charlie` or `dave`.
@@ -69,22 +69,47 @@ impl TestServer {
 
     /// The public id of a user.
     pub fn uuid_of(&self, name: &str) -> String {
-        self.rows(&format!("SELECT uuid AS text FROM users WHERE email_key = '{name}@example.org'")).remove(0)
+        self.uuid_of_address(&format!("{name}@example.org"))
+    }
+
+    /// The public id of the user with this address.
+    pub fn uuid_of_address(&self, email: &str) -> String {
+        self.rows(&format!("SELECT uuid AS text FROM users WHERE email = '{email}'")).remove(0)
     }
 
     /// Makes `bob` or another a member of `acme` as the command line does.
     pub fn add_to_acme(&self, name: &str, role: Role) {
-        let email = format!("{name}@example.org").parse().unwrap();
+        self.add_to("acme", name, role);
+    }
+
+    /// Makes a user a member of a workspace as the command line does.
+    pub fn add_to(&self, slug: &str, name: &str, role: Role) {
+        let (email, slug) = (format!("{name}@example.org").parse().unwrap(), slug.parse().unwrap());
         let (user, workspace) = self
             .db
             .read_blocking(|conn| {
                 let user = latchkey::accounts::store::user_by_email(conn, &email)?.unwrap().0;
-                let workspace =
-                    latchkey::workspaces::store::workspace_by_slug(conn, &"acme".parse().unwrap())?.unwrap();
+                let workspace = latchkey::workspaces::store::workspace_by_slug(conn, &slug)?.unwrap();
                 Ok::<_, DbError>((user, workspace))
             })
             .unwrap();
         self.add_member(&user, &workspace, role);
+    }
+
+    /// Makes Alice an administrator of every workspace of the server, so that she can vouch for addresses.
+    pub fn let_alice_vouch(&self) {
+        self.add_to("other", "alice", Role::Administrator);
+    }
+
+    /// Marks the address of a user as not verified.
+    pub fn unverify(&self, name: &str) {
+        self.db_execute(&format!("UPDATE users SET email_verified_at = NULL WHERE email_key = '{name}@example.org'"));
+    }
+
+    /// Whether the address of a user is verified.
+    pub fn is_verified(&self, email: &str) -> bool {
+        let state = "CASE WHEN email_verified_at IS NULL THEN 'no' ELSE 'yes' END";
+        self.rows(&format!("SELECT {state} AS text FROM users WHERE email = '{email}'")) == ["yes"]
     }
 
     /// Creates a token as a person would and returns its value.
@@ -96,9 +121,14 @@ impl TestServer {
 
     /// Creates an invitation into `acme` as Alice would, and returns the link's path.
     pub fn invite(&self, alice: &Browser, role: &str) -> String {
-        let path = "/w/acme/settings/members/invitations";
-        let form_key = alice.get(path).hidden("form_key");
-        let made = alice.post(path, &[("role", role), ("form_key", &form_key)]);
+        self.invite_address(alice, "acme", role, "")
+    }
+
+    /// Creates an invitation for this address only, and returns the link's path.
+    pub fn invite_address(&self, inviter: &Browser, slug: &str, role: &str, email: &str) -> String {
+        let path = format!("/w/{slug}/settings/members/invitations");
+        let form_key = inviter.get(&path).hidden("form_key");
+        let made = inviter.post(&path, &[("role", role), ("email", email), ("form_key", &form_key)]);
         assert_eq!(made.status, 201, "{}", made.body);
         made.link().strip_prefix(&format!("http://{}", self.address)).unwrap().to_owned()
     }

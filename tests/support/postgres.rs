@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _};
 
 /// How long the server may take to be made and started, on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -29,9 +29,27 @@ pub struct Server {
 /// The memory of the tests' server. Small, because tests empty their tables often, which scans all of it.
 const SHARED_BUFFERS: &str = "64MB";
 
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+/// What each connection to the tests' server does.
+pub fn activity() -> String {
+    const ACTIVITY: &str = "SELECT concat_ws(' ', pid, datname, state, wait_event_type, wait_event, now() - xact_start, \
+        pg_blocking_pids(pid)::text, left(query, 100)) AS text FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    let Some(server) = SERVER.get() else { return String::new() };
+    let rows = diesel::PgConnection::establish(&server.url)
+        .map_err(|error| error.to_string())
+        .and_then(|mut conn| diesel::sql_query(ACTIVITY).load(&mut conn).map_err(|error| error.to_string()));
+    rows.map_or_else(|error| error, |rows: Vec<Activity>| rows.into_iter().map(|row| row.text + "\n").collect())
+}
+
+#[derive(diesel::QueryableByName)]
+struct Activity {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
 /// The server of the tests.
 pub fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| Server::given_or_started(SHARED_BUFFERS).expect("a test that needs PostgreSQL says so"))
 }
 
@@ -130,7 +148,8 @@ impl OwnServer {
         panic!("the server's messages are not German: {message}");
     }
 
-    fn folder(&self) -> PathBuf {
+    /// The folder with its data and its socket.
+    pub fn folder(&self) -> PathBuf {
         let socket = self.url.split("host=").nth(1).unwrap().split('&').next().unwrap();
         PathBuf::from(percent_encoding::percent_decode_str(socket).decode_utf8().unwrap().into_owned())
     }
@@ -145,11 +164,7 @@ impl OwnServer {
     /// Starts it again on what is on its disk; its keeper has removed nothing yet, for it waits for the tests' end.
     pub fn start_again(&self) {
         let folder = self.folder();
-        let as_postgres = std::fs::metadata(&folder).unwrap().uid() != 0 && is_root();
-        let mut command = if as_postgres { Command::new("runuser") } else { Command::new("sh") };
-        if as_postgres {
-            command.args(["-u", "postgres", "--", "sh"]);
-        }
+        let mut command = unprivileged(&folder, Path::new("sh"));
         command.args(["-c", AGAIN]).arg(&self.programs).arg(&folder).env("LOCPATH", &folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().unwrap().success(), "PostgreSQL does not start again");
@@ -177,17 +192,23 @@ done
 exit 1
 "#;
 
+/// A command that runs `program` as a user other than root, to whom `folder` then belongs: PostgreSQL and `PgBouncer` refuse
+/// to run as root.
+pub fn unprivileged(folder: &Path, program: &Path) -> Command {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = Command::new(program);
+    if is_root() {
+        let given = Command::new("chown").args(["-R", "postgres:"]).arg(folder).status().unwrap();
+        assert!(given.success(), "there is no user postgres to run {} as", program.display());
+        let owner = std::fs::metadata(folder).unwrap();
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+    command
+}
+
 fn start(programs: &Path, shared_buffers: &str) -> String {
     let folder = tempfile::Builder::new().prefix("latchkey-pg-").tempdir().unwrap();
-    let is_root = std::fs::metadata(folder.path()).unwrap().uid() == 0;
-    // PostgreSQL refuses to run as root.
-    let mut command = if is_root { Command::new("runuser") } else { Command::new("sh") };
-    if is_root {
-        let given = Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap();
-        assert!(given.success(), "there is no user postgres to run it as");
-        command.args(["-u", "postgres", "--", "sh"]);
-    }
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = unprivileged(folder.path(), Path::new("sh"));
     command.args(["-c", RUN]).arg(programs).arg(folder.path()).arg(shared_buffers);
     // In a process group of its own: Ctrl-C is for the tests, whose end it then sees.
     let mut process: Child = command

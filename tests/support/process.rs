@@ -39,7 +39,12 @@ impl Home {
 
     /// A home whose database is on a server of the test.
     pub fn on(server: &OwnServer) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), database: TestDatabase::on(server.url()) }
+        Self::at(server.url())
+    }
+
+    /// A home whose database is at this URL.
+    pub fn at(url: &str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), database: TestDatabase::on(url) }
     }
 
     /// Makes the workspace `acme` with these people in this role, by commands: `alice@example.org` is called alice.
@@ -63,7 +68,7 @@ impl Home {
     }
 
     /// The program with nothing in its environment that a test did not put there.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
         command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
         command.envs(self.database.url_argument().map(|url| ("DATABASE_URL", url)));
@@ -78,6 +83,12 @@ impl Home {
     /// Runs a command that reads `stdin`.
     pub fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
         run(self.command().arg("--data-dir").arg(self.data()).args(args), stdin)
+    }
+
+    /// Runs a command with these environment variables.
+    pub fn run_in(&self, environment: &[(&str, &str)], args: &[&str]) -> Ran {
+        let mut command = self.command();
+        run(command.envs(environment.iter().copied()).arg("--data-dir").arg(self.data()).args(args), "")
     }
 
     /// Runs a command that must do what it says, and returns what it printed.
@@ -105,10 +116,13 @@ impl Home {
         self.serve_with(&[], "info")
     }
 
-    /// Starts the server with further settings and a level of its log.
+    /// Starts the server with further settings and a level of its log; an empty one is the default.
     pub fn serve_with(&self, args: &[&str], log: &str) -> Latchkey {
         let mut command = self.command();
-        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()).args(args).env("LATCHKEY_LOG", log);
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()).args(args).env_remove("LATCHKEY_LOG");
+        if !log.is_empty() {
+            command.env("LATCHKEY_LOG", log);
+        }
         Latchkey::start(command)
     }
 

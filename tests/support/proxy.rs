@@ -2,7 +2,9 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
+use super::postgres::{self, OwnServer};
 use super::requirement::program;
 
 /// A running proxy. Killed when dropped.
@@ -22,6 +24,13 @@ impl Drop for Proxy {
 /// A free port.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A free port at a loopback address that no other test uses: while a server is down, no other one gets its port.
+pub fn own_address() -> SocketAddr {
+    static COUNT: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from(([127, 71, high, low], free_port()))
 }
 
 /// A file of `deploy/` with other addresses. Each of its own must be there.
@@ -73,19 +82,56 @@ pub fn caddy(port: u16, sites: &str) -> Proxy {
     Proxy::start(command, port, folder)
 }
 
+/// HAProxy with this configuration, which listens on `port`, and this Lua script.
+pub fn haproxy(port: u16, config: &str, script: &str) -> Proxy {
+    let program = program("haproxy").expect("a test behind HAProxy needs(haproxy)");
+    let folder = tempfile::tempdir().unwrap();
+    let (file, script_file) = (folder.path().join("haproxy.cfg"), folder.path().join("haproxy-latchkey.lua"));
+    std::fs::write(&script_file, script).unwrap();
+    let installed = "/etc/haproxy/haproxy-latchkey.lua";
+    assert!(config.contains(installed), "{config}");
+    std::fs::write(&file, config.replace(installed, script_file.to_str().unwrap())).unwrap();
+    let mut command = Command::new(program);
+    command.arg("-db").arg("-f").arg(&file);
+    Proxy::start(command, port, folder)
+}
+
+/// `PgBouncer` in this mode before the server at `server`, a URL with a socket folder. It never resets a server connection.
+pub fn pgbouncer(port: u16, mode: &str, server: &OwnServer, settings: &str) -> Proxy {
+    let program = program("pgbouncer").expect("a test behind PgBouncer needs(pgbouncer)");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pgbouncer.ini");
+    let config = format!(
+        "[databases]\nlatchkey = host={} dbname=postgres user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\nserver_reset_query =\n{settings}\n",
+        server.folder().display()
+    );
+    std::fs::write(&file, config).unwrap();
+    let mut command = postgres::unprivileged(folder.path(), &program);
+    command.arg(&file);
+    Proxy::start(command, port, folder)
+}
+
 impl Proxy {
     fn start(mut command: Command, port: u16, folder: tempfile::TempDir) -> Self {
         let log = folder.path().join("error.log");
         let said = std::fs::File::options().append(true).create(true).open(&log).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
         let proxy = Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child, folder };
+        proxy.listening_at(port);
+        proxy
+    }
+
+    /// Waits until it listens on this port too.
+    pub fn listening_at(&self, port: u16) -> SocketAddr {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         for _ in 0..400 {
-            if TcpStream::connect(proxy.address).is_ok() {
-                return proxy;
+            if TcpStream::connect(address).is_ok() {
+                return address;
             }
             std::thread::sleep(std::time::Duration::from_millis(25));
         }
-        panic!("the proxy does not listen: {}", proxy.said());
+        panic!("the proxy does not listen: {}", self.said());
     }
 
     /// What it logged.

@@ -15,6 +15,11 @@ pub enum Requirement {
     PostgresPrograms,
     Nginx,
     Caddy,
+    Haproxy,
+    Pgbouncer,
+    Fail2ban,
+    Cron,
+    Strace,
     Python,
     /// The Python packages in `tests/clients/requirements.txt`.
     PythonClients,
@@ -30,11 +35,16 @@ pub enum Requirement {
 }
 
 impl Requirement {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 16] = [
         Self::Postgres,
         Self::PostgresPrograms,
         Self::Nginx,
         Self::Caddy,
+        Self::Haproxy,
+        Self::Pgbouncer,
+        Self::Fail2ban,
+        Self::Cron,
+        Self::Strace,
         Self::Python,
         Self::PythonClients,
         Self::Mount,
@@ -57,6 +67,12 @@ impl Requirement {
             Self::PostgresPrograms => postgres::programs().is_some(),
             Self::Nginx => program("nginx").is_some(),
             Self::Caddy => program("caddy").is_some(),
+            Self::Haproxy => program("haproxy").is_some(),
+            Self::Pgbouncer => program("pgbouncer").is_some(),
+            Self::Fail2ban => program("fail2ban-regex").is_some(),
+            Self::Cron => program("cron").is_some(),
+            // Where a process may not trace another it fails.
+            Self::Strace => succeeds(Command::new("strace").args(["-o", "/dev/null", "true"])),
             Self::Python => program("python3").is_some(),
             Self::PythonClients => python_client("python").exists() && python_client("schemathesis").exists(),
             Self::Mount => {
@@ -78,6 +94,11 @@ impl Requirement {
             Self::PostgresPrograms => "the programs of PostgreSQL: apt-get install postgresql",
             Self::Nginx => "nginx: apt-get install nginx",
             Self::Caddy => "Caddy: apt-get install caddy",
+            Self::Haproxy => "HAProxy: apt-get install haproxy",
+            Self::Pgbouncer => "PgBouncer: apt-get install pgbouncer",
+            Self::Fail2ban => "fail2ban: apt-get install fail2ban",
+            Self::Cron => "cron: apt-get install cron",
+            Self::Strace => "strace, and the right to trace: apt-get install strace",
             Self::Python => "Python: apt-get install python3",
             Self::PythonClients => {
                 "Python packages: python3 -m venv target/clients && \

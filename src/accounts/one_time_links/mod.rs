@@ -1,43 +1,42 @@
-//! Links that work once: set-up, invitation, password reset. A link is a code in a URL; the database holds its SHA-256
-//! and what it is good for. Knows nothing of what happens when one is used.
+//! Links that work once: set-up, invitation, password reset. A link is a code in a URL; the database holds the code's
+//! SHA-256 and the link's purpose. The effects of using a link belong to the features.
 
-pub mod store;
+pub(crate) mod store;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
+use strum::IntoStaticStr;
 
+use crate::accounts::model::EmailAddress;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::random::{self, CryptoRng};
 use crate::base::text::DisplayName;
 
-/// What a link is good for. A code of one purpose is none of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a link. A code is valid for its purpose only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Purpose {
-    /// Making the first administrator.
+    /// Creates the first administrator.
     Setup,
-    /// Becoming a member of a workspace.
+    /// Adds a member to a workspace.
     Invitation,
-    /// Setting a new password.
+    /// Sets a new password.
     Reset,
 }
 
 impl Purpose {
-    /// The word in the database.
+    /// Returns the word in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::Invitation => "invitation",
-            Self::Reset => "reset",
-        }
+        self.into_str()
     }
 
-    /// How long such a link works.
+    /// Returns the time from creation to expiry.
     #[must_use]
     pub const fn lifetime(self) -> Duration {
         match self {
@@ -47,38 +46,33 @@ impl Purpose {
     }
 }
 
-/// The code of a link: 32 base62 characters, 190 bits. Wiped when dropped, never printed.
-pub struct OneTimeCode(Zeroizing<String>);
+/// The code of a link: 32 letters and digits (190 bits). Zeroed on drop; `Debug` does not print it.
+#[derive(Debug)]
+pub struct OneTimeCode(SecretString);
 
 const CODE_LEN: usize = 32;
 
 impl OneTimeCode {
-    /// A new code.
+    /// Generates a random code.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(Zeroizing::new(random::base62(rng, CODE_LEN)))
+        Self(random::alphanumeric(rng, CODE_LEN).into())
     }
 
-    /// The code's text: for the one who is to use it.
+    /// Returns the text of the code, for the URL.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
-    /// What the database holds of it.
+    /// Returns the digest, which the database stores.
     #[must_use]
     pub fn digest(&self) -> CodeDigest {
-        CodeDigest(Sha256::digest(self.0.as_bytes()).into())
+        CodeDigest(Sha256::digest(self.reveal()).into())
     }
 }
 
-impl fmt::Debug for OneTimeCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Code(…)")
-    }
-}
-
-/// The text has not the form of a code.
+/// The text is not a well-formed code.
 #[derive(Debug)]
 pub struct InvalidCode;
 
@@ -86,14 +80,14 @@ impl FromStr for OneTimeCode {
     type Err = InvalidCode;
     fn from_str(text: &str) -> Result<Self, InvalidCode> {
         if text.len() == CODE_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            Ok(Self(Zeroizing::new(text.to_owned())))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidCode)
         }
     }
 }
 
-/// The SHA-256 of a code, which has enough bits for a fast hash.
+/// The SHA-256 of a code. A fast hash is sufficient, because the code has 190 random bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CodeDigest([u8; 32]);
 
@@ -103,76 +97,80 @@ impl fmt::Debug for CodeDigest {
     }
 }
 
-/// A link about to be made. Holds everything that is random, so that a transaction may be run again.
+/// A link to insert. It contains all random values, so that the transaction can be retried.
 #[derive(Debug, Clone)]
 pub struct NewLink {
     /// The public identifier.
     pub uuid: PublicId,
-    /// What the database holds of the code.
+    /// The digest of the code.
     pub digest: CodeDigest,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// What else there is to know about it.
-    pub about: LinkDetails,
-    /// When.
+    /// The values that depend on the purpose.
+    pub details: LinkDetails,
+    /// The creation time.
     pub at: Timestamp,
 }
 
-/// What a link says beside its purpose, each part where the purpose has one.
+/// Values of a link that depend on its purpose; `None` where the purpose has none.
 #[derive(Debug, Clone, Default)]
 pub struct LinkDetails {
-    /// The workspace it leads into.
+    /// The workspace of an invitation.
     pub workspace: Option<PublicId>,
-    /// The role it gives there, in a word of whoever makes such links.
+    /// The role of an invitation, as the feature writes it.
     pub role: Option<&'static str>,
-    /// What its maker tells it apart by.
+    /// The creator's note, which the list shows.
     pub note: Option<DisplayName>,
-    /// The user it is for.
+    /// The only address that can accept an invitation.
+    pub email: Option<EmailAddress>,
+    /// The user of a password reset.
     pub user: Option<PublicId>,
-    /// Who made it, if a person did.
+    /// The user who created the link; `None` for the command line.
     pub created_by: Option<PublicId>,
-    /// The single-use key of the form that made it.
+    /// The idempotency key of the form that created the link.
     pub form_key: Option<String>,
 }
 
 impl NewLink {
-    /// A link that `code` will open.
+    /// Creates a link for `code`.
     #[must_use]
     pub fn new(
         code: &OneTimeCode,
         purpose: Purpose,
-        about: LinkDetails,
+        details: LinkDetails,
         at: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        Self { uuid: PublicId::new(at, rng), digest: code.digest(), purpose, about, at }
+        Self { uuid: PublicId::new(at, rng), digest: code.digest(), purpose, details, at }
     }
 
-    /// When it stops working.
+    /// Returns the end of the link's validity.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.at + self.purpose.lifetime()
     }
 }
 
-/// A link that works: unused and not expired.
+/// A valid link: unused and not expired.
 #[derive(Debug, Clone)]
 pub struct Link {
     /// The public identifier.
     pub uuid: PublicId,
-    /// The workspace it leads into.
+    /// The workspace of an invitation.
     pub workspace: Option<PublicId>,
-    /// The role it gives there.
+    /// The role of an invitation.
     pub role: Option<String>,
-    /// What its maker tells it apart by.
+    /// The creator's note.
     pub note: Option<DisplayName>,
-    /// The user it is for.
+    /// The only address that can accept an invitation.
+    pub email: Option<EmailAddress>,
+    /// The user of a password reset.
     pub user: Option<PublicId>,
-    /// Who made it.
+    /// The user who created the link.
     pub created_by: Option<PublicId>,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it stops working.
+    /// The end of validity.
     pub expires_at: Timestamp,
 }
 
@@ -182,11 +180,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_code_has_one_form_and_prints_nothing() {
+    fn a_malformed_code_is_rejected_and_debug_output_hides_a_code() {
         let code = OneTimeCode::generate(&mut random::os_rng());
         let again: OneTimeCode = code.reveal().parse().unwrap();
         assert!(again.digest() == code.digest());
-        assert_eq!(format!("{code:?} {:?}", code.digest()), "Code(…) CodeDigest(…)");
+        assert!(!format!("{code:?}").contains(code.reveal()));
+        assert_eq!(format!("{:?}", code.digest()), "CodeDigest(…)");
         for bad in ["", "x", &"x".repeat(31), &"x".repeat(33), &"-".repeat(32), &"é".repeat(16)] {
             assert!(bad.parse::<OneTimeCode>().is_err(), "{bad}");
         }

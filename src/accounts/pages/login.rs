@@ -1,7 +1,7 @@
-//! Signing in and out.
+//! The login page, and signing out.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
@@ -9,8 +9,8 @@ use crate::accounts::extract::SignedIn;
 use crate::accounts::login::{self, LoginError};
 use crate::accounts::redirect_target::RedirectTarget;
 use crate::accounts::services::AccountServices;
-use crate::accounts::session::BrowserSession;
-use crate::audit::event::{Event, EventKind};
+use crate::accounts::session::{BrowserSession, Flash};
+use crate::audit::event::EventKind;
 use crate::base::client_info::ClientInfo;
 use crate::db::DbError;
 use crate::web::app_state::AppState;
@@ -18,57 +18,70 @@ use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
 use crate::web::html;
 
+/// Clear Site Data, section 3.1.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
 #[derive(Template)]
 #[template(path = "accounts/login.html")]
 struct LoginPage {
     email: String,
     next: String,
     error: Option<String>,
-    /// What the page before left to say.
-    flash: Option<String>,
-    /// No user exists yet.
+    /// The flash message of the previous page.
+    flash: Option<Flash>,
+    /// There is no user yet.
     is_new: bool,
 }
 
-/// Where to go after signing in, from a query.
+/// The query string of the login page.
 #[derive(serde::Deserialize)]
-pub struct Next {
+pub(crate) struct LoginQuery {
     next: Option<String>,
+    /// Present after signing out, when there is no session that could hold a message.
+    signed_out: Option<String>,
 }
 
-impl Next {
-    fn path(&self) -> Option<RedirectTarget> {
+impl LoginQuery {
+    fn target(&self) -> Option<RedirectTarget> {
         self.next.as_deref().and_then(|next| next.parse().ok())
     }
 }
 
 /// `GET /login`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
-    person: Result<SignedIn, PageError>,
+    signed_in: Result<SignedIn, PageError>,
     session: BrowserSession,
-    query: Result<web::Query<Next>, actix_web::Error>,
+    query: Result<web::Query<LoginQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
-    let next = query.ok().and_then(|query| query.path());
-    match person {
+    let query = query.ok();
+    let next = query.as_ref().and_then(|query| query.target());
+    let is_signed_out = query.is_some_and(|query| query.signed_out.is_some());
+    match signed_in {
         Ok(_) => return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str))),
-        // While the database is down the caller is unknown; the POST answers 503.
+        // While the database is unavailable, the page is shown and its POST answers 503.
         Err(PageError::SeeOther(_) | PageError::Unavailable(_) | PageError::Db(DbError::Unavailable(_))) => {}
         Err(other) => return Err(other),
     }
-    let is_new = match accounts.has_users(&app.db).await {
-        Ok(has_people) => !has_people,
-        // The database is down and has not answered since the start.
+    let has_no_users = match accounts.has_users(&app.db).await {
+        Ok(has_users) => !has_users,
         Err(DbError::Unavailable(_)) => false,
         Err(error) => return Err(error.into()),
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    Ok(html::ok(&LoginPage { email: String::new(), next, error: None, flash: session.take_flash(), is_new }))
+    let signed_out = || is_signed_out.then(|| Flash { text: "You have signed out.".to_owned(), is_done: true });
+    Ok(html::ok(&LoginPage {
+        email: String::new(),
+        next,
+        error: None,
+        flash: session.take_flash().or_else(signed_out),
+        is_new: has_no_users,
+    }))
 }
 
 /// `POST /login`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
     session: BrowserSession,
@@ -76,38 +89,40 @@ pub async fn submit(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (email, next) = (form.text("email"), form.text("next").parse::<RedirectTarget>().ok());
-    // A session that can't be read could not be written either.
+    // Fails before the password check if the session store is unavailable: signing in would fail after it.
     session.user()?;
-    let refusal = match login::sign_in(&app, &accounts, email, form.text("password"), &client).await {
-        Ok(user) => {
-            session.sign_in(&user, &client)?;
+    let form_error = match login::sign_in(&app, &accounts, email, form.text("password"), &client).await {
+        Ok(verified) => {
+            session.sign_in(&verified.user, verified.generation, &client)?;
             return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str)));
         }
         Err(error) => {
-            LoginFormError::of(error, "That e-mail address and password don’t match, or the account is not active.")?
+            LoginFormError::new(error, "The email address or password is wrong, or the account is not active.")?
         }
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
-    let error = Some(refusal.sentence.clone());
-    Ok(refusal.answer(&LoginPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
+    let error = Some(form_error.message.clone());
+    Ok(form_error.render(&LoginPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
 }
 
-/// What a form says, and with what status, when the password typed into it did not do.
-pub struct LoginFormError {
+/// The status, message and `Retry-After` of a form whose password was not accepted.
+pub(crate) struct LoginFormError {
     status: StatusCode,
-    /// For the person who typed it.
-    sentence: String,
-    /// How many seconds to wait.
-    wait: Option<u64>,
+    message: String,
+    retry_after_seconds: Option<u64>,
 }
 
 impl LoginFormError {
-    /// `wrong` is what is said of a wrong password. A failed query is a page of its own.
-    pub fn of(error: LoginError, wrong: &str) -> Result<Self, PageError> {
-        let (status, sentence, wait) = match error {
-            LoginError::InvalidCredentials => (StatusCode::UNPROCESSABLE_ENTITY, wrong.to_owned(), None),
+    /// Converts a [`LoginError`]. `invalid_credentials` is the message for that variant.
+    ///
+    /// # Errors
+    ///
+    /// A failed query is returned as a [`PageError`].
+    pub(crate) fn new(error: LoginError, invalid_credentials: &str) -> Result<Self, PageError> {
+        let (status, message, retry_after_seconds) = match error {
+            LoginError::InvalidCredentials => (StatusCode::UNPROCESSABLE_ENTITY, invalid_credentials.to_owned(), None),
             LoginError::RateLimited(wait) => {
-                // Rounded up: who waits as long as told must be let in.
+                // Rounded up, so that an attempt after that time is allowed.
                 let seconds = wait.as_micros().div_ceil(1_000_000);
                 let minutes = seconds.div_ceil(60);
                 let unit = if minutes == 1 { "minute" } else { "minutes" };
@@ -119,52 +134,52 @@ impl LoginFormError {
             }
             LoginError::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "Many people are signing in at this moment. Try again.".to_owned(),
+                "Too many people are signing in right now. Try again in a moment.".to_owned(),
                 Some(1),
             ),
+            LoginError::Hash(error) => return Err(error.into()),
             LoginError::Db(error) => return Err(error.into()),
         };
-        Ok(Self { status, sentence, wait })
+        Ok(Self { status, message, retry_after_seconds })
     }
 
-    /// The field with the password, empty, and why.
+    /// Returns an empty password field with the message as its error.
     #[must_use]
-    pub fn field(&self) -> Field {
-        Field::default().with_error(&self.sentence)
+    pub(crate) fn field(&self) -> Field {
+        Field::default().with_error(&self.message)
     }
 
-    /// The page with its form, answered with the refusal's status.
-    pub fn answer(&self, form: &impl Template) -> HttpResponse {
-        let mut answer = html::render(self.status, form);
-        if let Some(seconds) = self.wait {
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    /// Renders the form's page with the status and `Retry-After` of this error.
+    pub(crate) fn render(&self, page: &impl Template) -> HttpResponse {
+        let mut response = html::render(self.status, page);
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        answer
+        response
     }
 }
 
-/// `POST /logout`. Somebody who is not signed in any more has what they want.
-pub async fn sign_out(
+/// `POST /logout`. Succeeds without a session too.
+pub(crate) async fn sign_out(
     app: web::Data<AppState>,
-    person: Result<SignedIn, PageError>,
+    signed_in: Result<SignedIn, PageError>,
     session: BrowserSession,
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    if let Ok(SignedIn(user)) = person {
-        let now = app.clock.now();
-        app.db
-            .write(move |conn| {
-                Event {
-                    actor: Some(user.uuid.as_str()),
-                    client: Some(&client),
-                    ..Event::new(now, EventKind::SignedOut)
-                }
-                .record(conn)
-            })
-            .await?;
+    if let Ok(SignedIn(user)) = signed_in {
+        let actor = user.actor(client, app.clock.now());
+        app.db.write(move |conn| actor.event(EventKind::SignedOut).record(conn)).await?;
     }
     session.user()?;
+    Ok(end_session(&session))
+}
+
+/// Deletes the session of the request. The response is a redirect to the login page that makes the browser delete the pages
+/// which it keeps, also those for going back.
+pub(crate) fn end_session(session: &BrowserSession) -> HttpResponse {
     session.sign_out();
-    Ok(html::redirect("/login"))
+    let mut response = html::redirect("/login?signed_out=1");
+    response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
+    response
 }

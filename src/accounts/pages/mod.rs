@@ -1,4 +1,3 @@
-//! Pages of accounts.
+//! Pages of accounts: login.
 
-pub mod login;
-pub mod reset;
+pub(crate) mod login;

@@ -3,7 +3,7 @@
 
 /// One method of one path.
 #[derive(Debug)]
-pub struct Endpoint {
+pub(super) struct Endpoint {
     /// The method.
     pub method: &'static str,
     /// The absolute path.
@@ -24,7 +24,7 @@ pub struct Endpoint {
 
 /// Body of a successful response.
 #[derive(Debug)]
-pub enum ResponseBody {
+pub(super) enum ResponseBody {
     /// No body: 204.
     Nothing,
     /// An object with these fields.
@@ -35,7 +35,7 @@ pub enum ResponseBody {
 
 /// A field of an object, or a query parameter.
 #[derive(Debug)]
-pub struct Field {
+pub(super) struct Field {
     /// Name in JSON or in the query.
     pub name: &'static str,
     /// Type of the value.
@@ -46,7 +46,7 @@ pub struct Field {
 
 /// Type of a field.
 #[derive(Debug)]
-pub enum FieldType {
+pub(super) enum FieldType {
     /// Any text.
     Text,
     /// A UUID.
@@ -76,21 +76,21 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// Text for the reference page.
+    /// The type as text for the reference page.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub(super) fn label(&self) -> String {
         match self {
             Self::Text => "text".to_owned(),
             Self::Uuid => "UUID".to_owned(),
-            Self::Email => "e-mail address".to_owned(),
+            Self::Email => "email address".to_owned(),
             Self::Time => "time".to_owned(),
             Self::Url => "URL".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Integer => "number".to_owned(),
             Self::OneOf(values) => values.join(", "),
-            Self::Texts => "list of texts".to_owned(),
+            Self::Texts => "list of text".to_owned(),
             Self::Null => "null".to_owned(),
-            Self::Nullable(kind) => format!("{} or null", kind.words()),
+            Self::Nullable(kind) => format!("{} or null", kind.label()),
             Self::Object(fields) => format!("object: {}", join_names(fields)),
             Self::Objects(fields) => format!("list of objects: {}", join_names(fields)),
         }
@@ -108,91 +108,97 @@ const fn field(name: &'static str, kind: FieldType, text: &'static str) -> Field
 const ROLE: FieldType = FieldType::OneOf(&["administrator", "editor", "agent"]);
 
 const WORKSPACE: &[Field] = &[
-    field("uuid", FieldType::Uuid, "The workspace’s identifier."),
-    field("name", FieldType::Text, "Its name."),
-    field("country", FieldType::Text, "Two letters (ISO 3166-1 alpha-2), or empty."),
-    field("languages", FieldType::Texts, "Three letters each (ISO 639-3), the primary one first."),
-    field("timezone", FieldType::Text, "A name of the IANA time zone database."),
-    field("date_style", FieldType::OneOf(&["day_first", "month_first", "year_first"]), "How its people write dates."),
-    field("anon", FieldType::Bool, "Always false: nothing is hidden from the API."),
+    field("uuid", FieldType::Uuid, "The workspace’s ID."),
+    field("name", FieldType::Text, "The workspace’s name."),
+    field("country", FieldType::Text, "Two-letter country code (ISO 3166-1 alpha-2), or empty."),
+    field("languages", FieldType::Texts, "Three-letter codes (ISO 639-3), primary language first."),
+    field("timezone", FieldType::Text, "IANA time zone name."),
+    field("date_style", FieldType::OneOf(&["day_first", "month_first", "year_first"]), "The workspace’s date format."),
+    field("anon", FieldType::Bool, "Always false: the API hides no personal data."),
     field(
         "credits",
         FieldType::Object(&[
             field("used", FieldType::Integer, "Always -1: nothing is billed."),
             field("remaining", FieldType::Integer, "Always -1: nothing is billed."),
         ]),
-        "Always -1 each: nothing is billed.",
+        "Both are always -1: nothing is billed.",
     ),
-    field("primary_language", FieldType::Nullable(&FieldType::Text), "The first of its languages."),
+    field("primary_language", FieldType::Nullable(&FieldType::Text), "The first language code."),
 ];
 
 const USER: &[Field] = &[
-    field("uuid", FieldType::Uuid, "The user’s identifier."),
-    field("name", FieldType::Text, "What the user is called."),
-    field("email", FieldType::Email, "The user’s e-mail address."),
-    field("role", ROLE, "What the user may do in this workspace."),
+    field("uuid", FieldType::Uuid, "The user’s ID."),
+    field("name", FieldType::Text, "The user’s name."),
+    field("email", FieldType::Email, "The user’s email address. It need not be verified."),
+    field("role", ROLE, "The user’s role in this workspace."),
     field("team", FieldType::Null, "Always null: there are no teams."),
     field("created_on", FieldType::Time, "When the user was added to this server."),
-    field("avatar", FieldType::Null, "Always null: there are no pictures."),
-    field("first_name", FieldType::Text, "The name up to its first blank."),
-    field("last_name", FieldType::Text, "The rest of the name; may be empty."),
+    field("avatar", FieldType::Null, "Always null: there are no avatars."),
+    field("first_name", FieldType::Text, "The name up to the first space."),
+    field("last_name", FieldType::Text, "The rest of the name. May be empty."),
 ];
 
 const USERS: &[Field] = &[
-    field("next", FieldType::Nullable(&FieldType::Url), "The next page, if there is one."),
-    field("previous", FieldType::Nullable(&FieldType::Url), "The page before, if there is one."),
-    field("results", FieldType::Objects(USER), "The users of this page."),
+    field("next", FieldType::Nullable(&FieldType::Url), "URL of the next page, if there is one."),
+    field("previous", FieldType::Nullable(&FieldType::Url), "URL of the previous page, if there is one."),
+    field("results", FieldType::Objects(USER), "The users on this page."),
 ];
 
 const TOKEN: &[Field] = &[
-    field("uuid", FieldType::Uuid, "The token’s identifier."),
-    field("name", FieldType::Text, "What its owner calls it."),
-    field("hint", FieldType::Text, "The last four characters of the value that asks."),
+    field("uuid", FieldType::Uuid, "The token’s ID."),
+    field("name", FieldType::Text, "The token’s name."),
+    field("hint", FieldType::Text, "The last four characters of the value in the request."),
     field(
         "workspace",
         FieldType::Object(&[
-            field("uuid", FieldType::Uuid, "Its identifier."),
-            field("slug", FieldType::Text, "Its name in URLs."),
-            field("name", FieldType::Text, "Its name."),
+            field("uuid", FieldType::Uuid, "The workspace’s ID."),
+            field("slug", FieldType::Text, "The workspace’s name in URLs."),
+            field("name", FieldType::Text, "The workspace’s name."),
         ]),
-        "The workspace that it opens.",
+        "The token’s workspace.",
     ),
     field(
         "user",
         FieldType::Object(&[
-            field("uuid", FieldType::Uuid, "Their identifier."),
-            field("email", FieldType::Email, "Their e-mail address."),
-            field("name", FieldType::Text, "What they are called."),
+            field("uuid", FieldType::Uuid, "The owner’s ID."),
+            field("email", FieldType::Email, "The owner’s email address. It need not be verified."),
+            field("name", FieldType::Text, "The owner’s name."),
         ]),
-        "Whose it is.",
+        "The token’s owner.",
     ),
-    field("role", ROLE, "What its owner may do at this moment."),
-    field("created_on", FieldType::Time, "When it was made."),
-    field("expires_on", FieldType::Nullable(&FieldType::Time), "When it expires, if ever."),
+    field("role", ROLE, "The owner’s current role."),
+    field("created_on", FieldType::Time, "When the token was created."),
+    field("expires_on", FieldType::Nullable(&FieldType::Time), "When the token expires. Null for no expiration."),
     field(
         "last_used_on",
         FieldType::Nullable(&FieldType::Time),
-        "When the value that asks was last used; 10 seconds late at most.",
+        "When the value in the request was last used. May be up to 10 seconds behind.",
     ),
-    field("rotating", FieldType::Bool, "Do two of its values work at this moment?"),
-    field("retires_on", FieldType::Nullable(&FieldType::Time), "When the older of the two stops."),
+    field("rotating", FieldType::Bool, "Whether the token is being rotated and two values work."),
+    field("retires_on", FieldType::Nullable(&FieldType::Time), "When the old value stops working, during a rotation."),
+    field(
+        "calls_30d",
+        FieldType::Integer,
+        "Accepted calls with any value of the token on the latest 30 days, today included, in UTC. May be up to 10 seconds behind.",
+    ),
+    field("note", FieldType::Nullable(&FieldType::Text), "The owner’s note about the token, if there is one."),
 ];
 
 const MAP: &[Field] = &[
-    field("openapi", FieldType::Url, "This API as OpenAPI."),
-    field("org", FieldType::Url, "The workspace, by RapidPro’s name for it."),
-    field("token", FieldType::Url, "The token that asks."),
+    field("openapi", FieldType::Url, "The OpenAPI document."),
+    field("org", FieldType::Url, "The workspace, under RapidPro’s name."),
+    field("token", FieldType::Url, "The current token."),
     field("users", FieldType::Url, "The users of the workspace."),
     field("workspace", FieldType::Url, "The workspace."),
 ];
 
 /// All endpoints, in the order of the page.
-pub const ENDPOINTS: &[Endpoint] = &[
+pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/api/v2/workspace.json",
         id: "workspace",
-        summary: "The workspace that the token opens",
+        summary: "The token’s workspace",
         text: "",
         is_open: false,
         parameters: &[],
@@ -202,8 +208,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "GET",
         path: "/api/v2/org.json",
         id: "org",
-        summary: "The workspace, by RapidPro’s name for it",
-        text: "The same answer as workspace.json.",
+        summary: "The workspace, under RapidPro’s name",
+        text: "Returns the same response as workspace.json.",
         is_open: false,
         parameters: &[],
         answer: ResponseBody::Object(WORKSPACE),
@@ -213,17 +219,17 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/api/v2/users.json",
         id: "users",
         summary: "The users of the workspace",
-        text: "Members whose account is active, the newest first, 250 a page. For the next page call the URL in next, as it stands.",
+        text: "Active members of the workspace, newest first, 250 per page. To get the next page, request the URL in next unchanged.",
         is_open: false,
-        parameters: &[field("cursor", FieldType::Text, "Where the page begins, as next and previous have it.")],
+        parameters: &[field("cursor", FieldType::Text, "The position of the page, taken from next or previous.")],
         answer: ResponseBody::Object(USERS),
     },
     Endpoint {
         method: "GET",
         path: "/api/v2/token.json",
         id: "token",
-        summary: "The token that asks",
-        text: "Never its value.",
+        summary: "The current token",
+        text: "The response never includes its value.",
         is_open: false,
         parameters: &[],
         answer: ResponseBody::Object(TOKEN),
@@ -232,8 +238,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "DELETE",
         path: "/api/v2/token.json",
         id: "token_delete",
-        summary: "Delete the token that asks",
-        text: "At once and for good: for whoever finds a leaked value. Nothing else about tokens can be done with a token.",
+        summary: "Delete the current token",
+        text: "The deletion is immediate and permanent. Use it if you find a leaked value. A token can’t manage tokens in any other way.",
         is_open: false,
         parameters: &[],
         answer: ResponseBody::Nothing,
@@ -242,7 +248,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "GET",
         path: "/api/v2/.json",
         id: "map",
-        summary: "A map of the endpoints",
+        summary: "List of endpoints",
         text: "",
         is_open: true,
         parameters: &[],
@@ -252,8 +258,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "GET",
         path: "/api/v2/openapi.json",
         id: "openapi",
-        summary: "This API as OpenAPI 3.1",
-        text: "For tools that make clients, mocks or tests of it.",
+        summary: "OpenAPI 3.1 document",
+        text: "For tools that generate clients, mocks or tests.",
         is_open: true,
         parameters: &[],
         answer: ResponseBody::OpenApi,
@@ -262,7 +268,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
 
 /// An error response.
 #[derive(Debug)]
-pub struct ErrorResponse {
+pub(super) struct ErrorResponse {
     /// HTTP status.
     pub status: u16,
     /// Meaning of the status, and what the client can do.
@@ -276,37 +282,49 @@ const fn failure(status: u16, has_retry_after: bool, text: &'static str) -> Erro
 }
 
 /// Error responses of every endpoint that needs a token.
-pub const AUTH_ERRORS: &[ErrorResponse] = &[
-    failure(400, false, "Bearer without a value, with a blank in it, or not text; or two Authorization headers."),
+pub(super) const AUTH_ERRORS: &[ErrorResponse] = &[
+    failure(
+        400,
+        false,
+        "Bearer without a value, or with a value that contains a space or is not text. Also for two Authorization headers.",
+    ),
     failure(
         401,
         false,
-        "No credentials; or Bearer with a value that is unknown, deleted, retired or expired: WWW-Authenticate says which, and when.",
+        "No credentials, or Bearer with a value that is unknown, deleted, stopped or expired. WWW-Authenticate gives the reason, and the time if the value was once valid. A second challenge offers Basic.",
     ),
     failure(
         403,
         false,
-        "The same and every malformed header for Token and Basic, as RapidPro’s clients expect; or a role that may not use the API.",
+        "With Token and Basic: any invalid value or malformed header, as RapidPro’s clients expect. Also for a role that can’t use the API.",
     ),
     failure(
         429,
         true,
-        "The workspace calls too often. Wait as many seconds as Retry-After says; refused calls are not counted.",
+        "Too many requests from this workspace. Wait for the number of seconds in Retry-After. Rejected requests don’t count.",
     ),
-    failure(503, true, "The database does not answer. The token may be good: try again after Retry-After seconds."),
+    failure(
+        503,
+        true,
+        "The database is unavailable. The token may still be valid. Try again after the number of seconds in Retry-After.",
+    ),
 ];
 
 /// Error responses of every endpoint.
-pub const COMMON_ERRORS: &[ErrorResponse] = &[
-    failure(404, false, "Nothing is at this path; or, for users.json, the cursor is not one of ours."),
-    failure(405, false, "The path does not take this method; Allow names those it does. OPTIONS asks for them."),
-    failure(431, false, "The request’s head is longer than 16 KiB."),
+pub(super) const COMMON_ERRORS: &[ErrorResponse] = &[
+    failure(404, false, "Unknown path, or an invalid cursor for users.json."),
+    failure(
+        405,
+        false,
+        "The path doesn’t support this method. The Allow header lists the supported methods, as does an OPTIONS request.",
+    ),
+    failure(431, false, "The request headers are larger than 16 KiB."),
 ];
 
 impl Endpoint {
     /// A curl command that calls the endpoint.
     #[must_use]
-    pub fn curl(&self, origin: &str) -> String {
+    pub(super) fn curl(&self, origin: &str) -> String {
         let method = if self.method == "GET" { String::new() } else { format!("-X {} ", self.method) };
         let token = if self.is_open { "" } else { "-H \"Authorization: Bearer $LATCHKEY_TOKEN\" " };
         format!("curl {method}{token}{origin}{}", self.path)
@@ -314,7 +332,7 @@ impl Endpoint {
 
     /// Fields of the response; empty if the body is not an object of known fields.
     #[must_use]
-    pub fn fields(&self) -> &'static [Field] {
+    pub(super) fn fields(&self) -> &'static [Field] {
         match self.answer {
             ResponseBody::Object(fields) => fields,
             ResponseBody::Nothing | ResponseBody::OpenApi => &[],
@@ -323,7 +341,7 @@ impl Endpoint {
 
     /// Name of the response's list field, and the fields of its items.
     #[must_use]
-    pub fn item_fields(&self) -> Option<(&'static str, &'static [Field])> {
+    pub(super) fn item_fields(&self) -> Option<(&'static str, &'static [Field])> {
         self.fields().iter().find_map(|field| match field.kind {
             FieldType::Objects(fields) => Some((field.name, fields)),
             _ => None,

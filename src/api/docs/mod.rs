@@ -1,5 +1,5 @@
 //! The API reference: a page for people, and an `OpenAPI` document.
 
-pub mod endpoints;
-pub mod openapi;
-pub mod page;
+mod endpoints;
+mod openapi;
+pub(crate) mod page;

@@ -8,7 +8,7 @@ use crate::api::docs::endpoints::{
 
 /// The document for a site whose public origin is `origin`.
 #[must_use]
-pub fn document(origin: &str) -> Value {
+pub(super) fn document(origin: &str) -> Value {
     let mut paths = Map::new();
     for endpoint in ENDPOINTS {
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
@@ -19,9 +19,9 @@ pub fn document(origin: &str) -> Value {
         "info": {
             "title": "Latchkey",
             "version": "2",
-            "summary": "What personal API tokens open",
-            "description": "Every path also answers with a slash at its end, every GET also to HEAD, and every path \
-                            to OPTIONS (204 with Allow). A value is never accepted in a query or a body.",
+            "summary": "JSON API for your workspace",
+            "description": "Every path also works with a trailing slash, and every GET endpoint supports HEAD. OPTIONS \
+                            returns 204 with Allow. A token in the query string or the body is never accepted.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": origin}],
@@ -32,11 +32,11 @@ pub fn document(origin: &str) -> Value {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer VALUE (RFC 6750)."},
                 "token": {
                     "type": "apiKey", "in": "header", "name": "Authorization",
-                    "description": "Authorization: Token VALUE, as RapidPro has it.",
+                    "description": "Authorization: Token VALUE, as in RapidPro.",
                 },
                 "basic": {
                     "type": "http", "scheme": "basic",
-                    "description": "The owner’s e-mail address and the value, as RapidPro has it.",
+                    "description": "The owner’s email address and the value, as in RapidPro.",
                 },
             },
             "schemas": {
@@ -45,11 +45,11 @@ pub fn document(origin: &str) -> Value {
                     "required": ["detail"],
                     "additionalProperties": false,
                     "properties": {
-                        "detail": {"type": "string", "description": "What happened, in the words that RapidPro’s clients know."},
+                        "detail": {"type": "string", "description": "The error message. Where RapidPro has the same error, the text is RapidPro’s."},
                         "error": {
                             "type": "string",
                             "enum": ["invalid_request", "invalid_token", "insufficient_scope"],
-                            "description": "RFC 6750’s code, for Bearer.",
+                            "description": "The error code of RFC 6750, for Bearer.",
                         },
                     },
                 },
@@ -61,7 +61,7 @@ pub fn document(origin: &str) -> Value {
 fn operation(endpoint: &Endpoint) -> Value {
     let mut responses = Map::new();
     let (status, mut success) = match &endpoint.answer {
-        ResponseBody::Nothing => ("204", json!({"description": "Done."})),
+        ResponseBody::Nothing => ("204", json!({"description": "Success."})),
         ResponseBody::Object(fields) => {
             ("200", json!({"description": endpoint.summary, "content": content(&object(fields))}))
         }
@@ -71,7 +71,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     };
     if !endpoint.is_open {
         success["headers"] = json!({
-            "X-Temba-Workspace": {"description": "The workspace’s identifier.", "required": true, "schema": schema(&FieldType::Uuid)},
+            "X-Temba-Workspace": {"description": "The workspace’s ID.", "required": true, "schema": schema(&FieldType::Uuid)},
         });
     }
     responses.insert(status.to_owned(), success);
@@ -112,11 +112,11 @@ fn error_response(failure: &ErrorResponse) -> Value {
         });
     } else if failure.status == 401 {
         response["headers"] = json!({
-            "WWW-Authenticate": {"description": "RFC 6750, section 3.", "required": true, "schema": {"type": "string"}},
+            "WWW-Authenticate": {"description": "RFC 6750, section 3; a second one offers Basic.", "required": true, "schema": {"type": "string"}},
         });
     } else if failure.status == 405 {
         response["headers"] = json!({
-            "Allow": {"description": "The methods that the path takes.", "required": true, "schema": {"type": "string"}},
+            "Allow": {"description": "The methods that the path supports.", "required": true, "schema": {"type": "string"}},
         });
     }
     response

@@ -18,28 +18,28 @@ use crate::web::html;
 #[template(path = "api/reference.html")]
 struct ReferencePage {
     origin: String,
-    rate: Option<String>,
+    rate_limit: Option<String>,
     endpoints: &'static [Endpoint],
-    failures: Vec<&'static ErrorResponse>,
+    errors: Vec<&'static ErrorResponse>,
 }
 
 /// `GET /api/` and `GET /api/v2/`: the reference page.
-pub async fn reference(app: web::Data<AppState>, rate: Option<web::Data<RateLimiter>>) -> HttpResponse {
-    let mut failures: Vec<_> = AUTH_ERRORS.iter().chain(COMMON_ERRORS).collect();
-    failures.sort_by_key(|failure| failure.status);
+pub(crate) async fn reference(app: web::Data<AppState>, rate: Option<web::Data<RateLimiter>>) -> HttpResponse {
+    let mut errors: Vec<_> = AUTH_ERRORS.iter().chain(COMMON_ERRORS).collect();
+    errors.sort_by_key(|error| error.status);
     html::render(
         StatusCode::OK,
         &ReferencePage {
             origin: app.site.public_url.origin(),
-            rate: rate.map(|rate| rate.for_people()),
+            rate_limit: rate.map(|rate| rate.describe()),
             endpoints: ENDPOINTS,
-            failures,
+            errors,
         },
     )
 }
 
 /// `GET /api/v2/.json`: the URLs of the endpoints.
-pub async fn index(app: web::Data<AppState>) -> HttpResponse {
+pub(crate) async fn index(app: web::Data<AppState>) -> HttpResponse {
     let listed = ENDPOINTS.iter().find(|endpoint| endpoint.id == "map").map_or(&[][..], Endpoint::fields);
     let map: Map<String, Value> = ENDPOINTS
         .iter()
@@ -50,7 +50,7 @@ pub async fn index(app: web::Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /api/v2/openapi.json`: the `OpenAPI` document.
-pub async fn openapi(app: web::Data<AppState>) -> HttpResponse {
+pub(crate) async fn openapi(app: web::Data<AppState>) -> HttpResponse {
     let document = openapi::document(&app.site.public_url.origin());
     HttpResponse::Ok().insert_header((CACHE_CONTROL, NO_STORE)).json(document)
 }

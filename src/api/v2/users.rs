@@ -7,8 +7,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::api::rate_limit::RateLimited;
-use crate::api::v2::answer;
+use crate::api::v2::response_builder;
 use crate::auth::error::AuthError;
+use crate::auth::extract::AuthenticatedCaller;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::web::app_state::AppState;
@@ -16,7 +17,7 @@ use crate::web::json;
 use crate::workspaces::store::{self, MemberRow, PageDirection};
 
 /// Users per page.
-pub const PAGE: usize = 250;
+pub(crate) const PAGE: usize = 250;
 
 #[derive(Serialize)]
 struct UsersBody<'a> {
@@ -96,10 +97,10 @@ impl Cursor {
 }
 
 /// `GET /api/v2/users.json`: 404 for an invalid cursor.
-pub async fn users(
+pub(crate) async fn users(
     app: web::Data<AppState>,
     request: HttpRequest,
-    RateLimited(caller): RateLimited,
+    RateLimited(AuthenticatedCaller(caller)): RateLimited<AuthenticatedCaller>,
 ) -> Result<HttpResponse, AuthError> {
     let query = url::form_urlencoded::parse(request.query_string().as_bytes());
     let text = query.into_iter().find(|(name, text)| name == "cursor" && !text.is_empty()).map(|(_, text)| text);
@@ -108,7 +109,7 @@ pub async fn users(
         Some(cursor) => cursor,
         None => None,
     };
-    let (workspace, start) = (caller.workspace.key(), cursor.clone());
+    let (workspace, start) = (caller.workspace.key, cursor.clone());
     let (mut members, has_other_side) = app
         .db
         .read(move |conn| {
@@ -144,7 +145,7 @@ pub async fn users(
         previous: url(members.first(), PageDirection::Newer, has_newer),
         results: members.iter().map(UserBody::from).collect(),
     };
-    Ok(answer(&caller.workspace, StatusCode::OK).json(body))
+    Ok(response_builder(&caller.workspace, StatusCode::OK).json(body))
 }
 
 #[cfg(test)]

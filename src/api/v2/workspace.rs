@@ -7,9 +7,10 @@ use actix_web::web::Bytes;
 use serde::Serialize;
 
 use crate::api::rate_limit::RateLimited;
-use crate::api::v2::{JSON, answer};
-use crate::auth::token_cache::WorkspaceAccess;
+use crate::api::v2::{JSON, response_builder};
+use crate::auth::extract::AuthenticatedWorkspace;
 use crate::base::id::PublicId;
+use crate::web::json::{self, SerializeError};
 use crate::workspaces::model::Workspace;
 
 #[derive(Serialize)]
@@ -33,12 +34,14 @@ pub(crate) struct Credits {
 }
 
 /// `GET /api/v2/workspace.json`, and `org.json`, the path that RapidPro's Python client uses.
-pub async fn workspace(RateLimited(access): RateLimited<WorkspaceAccess>) -> HttpResponse {
-    let body = access.cached_json(|workspace| Bytes::from(workspace_body(workspace)));
-    answer(&access.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body)
+pub(crate) async fn workspace(
+    RateLimited(AuthenticatedWorkspace(access)): RateLimited<AuthenticatedWorkspace>,
+) -> Result<HttpResponse, SerializeError> {
+    let body = access.cached_json(workspace_body)?;
+    Ok(response_builder(&access.workspace, StatusCode::OK).insert_header((CONTENT_TYPE, JSON)).body(body))
 }
 
-pub(crate) fn workspace_body(workspace: &Workspace) -> Vec<u8> {
+fn workspace_body(workspace: &Workspace) -> Result<Bytes, SerializeError> {
     let profile = &workspace.profile;
     let body = WorkspaceBody {
         uuid: &workspace.uuid,
@@ -51,6 +54,5 @@ pub(crate) fn workspace_body(workspace: &Workspace) -> Vec<u8> {
         credits: Credits { used: -1, remaining: -1 },
         primary_language: profile.languages.codes().next(),
     };
-    // Serialization of strings and numbers cannot fail.
-    serde_json::to_vec(&body).unwrap_or_default()
+    json::to_body(&body)
 }

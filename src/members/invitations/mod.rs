@@ -1,124 +1,128 @@
 //! Invitations: an administrator creates a one-time link, and the person who accepts it becomes a member with the
 //! link's role. Latchkey sends no email; the administrator passes the link on.
 
-pub mod accept;
-pub mod pages;
-pub mod store;
+pub(crate) mod accept;
+pub(crate) mod pages;
+pub(crate) mod store;
 
+use crate::accounts::change_email::{ReplaceEmailError, replace_email};
 use crate::accounts::create::{AddUserError, add_user};
-use crate::accounts::model::{NewUser, User};
+use crate::accounts::model::{CredentialsGeneration, EmailAddress, NewUser, User};
 use crate::accounts::one_time_links::{self, CodeDigest, Link, LinkDetails, NewLink, OneTimeCode, Purpose};
+use crate::accounts::store::{lock_generation, lock_user, user_by_uuid};
+use crate::audit::actor::Actor;
 use crate::audit::event::{Event, EventKind};
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::random::CryptoRng;
 use crate::base::text::DisplayName;
-use crate::db::{DbConnection, DbError, FromDb};
+use crate::db::{DbConnection, DbError};
 use crate::tokens::model::IdempotencyKey;
+use crate::workspaces::checks::lock_and_check_admin;
+use crate::workspaces::email_authority::can_vouch;
 use crate::workspaces::members::{AddMemberError, add_member};
-use crate::workspaces::model::{Workspace, WorkspaceActor};
-use crate::workspaces::profile::Role;
-use crate::workspaces::store::{find_active_membership, lock_workspace, workspace_by_uuid};
-
-/// The administrator who creates or revokes invitations, with workspace, client and time.
-#[derive(Debug, Clone)]
-pub struct Inviter {
-    /// The user.
-    pub user: User,
-    /// The workspace.
-    pub workspace: Workspace,
-    /// The client of the request.
-    pub client: ClientInfo,
-    /// The time of the request.
-    pub at: Timestamp,
-}
-
-impl Inviter {
-    /// Locks the workspace's row and checks that the user is an administrator now.
-    fn lock_and_check(&self, conn: &mut DbConnection) -> Result<(), InviteError> {
-        lock_workspace(conn, self.workspace.key())?;
-        match find_active_membership(conn, self.workspace.key(), self.user.key())? {
-            Some((_, role)) if role.is_admin() => Ok(()),
-            Some(_) | None => Err(InviteError::NotAllowed),
-        }
-    }
-
-    fn record(&self, conn: &mut DbConnection, kind: EventKind, detail: &str) -> Result<(), DbError> {
-        let event = Event {
-            actor: Some(self.user.uuid.as_str()),
-            workspace: Some(self.workspace.uuid.as_str()),
-            client: Some(&self.client),
-            detail: Some(detail),
-            ..Event::new(self.at, kind)
-        };
-        event.record(conn)
-    }
-}
+use crate::workspaces::model::{Role, Workspace};
+use crate::workspaces::store::{find_role, lock_workspace, workspace_by_uuid};
 
 /// The reason an invitation was not created or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
-    /// The user is no longer an administrator of the workspace.
+    /// The user is no longer an administrator of the workspace, or their session has ended.
     #[error("not an administrator of this workspace")]
     NotAllowed,
     /// An invitation with the form's idempotency key exists.
-    #[error("this form was sent before")]
-    AlreadyMade,
+    #[error("this form was already sent")]
+    AlreadyCreated,
     /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl FromDb for InviteError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::NotAllowed | Self::AlreadyMade => None,
-        }
-    }
+/// What an administrator chooses for an invitation.
+#[derive(Debug, Clone)]
+pub struct InvitationTerms {
+    /// The role of the new member.
+    pub role: Role,
+    /// The only address that can accept the invitation; `None` for any.
+    pub email: Option<EmailAddress>,
+    /// The note in the list.
+    pub note: Option<DisplayName>,
 }
 
 /// Builds an invitation to insert. `code` accepts it.
 pub fn new_invitation(
     code: &OneTimeCode,
-    inviter: &Inviter,
-    role: Role,
-    note: Option<DisplayName>,
+    workspace: &Workspace,
+    actor: &Actor,
+    terms: InvitationTerms,
     form_key: &IdempotencyKey,
     rng: &mut impl CryptoRng,
 ) -> NewLink {
-    let about = LinkDetails {
-        workspace: Some(inviter.workspace.uuid),
-        role: Some(role.as_str()),
-        note,
-        created_by: Some(inviter.user.uuid),
+    let details = LinkDetails {
+        workspace: Some(workspace.uuid),
+        role: Some(terms.role.as_str()),
+        note: terms.note,
+        email: terms.email,
+        created_by: actor.user.as_ref().map(|user| user.uuid),
         form_key: Some(form_key.as_str().to_owned()),
         user: None,
     };
-    NewLink::new(code, Purpose::Invitation, about, inviter.at, rng)
+    NewLink::new(code, Purpose::Invitation, details, actor.at, rng)
 }
 
-/// Inserts an invitation inside the caller's transaction and records the event.
-pub fn invite(conn: &mut DbConnection, inviter: &Inviter, new: &NewLink) -> Result<(), InviteError> {
-    inviter.lock_and_check(conn)?;
+fn lock_and_check(conn: &mut DbConnection, workspace: &Workspace, actor: &Actor) -> Result<(), InviteError> {
+    if lock_and_check_admin(conn, workspace, actor)? { Ok(()) } else { Err(InviteError::NotAllowed) }
+}
+
+fn record(
+    conn: &mut DbConnection,
+    workspace: &Workspace,
+    actor: &Actor,
+    kind: EventKind,
+    detail: &str,
+) -> Result<(), DbError> {
+    Event { workspace: Some(&workspace.uuid), detail: Some(detail), ..actor.event(kind) }.record(conn)
+}
+
+/// Inserts an invitation inside the caller's transaction and records the event. `generation` is that of the actor's session:
+/// a request that began before a change of the credentials must not create an invitation after it.
+pub fn invite(
+    conn: &mut DbConnection,
+    workspace: &Workspace,
+    actor: &Actor,
+    generation: CredentialsGeneration,
+    new: &NewLink,
+) -> Result<(), InviteError> {
+    lock_and_check(conn, workspace, actor)?;
+    if let Some(user) = &actor.user
+        && !lock_generation(conn, &user.uuid, generation)?
+    {
+        return Err(InviteError::NotAllowed);
+    }
     one_time_links::store::insert(conn, new).map_err(|error| match error {
         // The form's key is the only unique column with a value that is not random.
-        DbError::UniqueViolation(_) => InviteError::AlreadyMade,
+        DbError::UniqueViolation(_) => InviteError::AlreadyCreated,
         other => other.into(),
     })?;
-    let detail = format!("invitation {} as {}", new.uuid, new.about.role.unwrap_or_default());
-    Ok(inviter.record(conn, EventKind::InvitationMade, &detail)?)
+    let email = new.details.email.as_ref().map_or_else(String::new, |email| format!(" for {email}"));
+    let detail = format!("invitation {} as {}{email}", new.uuid, new.details.role.unwrap_or_default());
+    Ok(record(conn, workspace, actor, EventKind::InvitationCreated, &detail)?)
 }
 
 /// Revokes an open invitation inside the caller's transaction. Returns `false` if the workspace has no such open
 /// invitation.
-pub fn revoke(conn: &mut DbConnection, inviter: &Inviter, uuid: &PublicId) -> Result<bool, InviteError> {
-    inviter.lock_and_check(conn)?;
-    if !store::delete_open(conn, &inviter.workspace.uuid, uuid)? {
+pub fn revoke(
+    conn: &mut DbConnection,
+    workspace: &Workspace,
+    actor: &Actor,
+    uuid: &PublicId,
+) -> Result<bool, InviteError> {
+    lock_and_check(conn, workspace, actor)?;
+    if !store::delete_open(conn, &workspace.uuid, uuid)? {
         return Ok(false);
     }
-    inviter.record(conn, EventKind::InvitationRevoked, &format!("invitation {uuid}"))?;
+    record(conn, workspace, actor, EventKind::InvitationRevoked, &format!("invitation {uuid}"))?;
     Ok(true)
 }
 
@@ -127,57 +131,61 @@ pub fn revoke(conn: &mut DbConnection, inviter: &Inviter, uuid: &PublicId) -> Re
 pub enum JoinError {
     /// The link is unknown, used, revoked or expired, or its creator is no longer an administrator. The cases are not
     /// distinguished, so that the response reveals nothing about the code.
-    #[error("the invitation does not work")]
-    DeadLink,
+    #[error("the invitation is not valid")]
+    InvalidLink,
     /// The user already is a member, with this role. The invitation stays open.
-    #[error("they are a member already, as {0}")]
+    #[error("the user is already a member, as {0}")]
     IsMember(Role),
+    /// The invitation is for another address than that of the signed-in user. It stays open.
+    #[error("the invitation is for another email address")]
+    OtherAddress,
     /// The email address belongs to an existing account.
-    #[error("there is a user with this e-mail address already")]
+    #[error("a user with this email address already exists")]
     EmailTaken,
     /// A query failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Db(#[from] DbError),
-}
-
-impl FromDb for JoinError {
-    fn as_db(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::DeadLink | Self::IsMember(_) | Self::EmailTaken => None,
-        }
-    }
 }
 
 /// The workspace and role that an invitation grants.
 #[derive(Debug, Clone)]
 pub struct InvitationOffer {
     link: PublicId,
+    inviter: PublicId,
     /// The workspace.
     pub workspace: Workspace,
     /// The role.
     pub role: Role,
+    /// The only address that can accept the invitation; `None` for any.
+    pub email: Option<EmailAddress>,
+}
+
+impl InvitationOffer {
+    /// Returns whether a user with this address can accept the invitation.
+    #[must_use]
+    pub fn is_for(&self, email: &EmailAddress) -> bool {
+        self.email.as_ref().is_none_or(|only| only.case_folded() == email.case_folded())
+    }
 }
 
 /// Finds the offer of a valid code.
 pub fn find(conn: &mut DbConnection, code: &CodeDigest, now: Timestamp) -> Result<InvitationOffer, JoinError> {
-    let link = one_time_links::store::find(conn, Purpose::Invitation, code, now)?.ok_or(JoinError::DeadLink)?;
-    let (Some(workspace), Some(role), Some(host)) = (link.workspace, &link.role, link.created_by) else {
-        return Err(JoinError::DeadLink);
+    let link = one_time_links::store::find(conn, Purpose::Invitation, code, now)?.ok_or(JoinError::InvalidLink)?;
+    let (Some(workspace), Some(role), Some(inviter)) = (link.workspace, &link.role, link.created_by) else {
+        return Err(JoinError::InvalidLink);
     };
-    let workspace = workspace_by_uuid(conn, &workspace)?.ok_or(JoinError::DeadLink)?;
-    let role = role.parse().map_err(|_| JoinError::DeadLink)?;
+    let workspace = workspace_by_uuid(conn, &workspace)?.ok_or(JoinError::InvalidLink)?;
+    let role = role.parse().map_err(|_| JoinError::InvalidLink)?;
     // An invitation is only valid while its creator is an administrator.
-    if !store::is_inviter(conn, workspace.key(), &host, link.created_at)? {
-        return Err(JoinError::DeadLink);
+    if !store::is_inviter(conn, workspace.key, &inviter, link.created_at)? {
+        return Err(JoinError::InvalidLink);
     }
-    Ok(InvitationOffer { link: link.uuid, workspace, role })
+    Ok(InvitationOffer { link: link.uuid, inviter, workspace, role, email: link.email })
 }
 
 /// Returns the user's current role in the offer's workspace, or `None` if they are not a member.
 pub fn current_role(conn: &mut DbConnection, offer: &InvitationOffer, user: &User) -> Result<Option<Role>, DbError> {
-    let current = find_active_membership(conn, offer.workspace.key(), user.key())?;
-    Ok(current.map(|(_, role)| role))
+    find_role(conn, offer.workspace.key, &user.uuid)
 }
 
 /// The user who accepts an invitation.
@@ -190,7 +198,8 @@ pub enum Invitee {
 }
 
 /// Adds the invitee as a member inside the caller's transaction, and consumes the invitation. Of two concurrent
-/// requests, one succeeds. Returns the user and the accepted offer.
+/// requests, one succeeds. A new user gets the address of the invitation, if it has one. This address is verified if the
+/// inviter can vouch for it: the inviter passed the link on to its owner. Returns the user and the accepted offer.
 pub fn join(
     conn: &mut DbConnection,
     code: &CodeDigest,
@@ -200,36 +209,68 @@ pub fn join(
 ) -> Result<(User, InvitationOffer), JoinError> {
     let workspace = find(conn, code, now)?.workspace;
     // Every change of members takes this lock, so the results of the queries below stay valid.
-    lock_workspace(conn, workspace.key())?;
+    lock_workspace(conn, workspace.key)?;
     let offer = find(conn, code, now)?;
+    let verified = find_verified_address(conn, &offer)?;
     let user = match invitee {
         Invitee::Existing(user) => match current_role(conn, &offer, user)? {
             Some(role) => return Err(JoinError::IsMember(role)),
-            None => user.clone(),
+            None => confirm_address(conn, &offer, user, verified, now)?,
         },
-        Invitee::New(new) => add_user(conn, new, Some(client), "invitation").map_err(|error| match error {
-            AddUserError::EmailTaken(_) => JoinError::EmailTaken,
-            AddUserError::Db(error) => error.into(),
-        })?,
+        Invitee::New(new) => {
+            let new = NewUser {
+                email: offer.email.clone().unwrap_or_else(|| new.email.clone()),
+                is_email_verified: verified.is_some(),
+                ..new.as_ref().clone()
+            };
+            add_user(conn, &new, Some(client), "invitation").map_err(|error| match error {
+                AddUserError::EmailTaken(_) => JoinError::EmailTaken,
+                AddUserError::Db(error) => error.into(),
+            })?
+        }
     };
     if !one_time_links::store::consume(conn, Purpose::Invitation, code, now)? {
-        return Err(JoinError::DeadLink);
+        return Err(JoinError::InvalidLink);
     }
-    let by = WorkspaceActor { user: &user.uuid, client };
-    add_member(conn, &offer.workspace, &user, offer.role, Some(by), now).map_err(|error| match error {
+    let actor = user.actor(client.clone(), now);
+    add_member(conn, &offer.workspace, &user, offer.role, &actor).map_err(|error| match error {
         AddMemberError::IsMember(role) => JoinError::IsMember(role),
         AddMemberError::Db(error) => error.into(),
     })?;
-    let detail = format!("invitation {}", offer.link);
-    Event {
-        actor: Some(user.uuid.as_str()),
-        workspace: Some(offer.workspace.uuid.as_str()),
-        client: Some(client),
-        detail: Some(&detail),
-        ..Event::new(now, EventKind::InvitationUsed)
-    }
-    .record(conn)?;
+    let verified = if verified.is_some() { ", address verified" } else { "" };
+    let detail = format!("invitation {}{verified}", offer.link);
+    record(conn, &offer.workspace, &actor, EventKind::InvitationUsed, &detail)?;
     Ok((user, offer))
+}
+
+/// Returns the address of the invitation if its inviter can vouch for it.
+fn find_verified_address<'a>(
+    conn: &mut DbConnection,
+    offer: &'a InvitationOffer,
+) -> Result<Option<&'a EmailAddress>, JoinError> {
+    let Some(email) = &offer.email else { return Ok(None) };
+    let inviter = user_by_uuid(conn, &offer.inviter)?.ok_or(JoinError::InvalidLink)?;
+    Ok(can_vouch(conn, &inviter)?.then_some(email))
+}
+
+/// Checks that the invitation is for the address that the user has now, and marks the address as verified if it is.
+fn confirm_address(
+    conn: &mut DbConnection,
+    offer: &InvitationOffer,
+    user: &User,
+    verified: Option<&EmailAddress>,
+    now: Timestamp,
+) -> Result<User, JoinError> {
+    let (user, _) = lock_user(conn, user.key)?.ok_or(JoinError::InvalidLink)?;
+    if !offer.is_for(&user.email) {
+        return Err(JoinError::OtherAddress);
+    }
+    let Some(email) = verified else { return Ok(user) };
+    replace_email(conn, &user, email, Some(now)).map_err(|error| match error {
+        ReplaceEmailError::EmailTaken(_) => JoinError::OtherAddress,
+        ReplaceEmailError::Db(error) => error.into(),
+    })?;
+    Ok(User { email: email.clone(), email_verified_at: Some(now), ..user })
 }
 
 /// An open invitation in the list.
@@ -238,5 +279,5 @@ pub struct OpenInvitation {
     /// The link.
     pub link: Link,
     /// The email address of the administrator who created it.
-    pub host: String,
+    pub inviter_email: String,
 }

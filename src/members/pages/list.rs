@@ -1,24 +1,21 @@
-//! The list of members, and the types and functions that the pages of one member share.
-
-use std::collections::HashMap;
+//! The types and functions that the pages of one member share.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
-use askama::Template;
+use actix_web::web;
 
-use crate::accounts::session::BrowserSession;
+use crate::audit::actor::Actor;
 use crate::base::client_info::ClientInfo;
 use crate::base::id::PublicId;
 use crate::db::DbError;
-use crate::members::model::{Member, MemberActor, MemberError};
+use crate::members::model::{Member, MemberError, count_tokens};
 use crate::members::store;
-use crate::tokens::store as tokens;
 use crate::tokens::view::{TimeView, TokenView};
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
-use crate::web::html::{self, Message};
-use crate::workspaces::extract::{Administrator, CurrentMember};
-use crate::workspaces::layout::{Section, WorkspaceLayout};
+use crate::web::html::Message;
+use crate::workspaces::email_authority::EmailAuthority;
+use crate::workspaces::extract::CurrentMember;
+use crate::workspaces::layout::Section;
 use crate::workspaces::model::Workspace;
 
 /// A member on a page.
@@ -26,29 +23,40 @@ pub(crate) struct MemberView {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) role: &'static str,
+    pub(crate) is_email_verified: bool,
     pub(crate) is_active: bool,
     /// Whether the member is the signed-in user.
     pub(crate) is_you: bool,
-    pub(crate) since: TimeView,
+    pub(crate) joined: TimeView,
     pub(crate) last_seen: Option<TimeView>,
-    /// The member's tokens. Each row links to the administrator's page of the token.
-    pub(crate) rows: Vec<TokenView>,
+    /// The member's tokens, which link to the administrator's pages of the tokens.
+    pub(crate) tokens: Vec<TokenView>,
     /// The path prefix of the member's pages.
     pub(crate) path: String,
 }
 
 impl MemberView {
-    fn of(member: &Member, rows: Vec<TokenView>, reader: &CurrentMember, members_path: &str) -> Self {
+    fn new(member: &Member, tokens: Vec<TokenView>, reader: &CurrentMember, members_path: &str) -> Self {
         Self {
             name: member.user.name.as_str().to_owned(),
             email: member.user.email.as_str().to_owned(),
             role: member.role.label(),
+            is_email_verified: member.user.verified_email().is_some(),
             is_active: member.user.is_active,
             is_you: member.user.uuid == reader.user.uuid,
-            since: TimeView::day(member.since),
-            last_seen: member.last_seen.map(TimeView::new),
-            rows,
+            joined: TimeView::day(member.since),
+            last_seen: member.last_seen.map(TimeView::hour),
+            tokens,
             path: format!("{members_path}/{}", member.user.uuid),
+        }
+    }
+
+    /// The title of the question before the member's removal, and the label of its button.
+    pub(crate) fn removal(&self) -> (String, &'static str) {
+        if self.is_you {
+            ("Leave the workspace".to_owned(), "Leave")
+        } else {
+            (format!("Remove {}", self.name), "Remove")
         }
     }
 }
@@ -56,42 +64,6 @@ impl MemberView {
 /// Returns the path of the list of all tokens, which is the prefix of their pages.
 pub(crate) fn tokens_path(members_path: &str) -> String {
     format!("{members_path}/tokens")
-}
-
-#[derive(Template)]
-#[template(path = "members/members.html")]
-struct MembersPage {
-    pub(crate) shell: WorkspaceLayout,
-    pub(crate) members_path: String,
-    pub(crate) people: Vec<MemberView>,
-}
-
-/// `GET /w/{slug}/settings/members`
-pub async fn list(
-    app: web::Data<AppState>,
-    Administrator(reader): Administrator,
-    session: BrowserSession,
-) -> Result<HttpResponse, PageError> {
-    let (workspace, now) = (reader.workspace.clone(), app.clock.now());
-    let read = move |conn: &mut _| {
-        Ok::<_, DbError>((store::members(conn, &workspace)?, tokens::list_by_workspace(conn, workspace.key)?))
-    };
-    let (mut members, tokens) = app.db.read(read).await?;
-    members.sort_by_key(|member| (member.user.name.case_folded(), member.user.email.key()));
-    let members_path = Section::Members.path(&reader.workspace.slug);
-    let tokens_path = tokens_path(&members_path);
-    let mut rows: HashMap<PublicId, Vec<TokenView>> = HashMap::new();
-    for (token, owner) in &tokens {
-        rows.entry(owner.uuid).or_default().push(TokenView::of(token, &tokens_path, now));
-    }
-    let person = |member: &Member| {
-        MemberView::of(member, rows.remove(&member.user.uuid).unwrap_or_default(), &reader, &members_path)
-    };
-    Ok(html::ok(&MembersPage {
-        people: members.iter().map(person).collect(),
-        shell: WorkspaceLayout::new(&reader, Section::Members).with_flash(session.take_flash()),
-        members_path,
-    }))
 }
 
 /// The path parameters: the slug, and the identifier of a user or a token.
@@ -105,11 +77,11 @@ pub(crate) fn id(path: &MemberPath) -> Result<PublicId, PageError> {
 pub(crate) struct MemberAction {
     pub(crate) workspace: Workspace,
     pub(crate) uuid: PublicId,
-    pub(crate) act: MemberActor,
+    pub(crate) actor: Actor,
 }
 
 impl MemberAction {
-    pub(crate) fn of(
+    pub(crate) fn new(
         app: &AppState,
         administrator: &CurrentMember,
         path: &MemberPath,
@@ -118,7 +90,7 @@ impl MemberAction {
         Ok(Self {
             workspace: administrator.workspace.clone(),
             uuid: id(path)?,
-            act: MemberActor::new(&administrator.user, client, app.clock.now()),
+            actor: administrator.user.actor(client, app.clock.now()),
         })
     }
 }
@@ -126,9 +98,11 @@ impl MemberAction {
 /// The member in the path, with the data of a page.
 pub(crate) struct MemberDetails {
     pub(crate) member: Member,
-    pub(crate) person: MemberView,
+    pub(crate) view: MemberView,
     /// Whether the member is the only administrator.
     pub(crate) is_last: bool,
+    /// What the reader may do with the member's email address.
+    pub(crate) email_authority: EmailAuthority,
 }
 
 pub(crate) async fn find(
@@ -137,17 +111,20 @@ pub(crate) async fn find(
     path: &MemberPath,
 ) -> Result<MemberDetails, PageError> {
     let (workspace, uuid, now) = (reader.workspace.clone(), id(path)?, app.clock.now());
+    let administrator = reader.user.clone();
     let read = move |conn: &mut _| {
         let Some(member) = store::find(conn, &workspace, &uuid)? else { return Ok::<_, DbError>(None) };
-        let tokens = tokens::list_active(conn, member.membership)?;
+        let tokens = crate::tokens::store::list_active(conn, member.membership)?;
         let is_last = crate::members::checks::is_last_administrator(conn, &workspace, &member)?;
-        Ok(Some((member, tokens, is_last)))
+        let email_authority = EmailAuthority::over(conn, &administrator, &member.user)?;
+        Ok(Some((member, tokens, is_last, email_authority)))
     };
-    let (member, tokens, is_last) = app.db.read(read).await?.ok_or(PageError::NotFound)?;
+    let (member, tokens, is_last, email_authority) = app.db.read(read).await?.ok_or(PageError::NotFound)?;
     let members_path = Section::Members.path(&reader.workspace.slug);
     let tokens_path = tokens_path(&members_path);
-    let rows = tokens.iter().map(|token| TokenView::of(token, &tokens_path, now)).collect();
-    Ok(MemberDetails { person: MemberView::of(&member, rows, reader, &members_path), member, is_last })
+    let tokens = tokens.iter().map(|token| TokenView::new(token, &tokens_path, now)).collect();
+    let view = MemberView::new(&member, tokens, reader, &members_path);
+    Ok(MemberDetails { member, view, is_last, email_authority })
 }
 
 /// The responses to a change of a member that failed.
@@ -155,26 +132,21 @@ impl From<MemberError> for PageError {
     fn from(error: MemberError) -> Self {
         match error {
             MemberError::NotAllowed => Self::Forbidden(Message::new(
-                "You are no administrator here any more",
-                "Somebody changed your role or removed you a moment ago. Nothing was changed by you.",
+                "You’re no longer an administrator here",
+                "Someone has just changed your role or removed you from the workspace. Your change was not saved.",
             )),
             MemberError::NotAMember => Self::NotFound,
             MemberError::LastAdministrator => Self::bad(
                 StatusCode::CONFLICT,
-                "A workspace keeps an administrator",
-                "They are its only administrator, so they can be neither removed nor given another role. Make somebody else administrator first.",
+                "A workspace needs an administrator",
+                "This is the only administrator, so you can’t remove them or change their role. Make someone else an administrator first.",
             ),
             MemberError::Db(error) => error.into(),
         }
     }
 }
 
-/// Formats a number of tokens: `1 token`.
-pub(crate) fn count(tokens: usize) -> String {
-    if tokens == 1 { "1 token".to_owned() } else { format!("{tokens} tokens") }
-}
-
 /// Formats the number of deleted tokens as a sentence with a leading space, or an empty text for none.
-pub(crate) fn stopped(tokens: usize) -> String {
-    if tokens == 0 { String::new() } else { format!(" {} stopped.", count(tokens)) }
+pub(crate) fn deleted(tokens: usize) -> String {
+    if tokens == 0 { String::new() } else { format!(" {} deleted.", count_tokens(tokens)) }
 }

@@ -1,8 +1,12 @@
 //! Pages of members, for administrators only.
 
-pub mod list;
-pub mod member;
-pub mod remove;
-pub mod revoke;
-pub mod revoke_all;
-pub mod tokens;
+pub(crate) mod email;
+pub(crate) mod list;
+pub(crate) mod member;
+pub(crate) mod members;
+pub(crate) mod remove;
+pub(crate) mod reset;
+pub(crate) mod revoke;
+pub(crate) mod revoke_all;
+pub(crate) mod revoke_selected;
+pub(crate) mod tokens;

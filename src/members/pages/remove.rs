@@ -6,7 +6,7 @@ use askama::Template;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::members::model::MemberError;
-use crate::members::pages::list::{MemberAction, MemberPath, MemberView, find, stopped};
+use crate::members::pages::list::{MemberAction, MemberPath, MemberView, deleted, find};
 use crate::members::pages::member::refuse;
 use crate::members::remove::remove_member;
 use crate::web::app_state::AppState;
@@ -19,13 +19,12 @@ use crate::workspaces::layout::{Section, WorkspaceLayout};
 #[derive(Template)]
 #[template(path = "members/remove.html")]
 struct RemovePage {
-    shell: WorkspaceLayout,
-    members_path: String,
-    person: MemberView,
+    layout: WorkspaceLayout,
+    member: MemberView,
 }
 
 /// `GET /w/{slug}/settings/members/{member}/remove`: the confirmation page for browsers without a dialog.
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
     path: MemberPath,
@@ -34,15 +33,11 @@ pub async fn show(
     if found.is_last {
         return refuse(&app, &reader, &path).await;
     }
-    Ok(html::ok(&RemovePage {
-        shell: WorkspaceLayout::new(&reader, Section::Members),
-        members_path: Section::Members.path(&reader.workspace.slug),
-        person: found.person,
-    }))
+    Ok(html::ok(&RemovePage { layout: WorkspaceLayout::new(&reader, Section::Members), member: found.view }))
 }
 
 /// `POST /w/{slug}/settings/members/{member}/remove`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
     path: MemberPath,
@@ -50,16 +45,20 @@ pub async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let action = MemberAction::of(&app, &reader, &path, client)?;
-    let remove = move |conn: &mut _| remove_member(conn, &action.workspace, &action.uuid, &action.act);
+    let action = MemberAction::new(&app, &reader, &path, client)?;
+    let remove = move |conn: &mut _| remove_member(conn, &action.workspace, &action.uuid, &action.actor);
     let (removed, tokens) = match app.db.write(remove).await {
         Err(MemberError::LastAdministrator) => return refuse(&app, &reader, &path).await,
         result => result?,
     };
     let (name, workspace) = (removed.name.as_str(), reader.workspace.profile.name.as_str());
-    session.flash(&format!("{name} is no member of {workspace} any more.{}", stopped(tokens)))?;
     // A user who removed themselves has no access to the members page.
     let is_self = removed.uuid == reader.user.uuid;
+    session.flash(&if is_self {
+        format!("You have left {workspace}.{}", deleted(tokens))
+    } else {
+        format!("{name} is no longer a member of {workspace}.{}", deleted(tokens))
+    })?;
     let next = if is_self { "/".to_owned() } else { Section::Members.path(&reader.workspace.slug) };
     Ok(html::redirect(&next))
 }

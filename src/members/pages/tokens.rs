@@ -2,75 +2,94 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use strum::VariantArray as _;
 
 use crate::accounts::session::BrowserSession;
+use crate::db::DbError;
+use crate::db::list_conditions::Count;
 use crate::members::pages::list::tokens_path;
-use crate::members::token_filter::TokenFilter;
-use crate::tokens::store as tokens;
+use crate::members::token_filter::{TokenFilter, TokenOrder};
+use crate::members::token_list_store::{self, ListedToken, MATCHES_MAX, TokenSelection};
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
-use crate::web::filter_link::FilterLink;
 use crate::web::html;
+use crate::web::list::{HeadView, ListQuery, ListState, ListView};
 use crate::workspaces::extract::Administrator;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// A token with its owner.
-struct OwnedTokenView {
-    row: TokenView,
+struct TokenRow {
+    uuid: String,
+    token: TokenView,
     owner: String,
     email: String,
-    /// The path of the owner's page.
+    /// The owner's page, relative to the list: the list has a limit of bytes.
     owner_path: String,
 }
 
 #[derive(Template)]
 #[template(path = "members/tokens.html")]
 struct TokensPage {
-    shell: WorkspaceLayout,
-    members_path: String,
-    choices: Vec<FilterLink>,
-    held: Vec<OwnedTokenView>,
-    /// The number of tokens before filtering.
-    total: usize,
-}
-
-/// The query string of the list.
-#[derive(serde::Deserialize)]
-pub struct Filter {
-    filter: Option<String>,
+    layout: WorkspaceLayout,
+    list: ListView,
+    tokens: Vec<TokenRow>,
 }
 
 /// `GET /w/{slug}/settings/members/tokens`
-pub async fn list(
+pub(crate) async fn list(
     app: web::Data<AppState>,
     Administrator(reader): Administrator,
-    query: Result<web::Query<Filter>, actix_web::Error>,
+    query: ListQuery,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let filter = query.ok().and_then(|query| TokenFilter::from_query(query.filter.as_deref()?));
-    let (workspace, now) = (reader.workspace.key, app.clock.now());
-    let all = app.db.read(move |conn| tokens::list_by_workspace(conn, workspace)).await?;
-    let members_path = Section::Members.path(&reader.workspace.slug);
-    let tokens_path = tokens_path(&members_path);
+    let filter = query.filter::<TokenFilter>();
+    let (order, direction) = query.order::<TokenOrder>();
+    let now = app.clock.now();
+    let (words, cursor) = (query.words(), query.cursor.clone());
+    let selection = TokenSelection { workspace: reader.workspace.key, filter, words, order, direction, cursor, now };
+    let is_search = !selection.words.is_empty();
+    let read = move |conn: &mut _| {
+        let counts = token_list_store::count(conn, selection.workspace, TokenFilter::VARIANTS, now)?;
+        let is_narrowed = is_search || selection.filter.is_some();
+        let matches = if is_narrowed { Some(token_list_store::search(conn, &selection)?) } else { None };
+        let few = matches.as_deref().filter(|keys| keys.len() <= MATCHES_MAX);
+        let page = token_list_store::page(conn, &selection, few)?;
+        Ok::<_, DbError>((counts, matches.map(|keys| keys.len()), page))
+    };
+    let (counts, matches, page) = app.db.read(read).await?;
 
-    let mut choices = vec![FilterLink::new("All", Some(all.len()), tokens_path.clone(), filter.is_none())];
-    choices.extend(TokenFilter::ALL.map(|it| {
-        let count = all.iter().filter(|(token, _)| it.matches(token, now)).count();
-        FilterLink::new(it.label(), Some(count), format!("{tokens_path}?filter={}", it.as_str()), filter == Some(it))
-    }));
-    let chosen = all.iter().filter(|(token, _)| filter.is_none_or(|filter| filter.matches(token, now)));
-    let held = chosen.map(|(token, owner)| OwnedTokenView {
-        row: TokenView::of(token, &tokens_path, now),
-        owner: owner.name.as_str().to_owned(),
-        email: owner.email.as_str().to_owned(),
-        owner_path: format!("{members_path}/{}", owner.uuid),
-    });
-    Ok(html::ok(&TokensPage {
-        shell: WorkspaceLayout::new(&reader, Section::Members).with_flash(session.take_flash()),
-        choices,
-        held: held.collect(),
-        total: all.len(),
-        members_path,
-    }))
+    let layout = WorkspaceLayout::new(&reader, Section::Members).with_flash(session.take_flash());
+    let tokens_path = tokens_path(&layout.members_path);
+    let state = ListState::<TokenOrder>::new(&tokens_path, &query, filter.map_or("", TokenFilter::as_str));
+    let everything = counts.first().copied().unwrap_or(Count { rows: 0, is_more: false });
+    let total = matches.map_or(everything, |rows| Count { rows: rows.min(MATCHES_MAX), is_more: rows > MATCHES_MAX });
+    // The counts are those without a search.
+    let shown = |count: Count| (!is_search).then_some(count);
+    let mut filters = vec![state.filter_link("All", "", shown(everything))];
+    filters.extend(
+        TokenFilter::VARIANTS
+            .iter()
+            .zip(counts.iter().skip(1))
+            .map(|(it, count)| state.filter_link(it.label(), it.as_str(), shown(*count))),
+    );
+    let heads: Vec<HeadView> = [
+        ("Token", TokenOrder::Name),
+        ("Owner", TokenOrder::Owner),
+        ("Last used", TokenOrder::Used),
+        ("Created", TokenOrder::Created),
+        ("Expires", TokenOrder::Expires),
+    ]
+    .into_iter()
+    .map(|(label, order)| state.head(label, order))
+    .collect();
+    let list = state.view(&page, total, filters, heads, |row| token_list_store::sort_values(row, order));
+    let row = |listed: &ListedToken| TokenRow {
+        uuid: listed.token.uuid.to_string(),
+        token: TokenView::new(&listed.token, "tokens", now),
+        owner: listed.owner.name.as_str().to_owned(),
+        email: listed.owner.email.as_str().to_owned(),
+        owner_path: listed.owner.uuid.to_string(),
+    };
+    Ok(html::ok(&TokensPage { tokens: page.rows.iter().map(row).collect(), list, layout }))
 }

@@ -11,9 +11,12 @@ use crate::tokens::create::{CreateError, create};
 use crate::tokens::expiry::Expiry;
 use crate::tokens::extract::TokenHolder;
 use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, NewToken, TokenName, TokenOwner};
-use crate::tokens::pages::list::{RetryRotation, Reveal, Warning, conflict, reveal};
+use crate::tokens::pages::expiry_field::ExpiryField;
+use crate::tokens::pages::list::{RetryRotation, Warning, conflict};
+use crate::tokens::pages::reveal::{Reveal, reveal};
 use crate::tokens::secret::TokenValue;
 use crate::tokens::store;
+use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
@@ -21,64 +24,41 @@ use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// The expiry fields of a form.
-pub(crate) struct ExpiryField {
-    pub choice: String,
-    pub date: String,
-    pub error: Option<String>,
-    /// The expiry of the current value, if the new value can keep it.
-    pub same: Option<crate::tokens::view::TimeView>,
-}
-
-impl ExpiryField {
-    pub(crate) fn never() -> Self {
-        Self { choice: "never".to_owned(), date: String::new(), error: None, same: None }
-    }
-
-    pub(crate) fn typed(form: &Form, error: Option<String>) -> Self {
-        Self { choice: form.text("expiry").to_owned(), date: form.text("expires_on").to_owned(), error, same: None }
-    }
-
-    /// The periods to choose from: form value and label.
-    pub(crate) fn periods() -> impl Iterator<Item = (String, String)> {
-        Expiry::PERIODS.into_iter().map(|days| {
-            (days.to_string(), if days == 365 { "In a year".to_owned() } else { format!("In {days} days") })
-        })
-    }
-}
-
 #[derive(Template)]
 #[template(path = "tokens/new.html")]
 struct NewPage {
-    shell: WorkspaceLayout,
-    tokens_path: String,
+    layout: WorkspaceLayout,
     name: Field,
     expires: ExpiryField,
     form_key: IdempotencyKey,
-    is_full: bool,
+    /// The member's tokens, if there are as many as allowed: the page lists them in place of the form.
+    rows: Vec<TokenView>,
 }
 
 impl NewPage {
-    fn of(member: &CurrentMember) -> Self {
+    fn new(member: &CurrentMember) -> Self {
         Self {
-            shell: WorkspaceLayout::new(member, Section::Tokens),
-            tokens_path: Section::Tokens.path(&member.workspace.slug),
+            layout: WorkspaceLayout::new(member, Section::Tokens),
             name: Field::default(),
-            expires: ExpiryField::never(),
+            expires: ExpiryField::new(member),
             form_key: IdempotencyKey::generate(&mut random::os_rng()),
-            is_full: false,
+            rows: Vec::new(),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= MAX_TOKENS
     }
 }
 
 /// Query of the page: a suggested name.
 #[derive(serde::Deserialize)]
-pub struct NewTokenQuery {
+pub(crate) struct NewTokenQuery {
     name: Option<String>,
 }
 
 /// `GET /w/{slug}/settings/tokens/new`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     query: Result<web::Query<NewTokenQuery>, actix_web::Error>,
@@ -87,12 +67,15 @@ pub async fn show(
     let live = app.db.read(move |conn| store::list_active(conn, membership)).await?;
     let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
     // Only a valid name is accepted, so that a link cannot put arbitrary text on this page.
-    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(name.as_str()));
-    Ok(html::ok(&NewPage { name, is_full: live.len() >= MAX_TOKENS, ..NewPage::of(&member) }))
+    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(&name));
+    let page = NewPage::new(&member);
+    let rows = live.iter().filter(|_| live.len() >= MAX_TOKENS);
+    let rows = rows.map(|token| TokenView::new(token, &page.layout.tokens_path, app.clock.now())).collect();
+    Ok(html::ok(&NewPage { name, rows, ..page }))
 }
 
 /// `POST /w/{slug}/settings/tokens`: creates a token and responds with the page that shows its value.
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     holder: Result<TokenHolder, PageError>,
     slug: web::Path<String>,
@@ -103,11 +86,11 @@ pub async fn submit(
     let now = app.clock.now();
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let form_key = form.text("form_key").parse::<IdempotencyKey>();
-    let expiry = Expiry::parse(form.text("expiry"), form.text("expires_on"), now);
+    let expiry = Expiry::parse(form.text("expiry"), form.text("expires_on"), &member.workspace_times());
     let reject = |name: Field, form_key: Option<IdempotencyKey>, error: Option<String>| {
-        let empty = NewPage::of(&member);
+        let empty = NewPage::new(&member);
         let form_key = form_key.unwrap_or(empty.form_key);
-        let page = NewPage { name, expires: ExpiryField::typed(&form, error), form_key, ..empty };
+        let page = NewPage { name, expires: empty.expires.typed(&form, error), form_key, ..empty };
         Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &page))
     };
     let (name, form_key, expiry) = match (name, form_key, expiry) {
@@ -118,37 +101,33 @@ pub async fn submit(
 
     let value = TokenValue::generate(&mut random::os_rng());
     let new = NewToken::new(name.clone(), &value, Some(form_key.clone()), expiry, now, &mut random::os_rng());
-    let (uuid, owner) = (new.uuid, TokenOwner::from(&member));
-    let result = app.db.write(move |conn| create(conn, &owner, &new, Some(&client))).await;
+    let (uuid, owner, actor) = (new.uuid, TokenOwner::from(&member), member.user.actor(client, now));
+    let result = app.db.write(move |conn| create(conn, &owner, &new, &actor)).await;
     match result {
-        Ok(()) => {
-            let heading = format!("Token “{}” created: copy its value now", name.as_str());
-            let revealed = Reveal::new(&app, heading, &value, &member, &uuid);
-            reveal(&app, &member, StatusCode::CREATED, revealed).await
-        }
+        Ok(()) => reveal(&app, &member, Reveal::new("Token created", &value, uuid, None)).await,
         Err(CreateError::LimitReached) => {
             let text = format!(
-                "“{}” was not created: there are 3 already. Delete one that no integration uses any more, then create it again.",
-                name.as_str()
+                "“{name}” was not created because you already have 3 tokens in this workspace. Delete one that you no longer need, then try again."
             );
-            let warning = Warning { heading: "You can have a maximum of 3 tokens", text, again: None };
+            let warning = Warning { heading: "You can have a maximum of 3 tokens", text, retry: None };
             conflict(&app, &member, warning).await
         }
         Err(CreateError::AlreadyCreated(uuid, name)) => {
-            let text = format!(
-                "This form was sent before. It made the token “{}”, whose value was shown once and is stored nowhere.",
-                name.as_str()
-            );
-            let again = Some(RetryRotation::of(&member, &uuid));
-            let warning = Warning { heading: "This token was already created", text, again };
+            let text =
+                format!("This form had already created “{name}”. Its value was shown once and can’t be shown again.");
+            let membership = member.membership;
+            let token = app.db.read(move |conn| store::find(conn, membership, &uuid)).await?;
+            // A deleted token can't get a new value.
+            let retry = token.map(|token| RetryRotation::new(&member, &token, now));
+            let warning = Warning { heading: "This token already exists", text, retry };
             conflict(&app, &member, warning).await
         }
         Err(CreateError::NameTaken) => {
-            let error = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
+            let error = "You already have a token with this name. Use a different name for each integration.";
             reject(field.with_error(error), Some(form_key), None)
         }
         Err(CreateError::StaleForm) => {
-            reject(field.with_error("This form was used before. Check the name and send it again."), None, None)
+            reject(field.with_error("This form has already been used. Check the name and submit it again."), None, None)
         }
         // The role changed or the membership ended during the request.
         Err(CreateError::NotAllowed) => Err(PageError::NotFound),

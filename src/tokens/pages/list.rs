@@ -1,70 +1,67 @@
-//! The API Token page: the list of tokens, optionally with a revealed value or a warning above it.
+//! The API Token page: the list of tokens, optionally with a warning above it.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
+use crate::base::clock::Timestamp;
+use crate::base::day::Day;
 use crate::base::id::PublicId;
 use crate::base::random;
-use crate::tokens::delete::TOMBSTONE_RETENTION;
+use crate::db::DbError;
+use crate::tokens::attention;
+use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
+use crate::tokens::day_counts::day_counts;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token};
-use crate::tokens::secret::TokenValue;
+use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError};
 use crate::tokens::store;
 use crate::tokens::view::{DeletedTokenView, TokenView};
+use crate::usage::day_store;
 use crate::web::app_state::AppState;
+use crate::web::chart::Strip;
 use crate::web::error::PageError;
 use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
-/// A new value, on the only page that shows it.
-pub(crate) struct Reveal {
-    pub(crate) heading: String,
-    pub(crate) value: zeroize::Zeroizing<String>,
-    pub(crate) api_url: String,
-    /// Path of the JSON usage status.
-    pub(crate) use_path: String,
-    /// What happens to the old value, after a rotation.
-    pub(crate) old: Option<&'static str>,
-}
-
-impl Reveal {
-    pub(crate) fn new(
-        app: &AppState,
-        heading: String,
-        value: &TokenValue,
-        member: &CurrentMember,
-        token: &PublicId,
-    ) -> Self {
-        Self {
-            heading,
-            value: value.reveal().to_owned().into(),
-            api_url: app.site.public_url.join("/api/v2/workspace.json"),
-            use_path: format!("{}/use.json", path_of(member, token)),
-            old: None,
-        }
-    }
-}
+/// Number of days in the strip of a row.
+const STRIP_DAYS: u16 = 30;
 
 /// A warning that the request changed nothing.
 pub(crate) struct Warning {
     pub(crate) heading: &'static str,
     pub(crate) text: String,
     /// The button that gives the existing token a new value.
-    pub(crate) again: Option<RetryRotation>,
+    pub(crate) retry: Option<RetryRotation>,
 }
 
-/// A button that gives a token a new value without grace.
+/// A button that gives a token a new value without grace. An old value in its grace period keeps working.
 pub(crate) struct RetryRotation {
     pub(crate) path: String,
     pub(crate) form_key: IdempotencyKey,
+    /// The result of pressing the button.
+    pub(crate) consequence: String,
 }
 
 impl RetryRotation {
-    pub(crate) fn of(member: &CurrentMember, token: &PublicId) -> Self {
-        Self { path: path_of(member, token), form_key: IdempotencyKey::generate(&mut random::os_rng()) }
+    pub(crate) fn new(member: &CurrentMember, token: &Token, now: Timestamp) -> Self {
+        let used = token.current.last_use.as_ref().map_or_else(
+            || "has never been used".to_owned(),
+            |last| format!("was last used on {}", member.times.date_time(last.at)),
+        );
+        let kept = token
+            .retiring(now)
+            .and_then(|value| value.ends_at)
+            .map_or_else(String::new, |at| format!(" The old value keeps working until {}.", member.times.end(at)));
+        Self {
+            path: path_of(member, &token.uuid),
+            form_key: IdempotencyKey::generate(&mut random::os_rng()),
+            consequence: format!(
+                "Replacing it stops the value rpat…{} immediately. That value {used}.{kept}",
+                token.current.hint
+            ),
+        }
     }
 }
 
@@ -76,33 +73,39 @@ pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
 #[derive(Template)]
 #[template(path = "tokens/list.html")]
 struct ListPage {
-    pub(crate) shell: WorkspaceLayout,
+    pub(crate) layout: WorkspaceLayout,
     pub(crate) rows: Vec<TokenView>,
+    /// The calls of each of the rows.
+    strips: Vec<Strip>,
     pub(crate) deleted: Vec<DeletedTokenView>,
-    pub(crate) tokens_path: String,
-    pub(crate) overview_path: String,
-    pub(crate) reveal: Option<Reveal>,
+    pub(crate) attention: Vec<AttentionView>,
+    pub(crate) workspace_attention: Vec<WorkspaceAttention>,
     pub(crate) warning: Option<Warning>,
 }
 
 impl ListPage {
-    async fn of(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
+    async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
         let (membership, now) = (member.membership, app.clock.now());
-        let read = move |conn: &mut _| {
-            Ok::<_, PageError>((
-                store::list_active(conn, membership)?,
-                store::list_deleted(conn, membership, now - TOMBSTONE_RETENTION)?,
-            ))
-        };
-        let (live, deleted) = app.db.read(read).await?;
-        let tokens_path = Section::Tokens.path(&member.workspace.slug);
+        let (live, deleted, days) = app
+            .db
+            .read(move |conn| {
+                let (live, deleted) = attention::load(conn, membership, now)?;
+                let values: Vec<_> = live.iter().flat_map(Token::value_keys).collect();
+                let days = day_store::days(conn, &values, Day::containing(now), STRIP_DAYS)?;
+                Ok::<_, DbError>((live, deleted, days))
+            })
+            .await?;
+        let layout = WorkspaceLayout::new(member, Section::Tokens);
         Ok(Self {
-            shell: WorkspaceLayout::new(member, Section::Tokens),
-            rows: live.iter().map(|token| TokenView::of(token, &tokens_path, now)).collect(),
-            deleted: deleted.iter().filter_map(DeletedTokenView::of).collect(),
-            overview_path: Section::Overview.path(&member.workspace.slug),
-            tokens_path,
-            reveal: None,
+            rows: live.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
+            strips: live.iter().map(|token| Strip::new(&day_counts(token, &days, STRIP_DAYS, now))).collect(),
+            workspace_attention: Vec::new(),
+            attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
+            deleted: deleted
+                .iter()
+                .filter_map(|token| DeletedTokenView::new(token, member.user.email.as_str()))
+                .collect(),
+            layout,
             warning: None,
         })
     }
@@ -118,25 +121,14 @@ impl ListPage {
 }
 
 /// `GET /w/{slug}/settings/tokens`
-pub async fn list(
+pub(crate) async fn list(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let mut list = ListPage::of(&app, &member).await?;
-    list.shell.flash = session.take_flash();
+    let mut list = ListPage::load(&app, &member).await?;
+    list.layout.flash = session.take_flash();
     Ok(html::ok(&list))
-}
-
-/// Responds with the list and a revealed value above it.
-pub(crate) async fn reveal(
-    app: &AppState,
-    member: &CurrentMember,
-    status: StatusCode,
-    reveal: Reveal,
-) -> Result<HttpResponse, PageError> {
-    let list = ListPage::of(app, member).await?;
-    Ok(html::render(status, &ListPage { reveal: Some(reveal), ..list }))
 }
 
 /// Responds with 409, the list and a warning above it.
@@ -145,7 +137,7 @@ pub(crate) async fn conflict(
     member: &CurrentMember,
     warning: Warning,
 ) -> Result<HttpResponse, PageError> {
-    let list = ListPage::of(app, member).await?;
+    let list = ListPage::load(app, member).await?;
     Ok(html::render(StatusCode::CONFLICT, &ListPage { warning: Some(warning), ..list }))
 }
 
@@ -160,4 +152,17 @@ pub(crate) fn token_id(path: &TokenPath) -> Result<PublicId, PageError> {
 pub(crate) async fn find(app: &AppState, member: &CurrentMember, path: &TokenPath) -> Result<Token, PageError> {
     let (membership, uuid) = (member.membership, token_id(path)?);
     app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
+}
+
+/// The responses to a change of a token that failed, where the handler has no response of its own.
+impl From<TokenChangeError> for PageError {
+    fn from(error: TokenChangeError) -> Self {
+        match error {
+            TokenChangeError::NotFound
+            | TokenChangeError::RotationInProgress(_)
+            | TokenChangeError::AlreadyRotated(_)
+            | TokenChangeError::NameTaken => Self::NotFound,
+            TokenChangeError::Db(error) => error.into(),
+        }
+    }
 }

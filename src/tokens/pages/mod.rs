@@ -1,10 +1,13 @@
 //! Pages of a member's own tokens.
 
-pub mod create;
-pub mod delete;
-pub mod list;
-pub mod overview;
-pub mod rename;
-pub mod retire;
-pub mod rotate;
-pub mod usage_status;
+pub(crate) mod checklist;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod expiry_field;
+pub(crate) mod list;
+pub(crate) mod overview;
+pub(crate) mod rename;
+pub(crate) mod retire;
+pub(crate) mod reveal;
+pub(crate) mod rotate;
+pub(crate) mod usage_status;

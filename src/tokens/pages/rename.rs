@@ -20,37 +20,35 @@ use crate::workspaces::layout::{Section, WorkspaceLayout};
 #[derive(Template)]
 #[template(path = "tokens/rename.html")]
 struct RenamePage {
-    shell: WorkspaceLayout,
-    tokens_path: String,
+    layout: WorkspaceLayout,
     path: String,
-    present: String,
+    current_name: String,
     name: Field,
 }
 
 impl RenamePage {
-    fn of(member: &CurrentMember, token: &Token, name: Field) -> Self {
+    fn new(member: &CurrentMember, token: &Token, name: Field) -> Self {
         Self {
-            shell: WorkspaceLayout::new(member, Section::Tokens),
-            tokens_path: Section::Tokens.path(&member.workspace.slug),
+            layout: WorkspaceLayout::new(member, Section::Tokens),
             path: path_of(member, &token.uuid),
-            present: token.name.as_str().to_owned(),
+            current_name: token.name.as_str().to_owned(),
             name,
         }
     }
 }
 
-/// `GET /w/{slug}/settings/tokens/{uuid}`
-pub async fn show(
+/// `GET /w/{slug}/settings/tokens/{uuid}/rename`
+pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(html::ok(&RenamePage::of(&member, &token, Field::new(token.name.as_str()))))
+    Ok(html::ok(&RenamePage::new(&member, &token, Field::new(&token.name))))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
@@ -61,21 +59,19 @@ pub async fn submit(
     let token = find(&app, &member, &path).await?;
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let reject =
-        |name: Field| Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::of(&member, &token, name)));
+        |name: Field| Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::new(&member, &token, name)));
     let Some(name) = name else { return reject(field) };
 
-    let (owner, uuid, now, new_name) = (TokenOwner::from(&member), token.uuid, app.clock.now(), name.clone());
-    match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, Some(&client), now)).await {
+    let (owner, uuid, new_name) = (TokenOwner::from(&member), token.uuid, name.clone());
+    let actor = member.user.actor(client, app.clock.now());
+    match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, &actor)).await {
         Ok(()) => {
-            session.flash(&format!("Token {} is called {} now.", token.name.as_str(), name.as_str()))?;
+            session.flash(&format!("Token {} renamed to {name}.", token.name))?;
             Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
         }
         Err(TokenChangeError::NameTaken) => {
-            reject(field.with_error("You have another token with this name. Choose a different one."))
+            reject(field.with_error("You already have a token with this name. Choose a different one."))
         }
-        Err(
-            TokenChangeError::NotFound | TokenChangeError::RotationInProgress(_) | TokenChangeError::AlreadyRotated(_),
-        ) => Err(PageError::NotFound),
-        Err(TokenChangeError::Db(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }

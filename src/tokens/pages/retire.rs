@@ -6,7 +6,7 @@ use askama::Template;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{TokenChangeError, TokenOwner};
+use crate::tokens::model::TokenOwner;
 use crate::tokens::pages::list::{TokenPath, find, token_id};
 use crate::tokens::rotate::{RetireOutcome, retire};
 use crate::tokens::view::{RotationStatus, TokenView};
@@ -19,32 +19,29 @@ use crate::workspaces::layout::{Section, WorkspaceLayout};
 #[derive(Template)]
 #[template(path = "tokens/retire.html")]
 struct RetirePage {
-    shell: WorkspaceLayout,
-    tokens_path: String,
+    layout: WorkspaceLayout,
     row: TokenView,
-    band: RotationStatus,
+    rotation: RotationStatus,
 }
 
 /// `GET /w/{slug}/settings/tokens/{uuid}/retire`: confirmation page.
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    let tokens_path = Section::Tokens.path(&member.workspace.slug);
-    let mut row = TokenView::of(&token, &tokens_path, app.clock.now());
-    Ok(match row.band.take() {
-        Some(band) => {
-            html::ok(&RetirePage { shell: WorkspaceLayout::new(&member, Section::Tokens), tokens_path, row, band })
-        }
+    let layout = WorkspaceLayout::new(&member, Section::Tokens);
+    let mut row = TokenView::new(&token, &layout.tokens_path, app.clock.now());
+    Ok(match row.rotation.take() {
+        Some(rotation) => html::ok(&RetirePage { layout, row, rotation }),
         // The old value has already ended.
-        None => html::redirect(&tokens_path),
+        None => html::redirect(&layout.tokens_path),
     })
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/retire`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
@@ -52,20 +49,13 @@ pub async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (owner, uuid, now) = (TokenOwner::from(&member), token_id(&path)?, app.clock.now());
-    let message = match app.db.write(move |conn| retire(conn, &owner, &uuid, Some(&client), now)).await {
-        Ok(RetireOutcome::Stopped(name)) => format!("The old value of token {} has stopped.", name.as_str()),
-        Ok(RetireOutcome::AlreadyStopped(name)) => {
-            format!("The old value of token {} had stopped before.", name.as_str())
+    let (owner, uuid) = (TokenOwner::from(&member), token_id(&path)?);
+    let actor = member.user.actor(client, app.clock.now());
+    match app.db.write(move |conn| retire(conn, &owner, &uuid, &actor)).await? {
+        RetireOutcome::Stopped(name) => session.flash(&format!("Old value of token {name} stopped."))?,
+        RetireOutcome::AlreadyStopped(name) => {
+            session.note(&format!("The old value of token {name} had already stopped."))?;
         }
-        Err(
-            TokenChangeError::NotFound
-            | TokenChangeError::RotationInProgress(_)
-            | TokenChangeError::AlreadyRotated(_)
-            | TokenChangeError::NameTaken,
-        ) => return Err(PageError::NotFound),
-        Err(TokenChangeError::Db(error)) => return Err(error.into()),
-    };
-    session.flash(&message)?;
+    }
     Ok(html::redirect(&Section::Tokens.path(&member.workspace.slug)))
 }

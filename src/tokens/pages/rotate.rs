@@ -1,21 +1,26 @@
 //! Page that rotates a token.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use strum::VariantArray as _;
 
 use crate::base::client_info::ClientInfo;
+use crate::base::clock::Timestamp;
 use crate::base::random;
 use crate::tokens::expiry::{Expiry, GracePeriod};
 use crate::tokens::extract::TokenHolder;
 use crate::tokens::model::{
-    ExpiryChange, IdempotencyKey, Rotation, RotationReason, Token, TokenChangeError, TokenOwner,
+    ExpiryChange, IdempotencyKey, ReplacedValues, Rotation, RotationReason, Token, TokenChangeError, TokenOwner,
 };
-use crate::tokens::pages::create::ExpiryField;
-use crate::tokens::pages::list::{RetryRotation, Reveal, TokenPath, Warning, conflict, find, reveal};
+use crate::tokens::pages::expiry_field::ExpiryField;
+use crate::tokens::pages::list::{RetryRotation, TokenPath, Warning, conflict, find};
+use crate::tokens::pages::reveal::{Reveal, reveal};
 use crate::tokens::rotate::rotate;
 use crate::tokens::secret::TokenValue;
-use crate::tokens::view::{TimeView, TokenView};
+use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
@@ -26,52 +31,78 @@ use crate::workspaces::layout::{Section, WorkspaceLayout};
 #[derive(Template)]
 #[template(path = "tokens/rotate.html")]
 struct RotatePage {
-    shell: WorkspaceLayout,
-    tokens_path: String,
+    layout: WorkspaceLayout,
     row: TokenView,
     grace: GracePeriod,
     expires: ExpiryField,
     form_key: String,
     is_expired: bool,
+    /// The expiry of the current value.
+    ends_at: Option<Timestamp>,
+    now: Timestamp,
     /// Reason why the token was not rotated.
     error: Option<String>,
 }
 
 impl RotatePage {
-    fn of(app: &AppState, member: &CurrentMember, token: &Token) -> Self {
-        let (tokens_path, now) = (Section::Tokens.path(&member.workspace.slug), app.clock.now());
-        let same = token.current.ends_at.filter(|at| *at > now).map(TimeView::new);
-        let row = TokenView::of(token, &tokens_path, now);
+    fn new(app: &AppState, member: &CurrentMember, token: &Token) -> Self {
+        let (layout, now) = (WorkspaceLayout::new(member, Section::Tokens), app.clock.now());
+        let row = TokenView::new(token, &layout.tokens_path, now);
         Self {
-            shell: WorkspaceLayout::new(member, Section::Tokens),
+            layout,
             // During a rotation, another one is possible only without a grace period.
-            grace: if row.band.is_some() { GracePeriod::None } else { GracePeriod::Day },
-            expires: ExpiryField {
-                choice: if same.is_some() { "same" } else { "never" }.to_owned(),
-                same,
-                ..ExpiryField::never()
-            },
+            grace: if row.rotation.is_some() { GracePeriod::None } else { GracePeriod::Day },
+            expires: ExpiryField::for_rotation(member, token.same_expiry(now)),
             form_key: row.form_key.clone(),
             is_expired: !token.current.is_active_at(now),
+            ends_at: token.current.ends_at,
+            now,
             error: None,
             row,
-            tokens_path,
         }
     }
 }
 
+/// The question before an exposed value is replaced.
+#[derive(Template)]
+#[template(path = "tokens/expose.html")]
+struct ExposePage {
+    layout: WorkspaceLayout,
+    row: TokenView,
+}
+
+impl RotatePage {
+    /// The expiry of the old value, if it ends before the grace period.
+    fn expiry_before(&self, grace: Duration) -> Option<String> {
+        let at = self.ends_at.filter(|at| *at > self.now && *at < self.now + grace)?;
+        Some(self.layout.times.end(at))
+    }
+}
+
+/// Query of the page: `cause=exposed` asks whether to replace an exposed value.
+#[derive(serde::Deserialize)]
+pub(crate) struct RotateQuery {
+    cause: Option<String>,
+}
+
 /// `GET /w/{slug}/settings/tokens/{uuid}/rotate`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
+    query: Result<web::Query<RotateQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(html::ok(&RotatePage::of(&app, &member, &token)))
+    if query.is_ok_and(|query| query.cause.as_deref() == Some("exposed")) {
+        let layout = WorkspaceLayout::new(&member, Section::Tokens);
+        let row = TokenView::new(&token, &layout.tokens_path, app.clock.now());
+        return Ok(html::ok(&ExposePage { layout, row }));
+    }
+    Ok(html::ok(&RotatePage::new(&app, &member, &token)))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: responds with the page that shows the new value.
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
@@ -83,12 +114,12 @@ pub async fn submit(
     let form_key = form.text("form_key").parse::<IdempotencyKey>();
     let expiry = match form.text("expiry") {
         "" | "same" => Ok(ExpiryChange::Keep),
-        choice => Expiry::parse(choice, form.text("expires_on"), now).map(ExpiryChange::Set),
+        choice => Expiry::parse(choice, form.text("expires_on"), &member.workspace_times()).map(ExpiryChange::Set),
     };
     let reject = |status: StatusCode, error: Option<String>, expiry_error: Option<String>| {
-        let empty = RotatePage::of(&app, &member, &token);
-        let expires = ExpiryField { same: empty.expires.same, ..ExpiryField::typed(&form, expiry_error) };
+        let empty = RotatePage::new(&app, &member, &token);
         let grace = form.text("grace").parse().unwrap_or(empty.grace);
+        let expires = empty.expires.typed(&form, expiry_error);
         Ok(html::render(status, &RotatePage { grace, expires, error, ..empty }))
     };
     let (grace, form_key, expiry) = match (grace, form_key, expiry) {
@@ -101,32 +132,39 @@ pub async fn submit(
 
     let value = TokenValue::generate(&mut random::os_rng());
     let cause = if form.text("cause") == "exposed" { RotationReason::Exposure } else { RotationReason::Routine };
-    let rotation = Rotation { expiry, cause, ..Rotation::to(&value, grace, Some(form_key), now) };
-    let (owner, uuid) = (TokenOwner::from(&member), token.uuid);
-    match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, Some(&client))).await {
-        Ok(name) => {
-            let heading = format!("New value of “{}”: copy it now", name.as_str());
-            let revealed =
-                Reveal { old: Some(grace.label()), ..Reveal::new(&app, heading, &value, &member, &token.uuid) };
-            reveal(&app, &member, StatusCode::CREATED, revealed).await
+    let replaced = if form.text("replaced") == "current" { ReplacedValues::Current } else { ReplacedValues::All };
+    let rotation = Rotation { replaced, expiry, cause, ..Rotation::to(&value, grace, Some(form_key)) };
+    let (owner, uuid, actor) = (TokenOwner::from(&member), token.uuid, member.user.actor(client, now));
+    match app.db.write(move |conn| rotate(conn, &owner, &uuid, &rotation, &actor)).await {
+        Ok(rotated) => {
+            let title = match cause {
+                RotationReason::Routine => "Token rotated",
+                RotationReason::Exposure => "Exposed value replaced",
+            };
+            reveal(
+                &app,
+                &member,
+                Reveal::new(title, &value, token.uuid, Some(rotated.old_value.describe(&member.times))),
+            )
+            .await
         }
         Err(TokenChangeError::RotationInProgress(until)) => {
             let error = format!(
-                "This token is being rotated already: its old value works until {}. Stop that one first, or choose that the old value stops at once.",
-                until.display()
+                "This token is already being rotated: its old value works until {}. Stop that value first, or choose “Stop it now” here.",
+                member.times.end(until)
             );
             reject(StatusCode::CONFLICT, Some(error), None)
         }
         Err(TokenChangeError::AlreadyRotated(name)) => {
             let text = format!(
-                "This form was sent before. It made a new value of “{}”, which was shown once and is stored nowhere.",
-                name.as_str()
+                "This form had already rotated “{name}”. The new value was shown once and can’t be shown again."
             );
-            let again = Some(RetryRotation::of(&member, &token.uuid));
-            let warning = Warning { heading: "This token was already rotated", text, again };
+            // The token as the first request left it.
+            let token = find(&app, &member, &path).await?;
+            let retry = Some(RetryRotation::new(&member, &token, now));
+            let warning = Warning { heading: "This token has already been rotated", text, retry };
             conflict(&app, &member, warning).await
         }
-        Err(TokenChangeError::NotFound | TokenChangeError::NameTaken) => Err(PageError::NotFound),
-        Err(TokenChangeError::Db(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -6,10 +6,12 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::extract::SignedIn;
-use crate::accounts::login::{LoginError, verify_current_password};
+use crate::accounts::login::{LoginError, forget_attempt, hash_new_password, verify_current_password};
 use crate::accounts::model::EmailAddress;
-use crate::accounts::pages::login::LoginFormError;
-use crate::accounts::profile::{self, AccountActor, ChangeError};
+use crate::accounts::pages::login::{self, LoginFormError};
+use crate::accounts::profile::{self, ChangeError};
+use crate::accounts::redirect_target::RedirectTarget;
+use crate::accounts::revoke_access::RevokedAccess;
 use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
 use crate::accounts::session_store::{self, SessionRecord};
@@ -21,34 +23,37 @@ use crate::base::text::DisplayName;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
-use crate::web::html;
+use crate::web::html::{self, Message};
 use crate::web::time_view::TimeView;
+use crate::workspaces::change_own_email::{ChangeOwnEmailError, change_own_email};
+use crate::workspaces::email_authority::EmailAuthority;
 use crate::workspaces::extract::UserWithMemberships;
 use crate::workspaces::layout::{AccountLayout, Section};
+use crate::workspaces::model::names_of;
 
 const PATH: &str = "/account";
 
 /// A session in the list.
-struct SessionLine {
+struct SessionView {
     uuid: String,
     /// The browser and the operating system.
     browser: String,
     /// The address of the sign-in, as ` from 203.0.113.7`, or empty.
     source: String,
-    seen: TimeView,
-    since: TimeView,
-    is_this: bool,
+    last_seen: TimeView,
+    created: TimeView,
+    is_current: bool,
 }
 
-impl SessionLine {
-    fn of(record: &SessionRecord, this: Option<&PublicId>) -> Self {
+impl SessionView {
+    fn new(record: &SessionRecord, current: Option<&PublicId>) -> Self {
         Self {
             uuid: record.uuid.to_string(),
-            browser: record.agent.as_deref().map_or_else(|| "A browser without a name".to_owned(), browser_name),
+            browser: record.agent.as_deref().map_or_else(|| "Unknown browser".to_owned(), browser_name),
             source: record.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}")),
-            seen: TimeView::new(record.last_seen_at),
-            since: TimeView::day(record.created_at),
-            is_this: this == Some(&record.uuid),
+            last_seen: TimeView::hour(record.last_seen_at),
+            created: TimeView::day(record.created_at),
+            is_current: current == Some(&record.uuid),
         }
     }
 }
@@ -62,29 +67,36 @@ struct TokensLink {
 #[derive(Template)]
 #[template(path = "workspaces/account.html")]
 struct AccountPage {
-    shell: AccountLayout,
+    layout: AccountLayout,
     name: Field,
     email: Field,
+    /// The current email address.
+    current_email: String,
+    is_email_verified: bool,
+    can_change_email: bool,
     /// The current password in the email form.
     password: Field,
     /// The current password in the password form.
-    present_password: Field,
+    current_password: Field,
     new_password: Field,
     tokens: Vec<TokensLink>,
-    sessions: Vec<SessionLine>,
+    sessions: Vec<SessionView>,
 }
 
 impl AccountPage {
-    async fn of(app: &AppState, person: &UserWithMemberships, session: &BrowserSession) -> Result<Self, PageError> {
-        let (key, now, this) = (person.user.key, app.clock.now(), session.id());
-        let sessions = app.db.read(move |conn| session_store::list_by_user(conn, key, now)).await?;
-        let with_tokens = person.memberships.iter().filter(|membership| membership.role.can_have_tokens());
+    async fn load(app: &AppState, account: &UserWithMemberships, session: &BrowserSession) -> Result<Self, PageError> {
+        let (user, now, current) = (account.user.key, app.clock.now(), session.id());
+        let sessions = app.db.read(move |conn| session_store::list_by_user(conn, user, now)).await?;
+        let with_tokens = account.memberships.iter().filter(|membership| membership.role.can_have_tokens());
         Ok(Self {
-            shell: AccountLayout::new(person, true),
-            name: Field::new(person.user.name.as_str()),
-            email: Field::new(person.user.email.as_str()),
+            layout: AccountLayout::new(account, true),
+            name: Field::new(&account.user.name),
+            email: Field::new(&account.user.email),
+            current_email: account.user.email.to_string(),
+            is_email_verified: account.user.verified_email().is_some(),
+            can_change_email: EmailAuthority::can_change_own(&account.memberships),
             password: Field::default(),
-            present_password: Field::default(),
+            current_password: Field::default(),
             new_password: Field::default(),
             tokens: with_tokens
                 .map(|membership| TokensLink {
@@ -92,14 +104,8 @@ impl AccountPage {
                     path: Section::Tokens.path(&membership.workspace.slug),
                 })
                 .collect(),
-            sessions: sessions.iter().map(|record| SessionLine::of(record, this.as_ref())).collect(),
+            sessions: sessions.iter().map(|record| SessionView::new(record, current.as_ref())).collect(),
         })
-    }
-
-    /// Returns a field's attributes. A field with an error gets the focus, since the page is long.
-    fn attributes(field: &Field, always: &str) -> String {
-        let focus = if field.error.is_some() { " autofocus" } else { "" };
-        format!("{always}{focus}")
     }
 
     /// Returns whether the page lists each token page. With many workspaces it describes the path instead.
@@ -107,8 +113,8 @@ impl AccountPage {
         self.tokens.len() <= 5
     }
 
-    fn has_others(&self) -> bool {
-        self.sessions.iter().any(|session| !session.is_this)
+    fn has_other_sessions(&self) -> bool {
+        self.sessions.iter().any(|session| !session.is_current)
     }
 }
 
@@ -117,35 +123,35 @@ fn render_invalid(page: &AccountPage) -> HttpResponse {
 }
 
 /// `GET /account`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
-    person: UserWithMemberships,
+    account: UserWithMemberships,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
-    let mut page = AccountPage::of(&app, &person, &session).await?;
-    page.shell.flash = session.take_flash();
+    let mut page = AccountPage::load(&app, &account, &session).await?;
+    page.layout.flash = session.take_flash();
     Ok(html::ok(&page))
 }
 
 /// `GET` of a path that only accepts `POST`: redirects to the form. Sign-in can redirect to such a path.
-pub async fn back(_: SignedIn) -> HttpResponse {
+pub(crate) async fn back(_: SignedIn) -> HttpResponse {
     html::redirect(PATH)
 }
 
 /// `POST /account/name`
-pub async fn rename(
+pub(crate) async fn rename(
     app: web::Data<AppState>,
-    person: UserWithMemberships,
+    account: UserWithMemberships,
     session: BrowserSession,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
     let Some(parsed_name) = parsed_name else {
-        return Ok(render_invalid(&AccountPage { name, ..AccountPage::of(&app, &person, &session).await? }));
+        return Ok(render_invalid(&AccountPage { name, ..AccountPage::load(&app, &account, &session).await? }));
     };
-    let change = AccountActor { user: person.user, client, at: app.clock.now() };
-    app.db.write(move |conn| profile::rename(conn, &change, &parsed_name)).await?;
+    let actor = account.user.actor(client, app.clock.now());
+    app.db.write(move |conn| profile::rename(conn, &account.user, &actor, &parsed_name)).await?;
     session.flash("Name saved.")?;
     Ok(html::redirect(PATH))
 }
@@ -154,107 +160,142 @@ pub async fn rename(
 async fn verify_password(
     app: &AppState,
     accounts: &AccountServices,
-    person: &UserWithMemberships,
+    account: &UserWithMemberships,
     typed: &str,
     client: &ClientInfo,
 ) -> Result<Result<PasswordHash, LoginFormError>, PageError> {
     if typed.is_empty() {
         // An empty password is no guess, so it does not count as a failed attempt.
-        return Ok(Err(LoginFormError::of(LoginError::InvalidCredentials, "Enter your present password.")?));
+        return Ok(Err(LoginFormError::new(LoginError::InvalidCredentials, "Enter your current password.")?));
     }
-    match verify_current_password(app, accounts, &person.user, typed, client).await {
+    match verify_current_password(app, accounts, &account.user, typed, client).await {
         Ok(hash) => Ok(Ok(hash)),
-        Err(error) => Ok(Err(LoginFormError::of(error, WRONG_PASSWORD)?)),
+        Err(error) => Ok(Err(LoginFormError::new(error, WRONG_PASSWORD)?)),
     }
 }
 
-const WRONG_PASSWORD: &str = "That is not your password.";
+const WRONG_PASSWORD: &str = "This is not your current password.";
 
 /// The field of a password that changed between its check and the transaction.
 fn stale_password_field() -> Field {
     Field::default().with_error(WRONG_PASSWORD)
 }
 
+/// The response to a user who may not change their own email address.
+fn email_change_forbidden() -> PageError {
+    PageError::Forbidden(
+        Message::new(
+            "You can’t change this address yourself",
+            "Nothing was changed. Ask an administrator of all your workspaces or the server administrator to change it.",
+        )
+        .with_link(PATH, "Back to your account"),
+    )
+}
+
 /// `POST /account/email`
-pub async fn change_email(
+pub(crate) async fn change_email(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
-    person: UserWithMemberships,
+    account: UserWithMemberships,
     session: BrowserSession,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
+    if !EmailAuthority::can_change_own(&account.memberships) {
+        return Err(email_change_forbidden());
+    }
     let (email, parsed_email) = Field::read::<EmailAddress>(&form, "email");
-    let page = AccountPage { email: email.clone(), ..AccountPage::of(&app, &person, &session).await? };
+    let page = AccountPage { email: email.clone(), ..AccountPage::load(&app, &account, &session).await? };
     let Some(parsed_email) = parsed_email else { return Ok(render_invalid(&page)) };
-    let hash = match verify_password(&app, &accounts, &person, form.text("password"), &client).await? {
+    let hash = match verify_password(&app, &accounts, &account, form.text("password"), &client).await? {
         Ok(hash) => hash,
-        Err(form_error) => return Ok(form_error.answer(&AccountPage { password: form_error.field(), ..page })),
+        Err(form_error) => return Ok(form_error.render(&AccountPage { password: form_error.field(), ..page })),
     };
-    let message = format!("You sign in as {} from now on.", parsed_email.as_str());
-    let change = AccountActor { user: person.user, client, at: app.clock.now() };
-    match app.db.write(move |conn| profile::change_email(conn, &change, &hash, &parsed_email)).await {
+    let message = format!("Email address changed. Sign in as {parsed_email} from now on.");
+    let actor = account.user.actor(client, app.clock.now());
+    match app.db.write(move |conn| change_own_email(conn, &account.user, &actor, &hash, &parsed_email)).await {
         Ok(()) => {
             session.flash(&message)?;
             Ok(html::redirect(PATH))
         }
-        Err(ChangeError::EmailTaken) => Ok(render_invalid(&AccountPage {
-            email: email.with_error("Somebody here has this address already."),
+        Err(ChangeOwnEmailError::NotAllowed) => Err(email_change_forbidden()),
+        Err(ChangeOwnEmailError::Account(ChangeError::EmailTaken)) => Ok(render_invalid(&AccountPage {
+            email: email.with_error("Another user already has this address."),
             ..page
         })),
-        Err(ChangeError::Stale) => Ok(render_invalid(&AccountPage { password: stale_password_field(), ..page })),
-        Err(ChangeError::Db(error)) => Err(error.into()),
+        Err(ChangeOwnEmailError::Account(ChangeError::Stale)) => {
+            Ok(render_invalid(&AccountPage { password: stale_password_field(), ..page }))
+        }
+        Err(ChangeOwnEmailError::Account(ChangeError::Db(error)) | ChangeOwnEmailError::Db(error)) => Err(error.into()),
     }
 }
 
 /// `POST /account/password`
-pub async fn change_password(
+pub(crate) async fn change_password(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
-    person: UserWithMemberships,
+    account: UserWithMemberships,
     session: BrowserSession,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (new_password, chosen) = NewPassword::read(&form, "new_password", Some(&person.user.email));
-    let page = AccountPage { new_password, ..AccountPage::of(&app, &person, &session).await? };
+    let (new_password, chosen) = NewPassword::read(
+        &form,
+        "new_password",
+        Some(&account.user.email),
+        &names_of(&account.user, &account.memberships),
+    );
+    let page = AccountPage { new_password, ..AccountPage::load(&app, &account, &session).await? };
     let Some(chosen) = chosen else { return Ok(render_invalid(&page)) };
-    let hash = match verify_password(&app, &accounts, &person, form.text("present_password"), &client).await? {
+    let hash = match verify_password(&app, &accounts, &account, form.text("present_password"), &client).await? {
         Ok(hash) => hash,
-        Err(form_error) => return Ok(form_error.answer(&AccountPage { present_password: form_error.field(), ..page })),
+        Err(form_error) => return Ok(form_error.render(&AccountPage { current_password: form_error.field(), ..page })),
     };
-    let new = accounts.passwords.hash(chosen).await?;
-    let this = current_session_id(&session)?;
-    let change = AccountActor { user: person.user, client, at: app.clock.now() };
-    match app.db.write(move |conn| profile::change_password(conn, &change, &hash, &new, &this)).await {
-        Ok(ended) => {
-            session.renew();
-            session.flash(&format!("Password changed.{} Your tokens go on working.", signed_out(ended)))?;
+    let new = match hash_new_password(&app, &accounts, chosen, &client).await {
+        Ok((new, attempt)) => {
+            forget_attempt(&app, &accounts, attempt).await;
+            new
+        }
+        Err(error) => {
+            let form_error = LoginFormError::new(error, "")?;
+            return Ok(form_error.render(&AccountPage { current_password: form_error.field(), ..page }));
+        }
+    };
+    let current = session.current()?;
+    let actor = account.user.actor(client, app.clock.now());
+    match app.db.write(move |conn| profile::change_password(conn, &account.user, &actor, &hash, &new, &current)).await {
+        Ok(revoked) => {
+            session.renew(revoked.generation)?;
+            session.flash(&format!("Password changed.{} Your tokens keep working.", ended_access(&revoked)))?;
             Ok(html::redirect(PATH))
         }
         Err(ChangeError::Stale) => {
-            Ok(render_invalid(&AccountPage { present_password: stale_password_field(), ..page }))
+            Ok(render_invalid(&AccountPage { current_password: stale_password_field(), ..page }))
         }
-        Err(ChangeError::EmailTaken) => Err(PageError::Internal("a password is an address".to_owned())),
+        Err(ChangeError::EmailTaken) => {
+            Err(PageError::Internal("changing a password reported a taken email address".to_owned()))
+        }
         Err(ChangeError::Db(error)) => Err(error.into()),
     }
 }
 
-/// Returns the identifier of this request's session.
-fn current_session_id(session: &BrowserSession) -> Result<PublicId, PageError> {
-    session.id().ok_or_else(|| PageError::Internal("a session that is nobody's".to_owned()))
-}
-
-fn signed_out(ended: usize) -> String {
-    match ended {
+/// Returns sentences about the ended sessions and invitations, each with a space before it.
+fn ended_access(revoked: &RevokedAccess) -> String {
+    let sessions = match revoked.sessions {
         0 => String::new(),
-        1 => " One other browser is signed out.".to_owned(),
-        more => format!(" {more} other browsers are signed out."),
-    }
+        1 => " 1 other browser was signed out.".to_owned(),
+        more => format!(" {more} other browsers were signed out."),
+    };
+    let invitations = match revoked.invitations {
+        0 => String::new(),
+        1 => " 1 of your open invitations was revoked.".to_owned(),
+        more => format!(" {more} of your open invitations were revoked."),
+    };
+    sessions + invitations.as_str()
 }
 
 /// `POST /account/sessions/{uuid}/end`
-pub async fn end_session(
+pub(crate) async fn end_session(
     app: web::Data<AppState>,
     SignedIn(user): SignedIn,
     session: BrowserSession,
@@ -263,31 +304,44 @@ pub async fn end_session(
     _: Form,
 ) -> Result<HttpResponse, PageError> {
     let uuid: PublicId = uuid.parse().map_err(|_| PageError::NotFound)?;
-    let this = session.id();
-    let change = AccountActor { user, client, at: app.clock.now() };
-    if !app.db.write(move |conn| profile::end_session(conn, &change, &uuid, this.as_ref())).await? {
+    let current = session.id();
+    let actor = user.actor(client, app.clock.now());
+    if !app.db.write(move |conn| profile::end_session(conn, &user, &actor, &uuid, current.as_ref())).await? {
         return Err(PageError::NotFound);
     }
-    if this == Some(uuid) {
-        session.sign_out();
-        return Ok(html::redirect("/login"));
+    if current == Some(uuid) {
+        return Ok(login::end_session(&session));
     }
-    session.flash("That browser is signed out.")?;
+    session.flash("Browser signed out.")?;
     Ok(html::redirect(PATH))
 }
 
 /// `POST /account/sessions/end`
-pub async fn end_other_sessions(
+pub(crate) async fn end_other_sessions(
     app: web::Data<AppState>,
     SignedIn(user): SignedIn,
     session: BrowserSession,
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let this = current_session_id(&session)?;
-    let change = AccountActor { user, client, at: app.clock.now() };
-    let ended = app.db.write(move |conn| profile::end_other_sessions(conn, &change, &this)).await?;
-    let message = if ended == 0 { "No other browser was signed in.".to_owned() } else { signed_out(ended) };
-    session.flash(message.trim())?;
-    Ok(html::redirect(PATH))
+    let current = session.current()?;
+    let actor = user.actor(client, app.clock.now());
+    match app.db.write(move |conn| profile::end_other_sessions(conn, &user, &actor, &current)).await {
+        Ok(revoked) => {
+            session.renew(revoked.generation)?;
+            let ended = ended_access(&revoked);
+            if revoked.sessions == 0 {
+                session.note(&format!("No other browser was signed in.{ended}"))?;
+            } else {
+                session.flash(ended.trim())?;
+            }
+            Ok(html::redirect(PATH))
+        }
+        // Another request ended this session.
+        Err(ChangeError::Stale) => Err(PageError::SeeOther(RedirectTarget::login_url(PATH))),
+        Err(ChangeError::EmailTaken) => {
+            Err(PageError::Internal("ending sessions reported a taken email address".to_owned()))
+        }
+        Err(ChangeError::Db(error)) => Err(error.into()),
+    }
 }

@@ -14,7 +14,7 @@ struct NoWorkspacePage {
 }
 
 /// `GET /`: redirects to the workspace last used, or shows a page for a user without workspaces.
-pub async fn redirect_to_workspace(person: UserWithMemberships) -> HttpResponse {
+pub(crate) async fn redirect_to_workspace(person: UserWithMemberships) -> HttpResponse {
     match person.last() {
         Some(last) => html::redirect(&Section::Overview.path(&last.workspace.slug)),
         None => html::ok(&NoWorkspacePage { email: person.user.email.as_str().to_owned() }),

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError as _, web};
 use askama::Template;
+use strum::VariantArray as _;
 
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
@@ -21,7 +22,7 @@ use crate::workspaces::profile::WorkspaceKind;
 #[derive(Template)]
 #[template(path = "workspaces/new.html")]
 struct NewPage {
-    shell: AccountLayout,
+    layout: AccountLayout,
     name: Field,
     slug: Field,
     kind: Field,
@@ -30,23 +31,23 @@ struct NewPage {
 impl NewPage {
     fn new(person: &UserWithMemberships) -> Self {
         Self {
-            shell: AccountLayout::new(person, false),
+            layout: AccountLayout::new(person, false),
             name: Field::default(),
             slug: Field::default(),
-            kind: Field::new(WorkspaceKind::Production.as_str()),
+            kind: Field::new(&WorkspaceKind::Production),
         }
     }
 }
 
 /// `GET /workspaces/new`
-pub async fn show(WorkspaceCreator(person): WorkspaceCreator, session: BrowserSession) -> HttpResponse {
+pub(crate) async fn show(WorkspaceCreator(person): WorkspaceCreator, session: BrowserSession) -> HttpResponse {
     let mut page = NewPage::new(&person);
-    page.shell.flash = session.take_flash();
+    page.layout.flash = session.take_flash();
     html::ok(&page)
 }
 
 /// `POST /workspaces/new`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     WorkspaceCreator(person): WorkspaceCreator,
     session: BrowserSession,
@@ -63,15 +64,17 @@ pub async fn submit(
     };
     let new = NewWorkspace::new(slug, name, kind, app.clock.now(), &mut random::os_rng());
     let creator = person.user;
-    match app.db.write(move |conn| create_as_admin(conn, &new, &creator, &client)).await {
+    match app.db.write(move |conn| create_as_admin(conn, &new, &creator, client.clone())).await {
         Ok(workspace) => {
             let name = workspace.profile.name.as_str();
-            session.flash(&format!("Workspace {name} made. You are its administrator."))?;
+            session.flash(&format!("Workspace {name} created. You are its administrator."))?;
             Ok(html::redirect(&Section::Overview.path(&workspace.slug)))
         }
         Err(CreateWorkspaceError::SlugTaken(_)) => {
-            let slug =
-                typed.slug.clone().with_error("Another workspace has this name in URLs. Choose a different one.");
+            let slug = typed
+                .slug
+                .clone()
+                .with_error("Another workspace already uses this name in URLs. Choose a different one.");
             Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &NewPage { slug, ..typed }))
         }
         Err(CreateWorkspaceError::NotAllowed) => Ok(PageError::Forbidden(creation_forbidden()).error_response()),

@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use strum::VariantArray as _;
 
-use crate::accounts::session::BrowserSession;
+use crate::accounts::session::{BrowserSession, Flash};
 use crate::base::client_info::ClientInfo;
 use crate::base::text::DisplayName;
 use crate::web::app_state::AppState;
@@ -20,8 +21,8 @@ use crate::workspaces::profile::{Country, DateStyle, Languages, Profile, Timezon
 #[derive(Template)]
 #[template(path = "workspaces/settings.html")]
 struct SettingsPage {
-    shell: WorkspaceLayout,
-    may_edit: bool,
+    layout: WorkspaceLayout,
+    can_edit: bool,
     slug: String,
     uuid: String,
     name: Field,
@@ -35,19 +36,19 @@ struct SettingsPage {
 }
 
 impl SettingsPage {
-    fn of(member: &CurrentMember, flash: Option<String>) -> Self {
+    fn new(member: &CurrentMember, flash: Option<Flash>) -> Self {
         let Workspace { uuid, slug, profile, .. } = &member.workspace;
         Self {
-            shell: WorkspaceLayout::new(member, Section::General).with_flash(flash),
-            may_edit: member.role.is_admin(),
+            layout: WorkspaceLayout::new(member, Section::General).with_flash(flash),
+            can_edit: member.role.is_admin(),
             slug: slug.to_string(),
             uuid: uuid.to_string(),
-            name: Field::new(profile.name.as_str()),
-            kind: Field::new(profile.kind.as_str()),
+            name: Field::new(&profile.name),
+            kind: Field::new(&profile.kind),
             country: Field::new(profile.country.as_str()),
-            languages: Field::new(profile.languages.as_str().replace(',', ", ")),
+            languages: Field::new(&profile.languages.as_str().replace(',', ", ")),
             timezone: Field::new(profile.timezone.as_str()),
-            date_style: Field::new(profile.date_style.as_str()),
+            date_style: Field::new(&profile.date_style),
             confirm: None,
         }
     }
@@ -66,12 +67,12 @@ impl SettingsPage {
 }
 
 /// `GET /w/{slug}/settings`
-pub async fn show(member: CurrentMember, session: BrowserSession) -> HttpResponse {
-    html::ok(&SettingsPage::of(&member, session.take_flash()))
+pub(crate) async fn show(member: CurrentMember, session: BrowserSession) -> HttpResponse {
+    html::ok(&SettingsPage::new(&member, session.take_flash()))
 }
 
 /// `POST /w/{slug}/settings`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     Administrator(member): Administrator,
     session: BrowserSession,
@@ -85,7 +86,7 @@ pub async fn submit(
     let (timezone, parsed_timezone) = Field::read::<Timezone>(&form, "timezone");
     let (date_style, parsed_date_style) = Field::read::<DateStyle>(&form, "date_style");
     let filled =
-        SettingsPage { name, kind, country, languages, timezone, date_style, ..SettingsPage::of(&member, None) };
+        SettingsPage { name, kind, country, languages, timezone, date_style, ..SettingsPage::new(&member, None) };
     let (Some(name), Some(kind), Some(country), Some(languages), Some(timezone), Some(date_style)) =
         (parsed_name, parsed_kind, parsed_country, parsed_languages, parsed_timezone, parsed_date_style)
     else {
@@ -96,9 +97,9 @@ pub async fn submit(
     }
 
     let profile = Profile { name, kind, country, languages, timezone, date_style };
-    let (CurrentMember { user, workspace, .. }, now) = (member, app.clock.now());
-    let current = workspace.clone();
-    match app.db.write(move |conn| change_profile(conn, &current, &profile, &user, &client, now)).await {
+    let actor = member.user.actor(client, app.clock.now());
+    let (workspace, current) = (member.workspace.clone(), member.workspace);
+    match app.db.write(move |conn| change_profile(conn, &current, &profile, &actor)).await {
         Ok(()) => {
             session.flash("Settings saved.")?;
             Ok(html::redirect(&Section::General.path(&workspace.slug)))

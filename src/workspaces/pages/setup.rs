@@ -4,7 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::accounts::model::{EmailAddress, NewUser};
+use crate::accounts::login;
+use crate::accounts::model::{CredentialsGeneration, EmailAddress, NewUser};
+use crate::accounts::pages::login::LoginFormError;
 use crate::accounts::password::NewPassword;
 use crate::accounts::services::AccountServices;
 use crate::accounts::session::BrowserSession;
@@ -33,7 +35,7 @@ struct SetupPage {
 
 /// The query string of a setup link.
 #[derive(serde::Deserialize)]
-pub struct SetupLink {
+pub(crate) struct SetupLink {
     code: Option<String>,
 }
 
@@ -42,8 +44,8 @@ fn setup_error(error: setup::SetupError) -> PageError {
         setup::SetupError::Done => PageError::NotFound,
         setup::SetupError::BadCode => PageError::Forbidden(
             Message::new(
-                "This set-up link is not valid",
-                "A set-up link works once, for 24 hours. Restart Latchkey on the server: it prints a new one.",
+                "This setup link is not valid",
+                "A setup link works once, for 24 hours. Restart Latchkey on the server to get a new link.",
             )
             .with_link("/login", "Go to sign-in"),
         ),
@@ -52,7 +54,7 @@ fn setup_error(error: setup::SetupError) -> PageError {
 }
 
 /// `GET /setup?code=…`
-pub async fn show(
+pub(crate) async fn show(
     app: web::Data<AppState>,
     link: Result<web::Query<SetupLink>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
@@ -69,7 +71,7 @@ pub async fn show(
 }
 
 /// `POST /setup`
-pub async fn submit(
+pub(crate) async fn submit(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
     session: BrowserSession,
@@ -81,7 +83,8 @@ pub async fn submit(
     let (name, parsed_name) = Field::read::<DisplayName>(&form, "name");
     let (email, parsed_email) = Field::read::<EmailAddress>(&form, "email");
     let (workspace, parsed_workspace) = Field::read::<DisplayName>(&form, "workspace");
-    let (password, chosen) = NewPassword::read(&form, "password", parsed_email.as_ref());
+    let names: Vec<&str> = [&parsed_name, &parsed_workspace].into_iter().flatten().map(DisplayName::as_str).collect();
+    let (password, chosen) = NewPassword::read(&form, "password", parsed_email.as_ref(), &names);
     let with_demo = form.is_present("demo");
     let (Some(parsed_name), Some(parsed_email), Some(parsed_workspace), Some(chosen)) =
         (parsed_name, parsed_email, parsed_workspace, chosen)
@@ -92,9 +95,17 @@ pub async fn submit(
         ));
     };
 
-    let hash = accounts.passwords.hash(chosen).await?;
+    let (hash, attempt) = match login::hash_new_password(&app, &accounts, chosen, &client).await {
+        Ok(hashed) => hashed,
+        Err(error) => {
+            let error = LoginFormError::new(error, "")?;
+            let password = error.field();
+            return Ok(error.render(&SetupPage { code, name, email, password, workspace, with_demo }));
+        }
+    };
     let now = app.clock.now();
-    let user = NewUser::new(parsed_email, parsed_name, hash, now, &mut random::os_rng());
+    // The operator, who has the link, vouches for the address.
+    let user = NewUser::new(parsed_email, parsed_name, hash, now, &mut random::os_rng()).with_verified_email();
     let mut workspaces =
         vec![NewWorkspace::new(None, parsed_workspace.clone(), WorkspaceKind::Production, now, &mut random::os_rng())];
     if with_demo {
@@ -106,13 +117,16 @@ pub async fn submit(
             &mut random::os_rng(),
         ));
     }
-    let (user, slug) = setup::run(&app, &code, user, workspaces, client.clone()).await.map_err(setup_error)?;
-    session.sign_in(&user, &client)?;
+    let result = setup::run(&app, &code, user, workspaces, client.clone()).await;
+    // The link is used or invalid now, so it can't cause another hash.
+    login::forget_attempt(&app, &accounts, attempt).await;
+    let (user, slug) = result.map_err(setup_error)?;
+    session.sign_in(&user, CredentialsGeneration::FIRST, &client)?;
     Ok(html::redirect(&Section::Overview.path(&slug)))
 }
 
 /// Returns the name of the demo workspace: the production name, cut to the maximum length, and "Demo".
 fn demo_name(production: &DisplayName) -> DisplayName {
-    let kept: String = production.as_str().chars().take(59).collect();
-    format!("{kept} Demo").parse().unwrap_or_else(|_| production.clone())
+    let name: String = production.as_str().chars().take(59).collect();
+    format!("{name} Demo").parse().unwrap_or_else(|_| production.clone())
 }

@@ -54,7 +54,7 @@ fn the_account_page_belongs_to_no_workspace_and_links_back() {
         assert!(foot.contains("href=\"/account\"") && foot.contains(ALICE), "{path}: {foot}");
     }
     let dave = server.signed_in("dave").get("/account").text();
-    assert!(dave.contains("Your tokens go on working. Present password"), "an agent has none to replace: {dave}");
+    assert!(dave.contains("Your tokens keep working. Current password"), "an agent has none to replace: {dave}");
 }
 
 #[db_test]
@@ -85,7 +85,7 @@ fn a_changed_password_ends_other_sessions_and_keeps_this_one_and_the_tokens() {
 
     let changed = change_password(&alice, PASSWORD, NEW);
     assert_eq!((changed.status, changed.header("location")), (303, "/account"));
-    let said = "Password changed. One other browser is signed out. Your tokens go on working.";
+    let said = "Password changed. 1 other browser was signed out. Your tokens keep working.";
     assert!(alice.get("/account").text().contains(said), "{}", alice.get("/account").text());
     assert!(is_signed_in(&alice) && is_signed_in(&bob) && !is_signed_in(&elsewhere));
     assert!(!is_signed_in(&copy), "it goes on under a new key: a copy of the old one is worth nothing");
@@ -108,7 +108,10 @@ fn a_wrong_current_password_changes_nothing_and_is_counted() {
         } else {
             (change_email(&alice, "new@example.org", "not the password"), "password")
         };
-        assert_eq!((answer.status, error(&answer, field).as_deref()), (422, Some("That is not your password.")));
+        assert_eq!(
+            (answer.status, error(&answer, field).as_deref()),
+            (422, Some("This is not your current password."))
+        );
         assert!(!answer.body.contains("not the password") && !answer.body.contains(NEW), "never shown again");
     }
     let locked = change_password(&alice, PASSWORD, NEW);
@@ -156,11 +159,11 @@ fn a_changed_address_counts_immediately_for_login_and_for_basic() {
     assert_eq!((changed.status, changed.header("location")), (303, "/account"));
     assert_eq!((basic(ALICE), basic("alicia@example.org")), (403, 200), "from the next request on");
     assert_eq!(server.call(&value).status, 200, "a value alone goes on");
-    assert!(alice.get("/account").text().contains("You sign in as Alicia@Example.org from now on."));
+    assert!(alice.get("/account").text().contains("Email address changed. Sign in as Alicia@Example.org from now on."));
     assert!(alice.get("/account").body.contains("name=\"email\" value=\"Alicia@Example.org\""));
     assert_eq!(server.browser().sign_in(ALICE, PASSWORD).status, 422);
     assert_eq!(server.browser().sign_in("alicia@example.org", PASSWORD).status, 303);
-    assert!(server.db_rows(&["events"]).contains("'e-mail address from alice@example.org to Alicia@Example.org'"));
+    assert!(server.db_rows(&["events"]).contains("'email address from alice@example.org to Alicia@Example.org'"));
     assert_eq!(change_email(&alice, "alicia@example.org", PASSWORD).status, 303, "letters' case may change");
 }
 
@@ -173,11 +176,12 @@ fn an_address_belongs_to_one_user() {
         let answer = change_email(&alice, taken, PASSWORD);
         assert_eq!(
             (answer.status, error(&answer, "email").as_deref()),
-            (422, Some("Somebody here has this address already."))
+            (422, Some("Another user already has this address."))
         );
         assert!(answer.body.contains(&format!("name=\"email\" value=\"{taken}\"")), "what was typed stays");
     }
     assert_eq!(server.db_rows(&["users"]), before);
+    server.db_execute("UPDATE memberships SET role = 'administrator'");
     for round in 0..10 {
         let email = format!("new{round}@example.org");
         let mut statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -221,7 +225,10 @@ fn the_session_list_shows_each_session_and_ends_one_or_all() {
     let this = list.iter().find(|row| row.contains("This browser")).unwrap();
     assert!(this.contains("In use now · Signed in 23 Nov 2026"), "{this}");
     let firefox = list.iter().find(|row| row.contains("Firefox on Linux")).unwrap();
-    assert!(firefox.contains("Last seen 23 Nov 2026, 12:00 UTC · Signed in 23 Nov 2026 from 203.0.113.9"), "{firefox}");
+    assert!(
+        firefox.contains("Last seen 23 Nov 2026, about 12:00 UTC · Signed in 23 Nov 2026 from 203.0.113.9"),
+        "{firefox}"
+    );
     assert!(!server.signed_in("bob").get("/account").text().contains("203.0.113.9"));
 
     let end = ends(&alice).pop().unwrap();
@@ -229,7 +236,7 @@ fn the_session_list_shows_each_session_and_ends_one_or_all() {
     assert!(is_signed_in(&phone));
     let ended = alice.post(&end, &[]);
     assert_eq!((ended.status, ended.header("location")), (303, "/account"));
-    assert!(alice.get("/account").text().contains("That browser is signed out."));
+    assert!(alice.get("/account").text().contains("Browser signed out."));
     assert!(!is_signed_in(&phone), "its cookie, played again, is worth nothing");
     assert!(is_signed_in(&tool) && is_signed_in(&alice));
     assert_eq!(alice.post(&end, &[]).status, 404);
@@ -237,19 +244,21 @@ fn the_session_list_shows_each_session_and_ends_one_or_all() {
     let more = server.signed_in("alice");
     assert_eq!(alice.post("/account/sessions/end", &[]).status, 303);
     assert!(
-        alice.get("/account").text().contains("2 other browsers are signed out."),
+        alice.get("/account").text().contains("2 other browsers were signed out."),
         "{}",
         alice.get("/account").text()
     );
     assert!(!is_signed_in(&tool) && !is_signed_in(&more) && is_signed_in(&alice) && is_signed_in(&bob));
     assert_eq!(sessions(&alice).len(), 1);
-    assert!(!alice.get("/account").text().contains("Sign out all others"), "there are none");
+    assert!(!alice.get("/account").text().contains("Sign out all other browsers"), "there are none");
     alice.post("/account/sessions/end", &[]);
     assert!(alice.get("/account").text().contains("No other browser was signed in."));
 
     let other = server.signed_in("alice");
     let own = ends(&other).pop().unwrap();
-    assert_eq!(alice.post(&own, &[]).header("location"), "/login", "this one can be ended by its path too");
+    let out = alice.post(&own, &[]);
+    assert_eq!(out.header("location"), "/login?signed_out=1", "this one can be ended by its path too");
+    assert_eq!(out.header("clear-site-data"), "\"cache\"");
     assert!(!is_signed_in(&alice) && is_signed_in(&other));
     let told = "SELECT coalesce(detail, 'this one') AS text FROM events WHERE action = 'signed_out' ORDER BY id";
     assert_eq!(server.rows(told), ["another browser", "2 other browsers", "this one"]);
@@ -264,6 +273,7 @@ fn an_ended_session_is_not_revived_by_any_page() {
     let before = server.db_rows(&["users", "sessions", "workspaces", "memberships"]);
     for (path, fields) in [
         ("/account/name", &[("name", "Mallory")][..]),
+        ("/account/time-zone", &[("time_zone", "browser")]),
         ("/account/password", &[("present_password", PASSWORD), ("new_password", NEW)]),
         ("/account/sessions/end", &[]),
         ("/workspaces/new", &[("name", "Mine"), ("kind", "demo")]),
@@ -279,7 +289,8 @@ fn an_ended_session_is_not_revived_by_any_page() {
 #[db_test]
 fn login_after_an_expired_form_returns_to_the_page_of_the_form() {
     let server = TestServer::start();
-    for path in ["/account/name", "/account/email", "/account/password", "/account/sessions/end"] {
+    for path in ["/account/name", "/account/time-zone", "/account/email", "/account/password", "/account/sessions/end"]
+    {
         let login = server.browser().post(path, &[]).header("location").to_owned();
         let alice = server.browser();
         let next = alice.get(&login).hidden("next");

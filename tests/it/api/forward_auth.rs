@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use latchkey::config::ServerArgs;
 
 use crate::support::api_client::{Answer, Call, raw};
 use crate::support::browser_client::Browser;
 use crate::support::process::Home;
-use crate::support::{PASSWORD, TestServer, proxy_settings};
+use crate::support::{PASSWORD, TestServer, plain_settings, proxy_settings};
 
 const VERIFY: &str = "/auth/verify";
 const HEADERS: [&str; 6] =
@@ -23,8 +24,11 @@ fn assert_refused(answer: &Answer, status: u16, what: &str) {
     assert_eq!(answer.header("cache-control"), "no-store", "{what}");
     assert_eq!(answer.header("vary"), "Authorization", "{what}");
     assert!(answer.json()["detail"].is_string(), "{what}");
-    let is_challenge = answer.header("www-authenticate").starts_with("Bearer realm=\"latchkey\"");
-    assert!(is_challenge || status == 403, "{what}");
+    if status == 401 {
+        let challenges: Vec<_> = answer.headers("www-authenticate").collect();
+        assert!(challenges[0].starts_with("Bearer realm=\"latchkey\""), "{what}: {challenges:?}");
+        assert_eq!(challenges[1..], ["Basic realm=\"latchkey\""], "{what}");
+    }
     for name in HEADERS {
         assert_eq!(answer.headers(name).count(), 0, "{name} of {what}");
     }
@@ -149,9 +153,86 @@ fn an_unknown_requirement_is_logged_with_the_request_id() {
     assert!(!said.contains("secret=x") && !said.contains(&value), "{said}");
 }
 
+/// Settings of a server whose gateways may require a role without a workspace.
+fn any_workspace() -> ServerArgs {
+    ServerArgs { gateway_any_workspace: true, ..plain_settings() }
+}
+
+#[db_test]
+fn a_role_in_any_of_several_workspaces_is_refused_unless_allowed() {
+    for (settings, status) in [(plain_settings(), 403), (any_workspace(), 200)] {
+        let server = TestServer::start_with(settings);
+        let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+        let stranger = server.create_token(&server.signed_in("charlie"), "other", "Reporting");
+        let ask = |query: &str, value: &str| server.api("GET", &format!("{VERIFY}?{query}")).bearer(value).send();
+        // Charlie administers a workspace that the operator did not think of.
+        for value in [&value, &stranger] {
+            assert_eq!(ask("role=administrator", value).status, status);
+            assert_eq!(ask("", value).status, 200, "no role is demanded");
+        }
+        assert_eq!(ask("workspace=acme&role=administrator", &value).status, 200);
+        assert_eq!(ask("role=administrator&workspace=acme", &stranger).status, 403);
+        if status == 403 {
+            assert_refused(&ask("role=editor", &value), 403, "any role");
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(ask("role=administrator", &value).snapshot(), @r#"
+                403
+                cache-control: no-store
+                content-type: application/json
+                vary: Authorization
+                x-request-id: [uuid]
+
+                {
+                  "detail": "The gateway requires a role without a workspace. Add workspace=SLUG to its query, or start Latchkey with --gateway-any-workspace."
+                }
+                "#);
+            }
+        }
+    }
+}
+
+#[db_test]
+fn a_second_workspace_counts_at_the_next_request_and_is_logged() {
+    let home = Home::new();
+    home.add_acme(&["alice@example.org"], "administrator");
+    let server = home.serve_with(&[], "warn");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let value = alice.create_token("acme", "Reporting").value();
+    let ask = || Call::new(server.address, "GET", &format!("{VERIFY}?role=administrator")).bearer(&value).send();
+    // Asked of every worker, so that each caches the answer.
+    assert!((0..10).all(|_| ask().status == 200), "there is one workspace");
+    home.done(&["workspace", "add", "--name", "Other", "--slug", "other", "--kind", "demo"]);
+    for _ in 0..10 {
+        assert_refused(&ask(), 403, "there are two");
+    }
+    let line = server.line(ask().header("x-request-id"));
+    assert!(line.contains(" WARN ") && line.contains("403 a gateway demands a role without a workspace"), "{line}");
+}
+
+#[db_test]
+fn a_long_head_is_no_error() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    for length in [15_000, 20_000, 100_000] {
+        for path in [VERIFY, "/auth/verify/", "/auth/verify?workspace=acme"] {
+            let ask = || server.api("GET", path).header("Cookie", &format!("session={}", "x".repeat(length)));
+            assert_eq!(ask().bearer(&value).send().status, 200, "{length} {path}");
+            assert_refused(&ask().send(), 401, path);
+        }
+    }
+    let long_value = format!("Bearer {}", "x".repeat(100_000));
+    assert_refused(&verify(&server, &long_value), 401, "a long value");
+    let long = "x".repeat(20_000);
+    let call = || server.api("GET", VERIFY).bearer(&value).header("User-Agent", &long).header("X-Forwarded-For", &long);
+    assert_eq!(call().send().status, 200, "other long headers");
+    let other = server.api("GET", "/api/v2/token.json").bearer(&value).header("Cookie", &long).send();
+    assert_eq!(other.status, 431, "the limit holds for the API");
+}
+
 #[db_test]
 fn an_unmet_or_unknown_requirement_is_403() {
-    let server = TestServer::start();
+    let server = TestServer::start_with(any_workspace());
     let alice = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     let bob = server.create_token(&server.signed_in("bob"), "acme", "Reporting");
     let ask = |query: &str, value: &str| server.api("GET", &format!("{VERIFY}?{query}")).bearer(value).send();
@@ -227,5 +308,8 @@ fn an_allowed_request_is_a_use_and_a_denied_one_a_rejected_use() {
     server.flush();
     let list = alice.get("/w/acme/settings/tokens").text();
     assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 203.0.113.7 (warehouse/2.1)"), "{list}");
-    assert!(list.contains("was tried once since, last 23 Nov 2026, 12:00 UTC from 203.0.113.7"), "{list}");
+    assert!(
+        list.contains("something has tried it once since. Last attempt 23 Nov 2026, 12:00 UTC from 203.0.113.7"),
+        "{list}"
+    );
 }

@@ -59,14 +59,16 @@ fn an_active_token_is_described_completely() {
     let value = server.create_token(&alice, "acme", "Reporting");
     let me = server.api("GET", "/api/v2/token.json").bearer(&value).send().json();
     let iat = server.now().micros() / 1_000_000;
-    let whole = |exp: &str, iat: i64| {
-        format!(
-            r#"{{"active":true,"token_type":"Bearer","sub":{},"username":"alice@example.org",{exp}"iat":{iat},"iss":"http://{}","jti":{},"workspace":{},"role":"administrator"}}"#,
-            me["user"]["uuid"], server.address, me["uuid"], me["workspace"]["uuid"],
-        )
-    };
     let answer = ask(&server, &value);
-    assert_eq!((answer.status, answer.body.as_str()), (200, whole("", iat).as_str()));
+    let mut described = answer.json();
+    for (field, expected) in [
+        ("sub", &me["user"]["uuid"]),
+        ("jti", &me["uuid"]),
+        ("workspace", &me["workspace"]["uuid"]),
+        ("iat", &iat.into()),
+    ] {
+        assert_eq!(described[field], *expected, "{field}");
+    }
     insta::allow_duplicates! {
         insta::assert_snapshot!(answer.snapshot().replace(&server.address.to_string(), "[address]"), @r#"
         200
@@ -93,8 +95,11 @@ fn an_active_token_is_described_completely() {
     server.clock.advance(Duration::from_hours(1));
     let new = rotate(&alice, "24h");
     let (now, day) = (server.now().micros() / 1_000_000, 24 * 3600);
-    assert_eq!(ask(&server, &value).body, whole(&format!(r#""exp":{},"#, now + day), iat), "the retiring value ends");
-    assert_eq!(ask(&server, &new).body, whole("", now));
+    let mut retiring = described.clone();
+    retiring["exp"] = (now + day).into();
+    assert_eq!(ask(&server, &value).json(), retiring, "the retiring value ends");
+    described["iat"] = now.into();
+    assert_eq!(ask(&server, &new).json(), described);
     server.clock.advance(Duration::from_secs(day.unsigned_abs()) - Duration::from_micros(1));
     assert!(ask(&server, &value).body.starts_with(r#"{"active":true"#));
     server.clock.advance(Duration::from_micros(1));
@@ -138,13 +143,48 @@ fn a_caller_that_is_no_client_gets_no_description() {
     assert_stranger(&post().send(), "nothing");
     assert_stranger(&post().bearer(&value).send(), "a token is no client");
     assert_stranger(&send(&server, "x:y", b"nonsense=%FF".to_vec()), "before the body is looked at");
-    let (name, secret) = BILLING.split_once(':').unwrap();
-    let in_body = form(&[("token", &value), ("client_id", name), ("client_secret", secret)]);
-    assert_stranger(&server.api("POST", PATH).header("Content-Type", FORM).body(in_body).send(), "in the body");
     let encoded = "warehouse:a+secret+%2B+16%25%2C+at+least";
     assert_eq!(send(&server, encoded, body.clone()).json()["active"], true, "form-encoded, as RFC 6749 has it");
     let without = TestServer::start();
     assert_stranger(&ask(&without, &value), "a server without clients");
+}
+
+/// `client_secret_post` (RFC 6749, section 2.3.1).
+#[db_test]
+fn a_client_may_authenticate_in_the_form() {
+    let server = server();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let post = |fields: &[(&str, &str)]| {
+        let body = form(&[&[("token", value.as_str())][..], fields].concat());
+        server.api("POST", PATH).header("Content-Type", FORM).body(body)
+    };
+    for pair in [WAREHOUSE, BILLING] {
+        let (name, secret) = pair.split_once(':').unwrap();
+        let answer = post(&[("client_id", name), ("client_secret", secret)]).send();
+        assert_eq!((answer.status, answer.json()["active"].as_bool()), (200, Some(true)), "{name}: {}", answer.body);
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(pair));
+        let named = post(&[("client_id", name)]).header("Authorization", &basic).send();
+        assert_eq!(named.json()["active"], true, "the name may be repeated");
+        let both = post(&[("client_id", name), ("client_secret", secret)]).header("Authorization", &basic).send();
+        assert_eq!((both.status, both.json()["error"].as_str()), (400, Some("invalid_request")), "{}", both.body);
+    }
+    let (name, secret) = BILLING.split_once(':').unwrap();
+    for fields in [
+        &[("client_id", name)][..],
+        &[("client_secret", secret)],
+        &[("client_id", "warehouse"), ("client_secret", secret)],
+        &[("client_id", name), ("client_secret", "")],
+        &[("client_id", ""), ("client_secret", "")],
+    ] {
+        let answer = post(fields).send();
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (401, Some("invalid_client")), "{fields:?}");
+        assert_eq!(answer.headers("www-authenticate").collect::<Vec<_>>(), [r#"Basic realm="latchkey""#]);
+    }
+    let correct = [("client_id", name), ("client_secret", secret)];
+    assert_eq!(post(&correct).bearer(&value).send().status, 401, "another header counts, and is no client");
+    server.flush();
+    let list = server.signed_in("alice").get("/w/acme/settings/tokens").text();
+    assert!(list.contains("(introspection/"), "{list}");
 }
 
 #[db_test]
@@ -184,7 +224,7 @@ fn an_introspection_is_a_use_by_the_asking_server() {
     ask(&server, &value);
     server.flush();
     let list = alice.get("/w/acme/settings/tokens").text();
-    assert!(list.contains("was tried once since") && list.contains("(introspection/warehouse)"), "{list}");
+    assert!(list.contains("something has tried it once since") && list.contains("(introspection/warehouse)"), "{list}");
 }
 
 #[db_test]
@@ -215,7 +255,7 @@ fn an_unsuitable_client_secret_is_one_line_at_the_start() {
         ran.stderr.lines().last().unwrap().to_owned()
     };
     assert!(ran("much too short", 0o600).contains("the secret must be 16 to 1024 characters long"));
-    assert!(ran("a secret of good length", 0o644).contains("chmod 600"));
+    assert!(ran("a secret of good length", 0o644).contains("set its mode to 600"));
     let nowhere = home.run(&["--listen", "127.0.0.1:0", "--introspection-client", "warehouse=/nowhere"]);
     assert_eq!(nowhere.status, 2, "{nowhere:?}");
     for bad in [["--introspection-client", "warehouse"], ["--api-rate", "3600"], ["--api-rate", "0/day"]] {

@@ -30,7 +30,7 @@ fn there_is_no_rate_limit_by_default() {
     let server = TestServer::start();
     let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     assert!((0..200).all(|_| server.call(&value).status == 200));
-    assert!(server.api("GET", "/api/v2/").send().text().contains("This server has set none."));
+    assert!(server.api("GET", "/api/v2/").send().text().contains("This server has no rate limit."));
 }
 
 #[db_test]
@@ -93,7 +93,13 @@ fn a_rejected_call_does_not_count_for_the_rate_limit() {
     assert!(wait(&server.call(&value)) > 86_000);
     assert_eq!(server.call("x").status, 401);
     assert_eq!(server.api("GET", "/auth/verify").bearer(&value).send().status, 200);
-    assert!(server.api("GET", "/api/v2/").send().text().contains("1 request in one day, all its tokens together."));
+    assert!(
+        server
+            .api("GET", "/api/v2/")
+            .send()
+            .text()
+            .contains("All tokens of a workspace together can make 1 request per day.")
+    );
 }
 
 #[db_test]

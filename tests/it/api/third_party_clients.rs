@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
-use crate::support::TestServer;
+use crate::support::browser_client::Browser;
 use crate::support::process::Home;
-use crate::support::requirement::python_client;
+use crate::support::requirement::{program, python_client};
+use crate::support::{PASSWORD, TestServer};
 
 /// Runs a part of `tests/clients/contract.py`.
 fn run_contract(part: &str, input: &Value) {
@@ -47,6 +48,28 @@ fn python_libraries_and_the_rapidpro_client_get_the_documented_answers() {
             "unknown": "rpat00000000000000000000000000000000000007kL57",
         }),
     );
+}
+
+#[db_test(sqlite, needs(python_clients))]
+fn the_code_on_the_page_of_a_new_value_works() {
+    let home = Home::new();
+    let email = "alice@example.org";
+    home.add_acme(&[email], "editor");
+    let server = home.serve_with(&[], "warn");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in(email, PASSWORD).status, 303);
+    let page = alice.create_token("acme", "Reporting");
+    let run = |id: &str, program: std::path::PathBuf, flag: &str| {
+        let code = page.between(&format!("<pre id=\"{id}\""), "</pre>").unwrap().split_once('>').unwrap().1;
+        let ran = Command::new(program).args([flag, code]).env("LATCHKEY_TOKEN", page.value()).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(ran.status.success() && said.contains("Acme"), "{id}: {said}{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    run("python", python_client("python"), "-c");
+    run("rapidpro", python_client("python"), "-c");
+    if let Some(node) = program("node") {
+        run("node", node, "-e");
+    }
 }
 
 #[db_test(needs(python_clients))]

@@ -6,10 +6,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use latchkey::accounts::create::add_user;
 use latchkey::accounts::model::NewUser;
-use latchkey::accounts::password::{NewPassword, PasswordHasher};
+use latchkey::accounts::password::NewPassword;
+use latchkey::accounts::password_hasher::PasswordHasher;
+use latchkey::audit::actor::Actor;
 use latchkey::base::random;
 use latchkey::workspaces::members::add_member;
-use latchkey::workspaces::profile::Role;
+use latchkey::workspaces::model::Role;
 use latchkey::workspaces::store::workspace_by_slug;
 
 use crate::support::api_client::Answer;
@@ -21,7 +23,7 @@ impl TestServer {
     /// Puts so many more people into `acme`, ten of them at a time added in the same microsecond.
     pub fn db_crowd(&self, size: usize) {
         let hash = PasswordHasher::insecure_for_tests()
-            .hash_blocking(&NewPassword::parse(PASSWORD, None).unwrap(), &mut random::os_rng())
+            .hash_blocking(&NewPassword::parse(PASSWORD, None, &[]).unwrap(), &mut random::os_rng())
             .unwrap();
         let people: Vec<_> = (0..size)
             .map(|nth| {
@@ -35,7 +37,7 @@ impl TestServer {
                 let acme = workspace_by_slug(conn, &"acme".parse().unwrap())?.unwrap();
                 for new in &people {
                     let user = add_user(conn, new, None, "test").unwrap();
-                    add_member(conn, &acme, &user, Role::Agent, None, NOON).unwrap();
+                    add_member(conn, &acme, &user, Role::Agent, &Actor::command_line(NOON)).unwrap();
                 }
                 Ok::<_, latchkey::db::DbError>(())
             })
@@ -65,30 +67,64 @@ fn the_users_are_those_of_the_workspace_with_every_field() {
     let server = TestServer::start();
     server
         .db_execute("UPDATE users SET name = 'Bob van der Berg', created_at = created_at + 5000000 WHERE name = 'Bob'");
+    server.db_execute("UPDATE users SET created_at = created_at - 5000000 WHERE name = 'Dave'");
     let value = server.create_token(&server.signed_in("bob"), "acme", "Reporting");
-    let uuid = |name: &str| {
-        server.rows(&format!("SELECT uuid AS text FROM users WHERE email = '{name}@example.org'"))[0].clone()
-    };
     let answer = server.page(&value, USERS);
-    let user = |name: &str, full: &str, role: &str, at: &str, last: &str| {
-        format!(
-            r#"{{"uuid":"{}","name":"{full}","email":"{name}@example.org","role":"{role}","team":null,"created_on":"2026-11-23T{at}.000000Z","avatar":null,"first_name":"{}","last_name":"{last}"}}"#,
-            uuid(name),
-            full.split(' ').next().unwrap(),
-        )
-    };
-    let bob = user("bob", "Bob van der Berg", "editor", "12:00:05", "van der Berg");
-    assert!(
-        answer.body.starts_with(&format!(r#"{{"next":null,"previous":null,"results":[{bob},"#)),
-        "the newest first: {}",
-        answer.body
-    );
-    for other in
-        [user("alice", "Alice", "administrator", "12:00:00", ""), user("dave", "Dave", "agent", "12:00:00", "")]
-    {
-        assert!(answer.body.contains(&other), "{other}: {}", answer.body);
+    let results = answer.json()["results"].clone();
+    // Charlie is a stranger.
+    for (nth, name) in ["bob", "alice", "dave"].into_iter().enumerate() {
+        assert_eq!(results[nth]["uuid"], server.uuid_of(name), "the newest first");
     }
-    assert_eq!(names(&answer).len(), 3, "Charlie is a stranger: {}", answer.body);
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(answer.snapshot(), @r#"
+        200
+        cache-control: no-store
+        content-type: application/json
+        vary: Authorization
+        x-request-id: [uuid]
+        x-temba-workspace: [uuid]
+
+        {
+          "next": null,
+          "previous": null,
+          "results": [
+            {
+              "uuid": "[uuid]",
+              "name": "Bob van der Berg",
+              "email": "bob@example.org",
+              "role": "editor",
+              "team": null,
+              "created_on": "2026-11-23T12:00:05.000000Z",
+              "avatar": null,
+              "first_name": "Bob",
+              "last_name": "van der Berg"
+            },
+            {
+              "uuid": "[uuid]",
+              "name": "Alice",
+              "email": "alice@example.org",
+              "role": "administrator",
+              "team": null,
+              "created_on": "2026-11-23T12:00:00.000000Z",
+              "avatar": null,
+              "first_name": "Alice",
+              "last_name": ""
+            },
+            {
+              "uuid": "[uuid]",
+              "name": "Dave",
+              "email": "dave@example.org",
+              "role": "agent",
+              "team": null,
+              "created_on": "2026-11-23T11:59:55.000000Z",
+              "avatar": null,
+              "first_name": "Dave",
+              "last_name": ""
+            }
+          ]
+        }
+        "#);
+    }
     assert_eq!(answer.header("x-temba-workspace").len(), 36);
     server.set_active("dave", false);
     server.db_execute("UPDATE memberships SET removed_at = 1 WHERE role = 'administrator'");

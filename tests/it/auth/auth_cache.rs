@@ -4,24 +4,28 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use diesel::connection::SimpleConnection as _;
+use diesel::{QueryableByName, RunQueryDsl as _};
 use latchkey::accounts::model::EmailAddress;
+use latchkey::audit::actor::Actor;
 use latchkey::base::clock::Clock;
 use latchkey::base::random;
 use latchkey::db::Db;
 use latchkey::tokens::create::create;
 use latchkey::tokens::delete::delete;
 use latchkey::tokens::expiry::Expiry;
-use latchkey::tokens::model::{Deletion, DeletionSource, NewToken};
+use latchkey::tokens::model::{DeletionSource, NewToken};
+use latchkey::tokens::owner_store::find_owner_by_email;
 use latchkey::tokens::secret::TokenValue;
-use latchkey::tokens::store::find_owner_by_email;
 use latchkey::workspaces::model::Slug;
 
 use crate::support::TestServer;
 use crate::support::api_client::Call;
 use crate::support::database::is_postgres;
 use crate::support::process::Home;
-use crate::support::wait::SetOnDrop;
+use crate::support::wait::{SetOnDrop, wait_until};
 
 const WORKSPACE: &str = "/api/v2/workspace.json";
 
@@ -86,6 +90,29 @@ fn a_change_by_another_process_counts_at_the_next_call() {
     }
 }
 
+#[db_test]
+fn basic_with_another_address_is_rejected_right_after_a_bearer_call_with_the_same_value() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let basic = |path: &str, email: &str| {
+        let pair = BASE64_STANDARD.encode(format!("{email}:{value}"));
+        server.api("GET", path).header("Authorization", &format!("Basic {pair}")).send()
+    };
+    for (path, status) in
+        [("/api/v2/token.json", 403), ("/api/v2/users.json", 403), (WORKSPACE, 403), ("/auth/verify", 401)]
+    {
+        for email in ["bob@example.org", "nobody@example.org", ""] {
+            for _ in 0..5 {
+                assert_eq!(server.api("GET", path).bearer(&value).send().status, 200, "{path}");
+                let refused = basic(path, email);
+                assert_eq!((refused.status, refused.header("x-auth-user")), (status, ""), "{path} for {email:?}");
+                assert_eq!(refused.json()["detail"], "Invalid token or email", "{path} for {email:?}");
+                assert_eq!(basic(path, "Alice@Example.org").status, 200, "{path}");
+            }
+        }
+    }
+}
+
 /// Concurrent lookups share a batch; each gets its own answer.
 #[db_test]
 fn concurrent_calls_are_each_answered_for_their_own_value() {
@@ -131,6 +158,30 @@ fn a_cached_value_still_expires() {
     assert_eq!((status(), status()), (401, 401));
 }
 
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
+#[db_test(sqlite)]
+fn a_worker_holds_no_snapshot_between_requests() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let mut other = server.database.connect();
+    other.batch_execute("PRAGMA busy_timeout = 0").unwrap();
+    // Each request reads an epoch, so each worker has begun a snapshot.
+    for _ in 0..10 {
+        assert_eq!(server.call(&value).status, 200);
+    }
+    server.db_execute("UPDATE users SET name = name || '!'");
+    // A worker ends its snapshot after the response, and the server writes now and then.
+    wait_until("no connection reads or writes the log", || {
+        let done = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result::<Checkpoint>(&mut other);
+        done.is_ok_and(|done| done.busy == 0)
+    });
+}
+
 /// Another process, which this one is, deletes: the next call of the program under load is refused.
 #[db_test]
 fn a_thousand_deletions_by_another_process_are_seen_under_load() {
@@ -163,10 +214,11 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
             let value = TokenValue::generate(&mut random::os_rng());
             let name = format!("Round {round}").parse().unwrap();
             let new = NewToken::new(name, &value, None, Expiry::Never, clock.now(), &mut random::os_rng());
-            db.write_blocking(|conn| create(conn, &owner, &new, None)).unwrap();
+            let actor = Actor::command_line(clock.now());
+            db.write_blocking(|conn| create(conn, &owner, &new, &actor)).unwrap();
             assert_eq!((call(value.reveal()), call(value.reveal())), (200, 200), "round {round}");
-            let deletion = Deletion { via: DeletionSource::CommandLine, by: None, client: None, at: clock.now() };
-            db.write_blocking(|conn| delete(conn, &owner, &new.uuid, &deletion)).unwrap();
+            let actor = Actor::command_line(clock.now());
+            db.write_blocking(|conn| delete(conn, &owner, &new.uuid, DeletionSource::CommandLine, &actor)).unwrap();
             assert_eq!(call(value.reveal()), 401, "round {round}");
         }
     });

@@ -2,11 +2,12 @@
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
-use latchkey::db::{Db, DbConnection, IdentityEpoch};
+use latchkey::auth::epoch::IdentityEpoch;
+use latchkey::db::{Db, DbConnection};
 
 use crate::support::api_client::Call;
 use crate::support::browser_client::Browser;
-use crate::support::database::{TestDatabase, rows};
+use crate::support::database::{TestDatabase, is_postgres, rows};
 use crate::support::postgres::OwnServer;
 use crate::support::process::Home;
 use crate::support::wait::wait_until;
@@ -40,6 +41,152 @@ fn a_usage_flush_keeps_the_epoch_and_a_deletion_changes_it() {
     assert_eq!(now(&mut conn), before);
     assert_eq!(server.api("DELETE", "/api/v2/token.json").bearer(&value).send().status, 204);
     assert_ne!(now(&mut conn), before);
+}
+
+/// A uuid that no row has.
+const ID: &str = "0199c2b4-0000-7000-8000-000000000000";
+
+/// A connection that may change and delete rows to which others refer.
+fn connection_without_references(server: &TestServer) -> DbConnection {
+    let mut conn = server.database.connect();
+    if is_postgres() {
+        server.database.is_altered();
+        let foreign_keys = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS text \
+                            FROM pg_constraint WHERE contype = 'f'";
+        for drop in rows(&mut conn, foreign_keys) {
+            conn.batch_execute(&drop).unwrap();
+        }
+    } else {
+        conn.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+    }
+    conn
+}
+
+#[db_test]
+fn the_epoch_changes_with_each_column_that_authenticates_or_authorizes_and_with_no_other() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    server.create_token(&alice, "acme", "Reporting");
+    let mut conn = connection_without_references(&server);
+    let (no, bytes) = if is_postgres() { ("FALSE", "BYTEA") } else { ("0", "BLOB") };
+    let mut changes = vec![
+        ("users", "name = 'Renamed'".to_owned()),
+        ("users", "email = 'x' || email".to_owned()),
+        ("users", "email_key = 'x' || email_key".to_owned()),
+        ("users", "email_verified_at = 5".to_owned()),
+        ("users", "uuid = 'x' || uuid".to_owned()),
+        ("users", format!("is_active = {no}")),
+        ("memberships", "role = 'editor'".to_owned()),
+        ("memberships", "removed_at = 1".to_owned()),
+        ("memberships", "user_id = user_id + 100".to_owned()),
+        ("memberships", "workspace_id = workspace_id + 100".to_owned()),
+        ("token_values", "ends_at = 4000000000000000".to_owned()),
+        ("token_values", "end_reason = 'retired'".to_owned()),
+        ("token_values", "token_id = token_id + 100".to_owned()),
+        ("token_values", format!("digest = CAST(digest || digest AS {bytes})")),
+    ];
+    for column in ["uuid", "slug", "name", "country", "languages", "timezone"] {
+        changes.push(("workspaces", format!("{column} = {column} || 'x'")));
+    }
+    for column in ["kind = 'demo'", "date_style = 'year_first'"] {
+        changes.push(("workspaces", column.to_owned()));
+    }
+    for column in ["name = 'Renamed'", "uuid = 'x' || uuid", "membership_id = membership_id + 100", "deleted_at = 1"] {
+        changes.push(("tokens", column.to_owned()));
+    }
+    for (table, change) in &changes {
+        let before = now(&mut conn);
+        conn.batch_execute(&format!("UPDATE {table} SET {change}")).unwrap();
+        assert_ne!(now(&mut conn), before, "{table}: {change}");
+    }
+    for (table, change) in [
+        ("users", "password_hash = 'x'"),
+        ("users", "created_at = 5"),
+        ("memberships", "last_opened_at = 5"),
+        ("token_values", "hint = 'x'"),
+        ("value_uses", "last_used_at = 5, tries_after_end = 7"),
+        ("sessions", "last_seen_at = 5"),
+    ] {
+        let before = now(&mut conn);
+        conn.batch_execute(&format!("UPDATE {table} SET {change}")).unwrap();
+        assert_eq!(now(&mut conn), before, "{table}: {change}");
+    }
+    for table in ["token_values", "tokens", "memberships", "users", "workspaces"] {
+        let before = now(&mut conn);
+        conn.batch_execute(&format!("DELETE FROM {table}")).unwrap();
+        assert_ne!(now(&mut conn), before, "{table}: DELETE");
+    }
+}
+
+/// What the API says of a value's owner. Called by every worker, so that each of them caches the result.
+fn identity(server: &TestServer, value: &str) -> String {
+    let ask = || {
+        let verified = server.api("GET", "/auth/verify").bearer(value).send();
+        let headers = ["workspace", "workspace-slug", "user", "email", "role", "token"]
+            .map(|name| verified.header(&format!("x-auth-{name}")).to_owned());
+        let token = server.api("GET", "/api/v2/token.json").bearer(value).send().json();
+        let workspace = server.api("GET", WORKSPACE).bearer(value).send();
+        let (name, user) = (&token["name"], &token["user"]["name"]);
+        format!("{} {} {name} {user} {} {}", verified.status, headers.join(" "), workspace.status, workspace.body)
+    };
+    let first = ask();
+    for _ in 0..5 {
+        assert_eq!(ask(), first);
+    }
+    first
+}
+
+#[db_test]
+fn a_row_renamed_moved_or_deleted_by_another_process_counts_at_the_next_call() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    server.create_token(&server.signed_in("bob"), "acme", "Of Bob");
+    let mut other = connection_without_references(&server);
+    let id = |table: &str, name: &str| format!("(SELECT id FROM {table} WHERE name = '{name}')");
+    let (user, acme) = (id("users", "Alice"), id("workspaces", "Acme"));
+    let membership =
+        |user: &str| format!("(SELECT id FROM memberships WHERE user_id = {user} AND workspace_id = {acme})");
+    let (hers, bobs) = (membership(&user), membership(&id("users", "Bob")));
+    let (token, bobs_token) = (id("tokens", "Reporting"), id("tokens", "Of Bob"));
+    let (charlie, elsewhere) = (id("users", "Charlie"), id("workspaces", "Other"));
+    let update = |table: &str, change: &str, row: &str| format!("UPDATE {table} SET {change} WHERE id = {row}");
+    let of_value = format!("(SELECT id FROM token_values WHERE token_id = {token})");
+    let before = identity(&server, &value);
+    for (table, change, expected) in [
+        ("users", update("users", "name = 'Renamed'", &user), "Renamed"),
+        ("users", update("users", "email = 'new@example.org'", &user), "new@example.org"),
+        ("users", update("users", "email_verified_at = NULL", &user), "  administrator"),
+        ("users", update("users", &format!("uuid = '{ID}'"), &user), ID),
+        ("workspaces", update("workspaces", "name = 'Renamed'", &acme), "Renamed"),
+        ("workspaces", update("workspaces", "slug = 'renamed'", &acme), "renamed"),
+        ("workspaces", update("workspaces", "timezone = 'Africa/Kigali'", &acme), "Africa/Kigali"),
+        ("memberships", update("memberships", &format!("user_id = {charlie}"), &hers), "charlie@example.org"),
+        ("memberships", update("memberships", &format!("workspace_id = {elsewhere}"), &hers), "\"Other\""),
+        ("memberships", update("memberships", "role = 'editor'", &hers), "editor"),
+        ("tokens", update("tokens", "name = 'Renamed'", &token), "Renamed"),
+        ("tokens", update("tokens", &format!("membership_id = {bobs}, slot = 3"), &token), "bob@example.org"),
+        ("tokens", update("tokens", &format!("uuid = '{ID}'"), &token), ID),
+        (
+            "token_values",
+            update("token_values", &format!("token_id = {bobs_token}, generation = 2"), &of_value),
+            "bob@example.org",
+        ),
+        ("token_values", format!("DELETE FROM token_values WHERE id = {of_value}"), "401"),
+        ("tokens", format!("DELETE FROM tokens WHERE id = {token}"), "401"),
+        ("memberships", format!("DELETE FROM memberships WHERE id = {hers}"), "401"),
+        ("users", format!("DELETE FROM users WHERE id = {user}"), "401"),
+        ("workspaces", format!("DELETE FROM workspaces WHERE id = {acme}"), "401"),
+    ] {
+        other.batch_execute(&format!("CREATE TEMPORARY TABLE saved AS SELECT * FROM {table}")).unwrap();
+        other.batch_execute(&change).unwrap_or_else(|error| panic!("{change}: {error}"));
+        let after = identity(&server, &value);
+        assert!(after.contains(expected) && !before.contains(expected), "{change}: {after}");
+        let restore = format!("BEGIN; DELETE FROM {table}; INSERT INTO {table} SELECT * FROM saved; COMMIT");
+        other.batch_execute(&restore).unwrap_or_else(|error| panic!("{restore}: {error}"));
+        other.batch_execute("DROP TABLE saved").unwrap();
+        assert_eq!(identity(&server, &value), before, "after {change}");
+    }
 }
 
 #[db_test(postgres)]

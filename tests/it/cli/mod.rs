@@ -1,6 +1,7 @@
 //! The commands of the operator, many of them while a server uses the same database: help and errors.
 
 mod serve;
+mod settings;
 mod tokens;
 mod users;
 
@@ -70,12 +71,17 @@ fn the_help_of_every_command_names_its_options() {
         ("", "--data-dir --database-url --listen --public-url --trusted-proxies --allow-insecure-http LATCHKEY_LOG"),
         ("serve", "--listen --public-url --trusted-proxies --allow-insecure-http --api-rate --keep-events"),
         ("demo", "--listen --public-url"),
+        ("check-config", "--listen --public-url --database-url"),
         ("migrate", "--data-dir --database-url"),
         ("copy", "--from --to"),
-        ("backup", "<FILE> --data-dir --database-url"),
-        ("user", "add list set-password reset-password deactivate activate"),
+        ("backup", "[FILE] --keep --record --data-dir --database-url"),
+        ("restore", "<FILE> --data-dir --database-url"),
+        ("user", "add list set-email verify-email unverify-email set-password reset-password deactivate activate"),
         ("user add", "--email --name --password-stdin"),
         ("user list", "--data-dir"),
+        ("user set-email", "--email --new"),
+        ("user unverify-email", "--email"),
+        ("user verify-email", "--email --workspace --all"),
         ("user set-password", "--email --password-stdin"),
         ("user reset-password", "--email --public-url"),
         ("user deactivate", "--email"),
@@ -92,6 +98,8 @@ fn the_help_of_every_command_names_its_options() {
         ("token rotate", "<UUID> --grace --exposed --expires"),
         ("token retire", "<UUID>"),
         ("token rename", "<UUID> --name"),
+        ("token note", "<UUID> --text"),
+        ("token usage", "<UUID> --json"),
         ("token list", "--workspace --json"),
         ("token delete", "<UUID>"),
     ];
@@ -133,11 +141,11 @@ fn an_existing_or_unknown_object_is_one_clear_line() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     for (line, said) in [
         ("workspace add --slug acme --name Again --kind demo", "acme already"),
-        ("member add --workspace acme --email alice@example.org", "member already, as administrator"),
+        ("member add --workspace acme --email alice@example.org", "already a member, as administrator"),
         ("member add --workspace nowhere --email alice@example.org", "no workspace with the slug nowhere"),
         (
             "member add --workspace acme --email charlie@example.org",
-            "no user with the e-mail address charlie@example.org",
+            "no user with the email address charlie@example.org",
         ),
         ("member remove --workspace acme --email charlie@example.org", "not a member"),
         ("member remove --workspace nowhere --email alice@example.org", "no workspace with the slug nowhere"),
@@ -156,9 +164,9 @@ fn an_existing_or_unknown_object_is_one_clear_line() {
         ("token list --workspace nowhere", "no workspace with the slug nowhere"),
         ("token delete nonsense", "no token nonsense"),
         ("token delete 01a20a5c-f0b4-77d5-8a2b-c3d4ee395363", "no token 01a20a5c-f0b4-77d5-8a2b-c3d4ee395363"),
-        ("user set-password --email charlie@example.org --password-stdin", "no user with the e-mail address charlie"),
-        ("user deactivate --email charlie@example.org", "no user with the e-mail address charlie"),
-        ("user activate --email charlie@example.org", "no user with the e-mail address charlie"),
+        ("user set-password --email charlie@example.org --password-stdin", "no user with the email address charlie"),
+        ("user deactivate --email charlie@example.org", "no user with the email address charlie"),
+        ("user activate --email charlie@example.org", "no user with the email address charlie"),
     ] {
         let args = words(line);
         let failed = home.fails(&args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -181,7 +189,7 @@ fn invalid_settings_are_rejected_before_the_server_listens() {
         assert!(!ran.stderr.contains("secretpw"), "{args:?} shows the password: {ran:?}");
     };
     refused(&["--listen", "nonsense"], "--listen");
-    refused(&["--listen", "0.0.0.0:0"], "--public-url is needed");
+    refused(&["--listen", "0.0.0.0:0"], "--public-url is required");
     refused(&["--listen", "127.0.0.1:0", "--public-url", "http://x.example"], "--allow-insecure-http");
     refused(&["--public-url", "tokens.example"], "--public-url");
     refused(&["--trusted-proxies", "junk"], "neither an address nor a network");

@@ -60,6 +60,22 @@ fn sigterm_stops_the_server_after_writing_the_last_use() {
 }
 
 #[db_test]
+fn the_demo_refuses_to_be_reachable_from_other_machines() {
+    for (args, subject) in [
+        (&["--listen", "0.0.0.0:0"][..], "can't listen on 0.0.0.0:0"),
+        (&["--listen", "[::]:0"], "can't listen on [::]:0"),
+        (
+            &["--listen", "127.0.0.1:0", "--public-url", "https://demo.example"],
+            "can't be reached at https://demo.example",
+        ),
+    ] {
+        let ran = Home::new().run(&[&["demo"][..], args].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains(subject) && ran.stderr.contains("is publicly known"), "{ran:?}");
+    }
+}
+
+#[db_test]
 fn the_demo_accepts_a_login_and_leaves_no_files() {
     let home = Home::new();
     let demo = home.demo();

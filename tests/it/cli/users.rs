@@ -20,7 +20,7 @@ fn a_user_added_to_a_running_server_can_sign_in() {
     home.done(&["member", "add", "--workspace", "acme", "--email", ALICE, "--role", "administrator"]);
 
     let users = home.done(&["user", "list"]);
-    assert!(users.starts_with("uuid\temail\tname\tstate\tcreated_at\n"), "{users}");
+    assert!(users.starts_with("uuid\temail\tname\tstate\tcreated_at\temail_state\n"), "{users}");
     assert!(users.contains("\talice@example.org\tAlice\tactive\t20"), "{users}");
     let workspaces = home.done(&["workspace", "list"]);
     assert!(workspaces.contains("\tacme\tproduction\tAcme\t1\n"), "{workspaces}");
@@ -90,6 +90,9 @@ fn a_password_that_is_too_short_changes_nothing() {
     assert!(!ran.stderr.contains("short\n"), "{ran:?}");
     assert_eq!(sign_in(&server, ALICE, PASSWORD).1.status, 303);
 
+    let ran = home.run_with(&["user", "set-password", "--email", ALICE, "--password-stdin"], "the acme password\n");
+    assert!(ran.status == 1 && ran.stderr.contains("doesn’t contain “Acme”"), "{ran:?}");
+
     let ran = home.run(&["user", "set-password", "--email", ALICE]);
     assert_eq!(ran.status, 2, "nobody is there to type it: {ran:?}");
     assert!(ran.stderr.contains("--password-stdin"), "{ran:?}");
@@ -125,7 +128,7 @@ fn a_removed_members_tokens_are_deleted_immediately() {
     assert!(is_signed_in(&browser));
 
     let said = home.done(&["member", "remove", "--workspace", "acme", "--email", BOB]);
-    assert!(said.contains("1 token stopped"), "{said}");
+    assert!(said.contains("1 token deleted"), "{said}");
     assert_eq!(call(&server, &bob_s).status, 401);
     assert_eq!(call(&server, &alice_s).status, 200);
     assert_eq!(browser.get("/w/acme").status, 404);
@@ -141,10 +144,111 @@ fn a_member_who_becomes_an_agent_by_command_loses_the_tokens() {
     let server = home.serve();
     let value = create(&home, BOB, "Reporting");
     let role = |role: &str| home.done(&["member", "role", "--workspace", "acme", "--email", BOB, "--role", role]);
-    assert_eq!(role("administrator"), "bob@example.org is administrator of acme now.\n");
+    assert_eq!(role("administrator"), "Changed the role of bob@example.org in acme to administrator.\n");
     assert_eq!(call(&server, &value).status, 200);
-    assert_eq!(role("agent"), "bob@example.org is agent of acme now; 1 token stopped.\n");
+    assert_eq!(role("agent"), "Changed the role of bob@example.org in acme to agent; 1 token deleted.\n");
     assert_eq!(call(&server, &value).status, 401);
     role("editor");
     assert_eq!(call(&server, &value).status, 401, "a deleted token came back");
+}
+
+/// `X-Auth-Email` for Bob's value.
+fn passed_on(server: &crate::support::process::Latchkey, value: &str) -> String {
+    let verified = crate::support::api_client::Call::new(server.address, "GET", "/auth/verify").bearer(value).send();
+    assert_eq!(verified.status, 200);
+    verified.header("x-auth-email").to_owned()
+}
+
+/// The last column of `latchkey user list`, by address.
+fn email_states(home: &Home) -> Vec<(String, String)> {
+    let list = home.done(&["user", "list"]);
+    let columns = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+    let mut states: Vec<_> =
+        list.lines().skip(1).map(|line| (columns(line)[1].clone(), columns(line)[5].clone())).collect();
+    states.sort();
+    states
+}
+
+#[db_test]
+fn addresses_are_verified_for_a_user_a_workspace_or_all() {
+    use diesel::connection::SimpleConnection as _;
+    let home = home();
+    home.done_with(&["user", "add", "--email", "eve@example.org", "--name", "Eve", "--password-stdin"], PASSWORD);
+    let server = home.serve();
+    let value = create(&home, BOB, "Reporting");
+    let states = |states: [&str; 3]| {
+        let people = [ALICE, BOB, "eve@example.org"];
+        let expected: Vec<_> =
+            people.iter().zip(states).map(|(email, state)| ((*email).to_owned(), state.to_owned())).collect();
+        assert_eq!(email_states(&home), expected);
+    };
+    let unverify = || {
+        home.database.connect().batch_execute("UPDATE users SET email_verified_at = NULL").unwrap();
+        states(["unverified"; 3]);
+        assert_eq!(passed_on(&server, &value), "");
+    };
+    states(["verified"; 3]);
+    assert_eq!(passed_on(&server, &value), BOB, "the operator vouches for whom they add");
+
+    unverify();
+    assert_eq!(home.done(&["user", "verify-email", "--email", "BOB@example.org"]), "Verified bob@example.org.\n");
+    states(["unverified", "verified", "unverified"]);
+    assert_eq!(passed_on(&server, &value), BOB, "from the next request on");
+    let verified = home.done(&["user", "verify-email", "--workspace", "acme"]);
+    assert_eq!(verified, "Verified alice@example.org.\n", "Bob's was verified before, and Eve is no member");
+    states(["verified", "verified", "unverified"]);
+    unverify();
+    let verified = home.done(&["user", "verify-email", "--all"]);
+    assert_eq!(verified.lines().count(), 3, "{verified}");
+    states(["verified"; 3]);
+    assert_eq!(home.done(&["user", "verify-email", "--all"]), "");
+
+    for _ in 0..2 {
+        let unverified = home.done(&["user", "unverify-email", "--email", BOB]);
+        assert_eq!(unverified, "bob@example.org is not verified any more.\n");
+        states(["verified", "unverified", "verified"]);
+        assert_eq!(passed_on(&server, &value), "", "from the next request on");
+    }
+    let (bob, _) = sign_in(&server, BOB, PASSWORD);
+    let activity = bob.get("/w/acme/settings/activity").text();
+    assert_eq!(activity.matches("no longer vouches for bob@example.org as").count(), 1, "{activity}");
+    assert!(
+        activity.contains("Server administrator verified bob@example.org as the email address of Bob"),
+        "{activity}"
+    );
+    for (args, code) in [
+        (&["user", "verify-email"][..], 2),
+        (&["user", "verify-email", "--all", "--email", BOB], 2),
+        (&["user", "verify-email", "--email", "nobody@example.org"], 1),
+        (&["user", "verify-email", "--workspace", "nowhere"], 1),
+        (&["user", "unverify-email", "--email", "nobody@example.org"], 1),
+    ] {
+        assert_eq!(home.run(args).status, code, "{args:?}");
+    }
+}
+
+#[db_test]
+fn the_operator_changes_an_address_which_is_verified_then() {
+    let home = home();
+    let server = home.serve();
+    let value = create(&home, BOB, "Reporting");
+    let (bob, _) = sign_in(&server, BOB, PASSWORD);
+    let changed = home.done(&["user", "set-email", "--email", BOB, "--new", "Robert@Example.org"]);
+    assert_eq!(changed, "bob@example.org signs in as Robert@Example.org from now on. The address is verified.\n");
+    assert_eq!(passed_on(&server, &value), "Robert@Example.org");
+    assert!(is_signed_in(&bob), "his session goes on");
+    assert_eq!(sign_in(&server, BOB, PASSWORD).1.status, 422);
+    assert_eq!(sign_in(&server, "robert@example.org", PASSWORD).1.status, 303);
+    let activity = bob.get("/w/acme/settings/activity").text();
+    let sentence = "Server administrator changed the email address of Bob from bob@example.org to Robert@Example.org";
+    assert!(activity.contains(sentence), "{activity}");
+    for (email, new, said) in [
+        (BOB, "b@example.org", "there is no user with the email address bob@example.org"),
+        (ALICE, "ROBERT@example.org", "a user with the email address ROBERT@example.org already exists"),
+    ] {
+        let failed = home.run(&["user", "set-email", "--email", email, "--new", new]);
+        let message = failed.stderr;
+        assert!(failed.status == 1 && message.contains(said), "{message}");
+    }
+    assert_eq!(home.run(&["user", "set-email", "--email", ALICE, "--new", "alice"]).status, 2);
 }

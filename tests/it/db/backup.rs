@@ -101,14 +101,14 @@ fn a_backup_replaces_no_file_creates_no_database_and_migrates_none() {
     let at = |name: &str| home.folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(at("kept"), "kept").unwrap();
     std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
-    for (file, said) in [("kept", "is there already"), ("link", "is there already"), ("no/where.db", "can't write")] {
+    for (file, said) in [("kept", "already exists"), ("link", "already exists"), ("no/where.db", "can't write")] {
         let failed = home.fails(&["backup", &at(file)]);
         assert!(failed.contains(said), "{failed}");
     }
     assert_eq!(std::fs::read_to_string(at("kept")).unwrap(), "kept");
 
     let failed = home.fails(&["--database-url", &at("missing.db"), "backup", &at("new.db")]);
-    assert!(failed.contains("there is no database"), "{failed}");
+    assert!(failed.contains("does not exist"), "{failed}");
     assert!(!Path::new(&at("missing.db")).exists() && !Path::new(&at("new.db")).exists());
 
     let ran = home.run(&["--database-url", "postgres://u:secretpw@127.0.0.1:1/x", "backup", &at("new.db")]);
@@ -131,6 +131,21 @@ fn a_backup_replaces_no_file_creates_no_database_and_migrates_none() {
 }
 
 #[db_test(sqlite)]
+fn a_backup_that_fails_the_integrity_check_is_not_kept() {
+    let (home, _) = home();
+    // The database can be copied page by page, but a row in it breaks a constraint.
+    sqlite(&home.file()).batch_execute("PRAGMA ignore_check_constraints = ON; UPDATE users SET is_active = 7").unwrap();
+    let folder = home.folder.path().join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    let failed = home.fails(&["backup", folder.join("monday.db").to_str().unwrap()]);
+    assert!(
+        failed.contains("the database is damaged; no backup was written: CHECK constraint failed in users"),
+        "{failed}"
+    );
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[db_test(sqlite)]
 fn a_backup_of_a_damaged_database_fails() {
     let (home, _) = home();
     let (database, file) = (home.file(), home.folder.path().join("new.db"));
@@ -142,4 +157,21 @@ fn a_backup_of_a_damaged_database_fails() {
     let failed = home.fails(&["backup", file.to_str().unwrap()]);
     assert!(failed.contains("malformed") || failed.contains("damaged"), "{failed}");
     assert!(!file.exists());
+}
+
+#[db_test(sqlite)]
+fn a_backup_keeps_a_number_of_files_in_a_folder_only() {
+    let (home, _) = home();
+    let file = home.folder.path().join("one.db");
+    let ran = home.run(&["backup", "--keep", "2", file.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("--keep needs a folder") && !file.exists(), "{ran:?}");
+    for args in [&["backup"][..], &["backup", "--keep", "0", "."], &["backup", "--record", "x.db"]] {
+        assert_eq!(home.run(args).status, 2, "{args:?}");
+    }
+    let stored = || text(&home.file(), "SELECT value AS text FROM settings WHERE key = 'last_backup_at'");
+    home.done(&["backup", file.to_str().unwrap()]);
+    let first = stored();
+    home.done(&["backup", "--record"]);
+    assert!(stored() > first, "{first}");
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use latchkey::db::DatabaseUrl;
-use latchkey::db::copy::{COPIED_TABLES, CopyError, EXCLUDED_TABLES, copy};
+use latchkey::db::copy::{COPIED_TABLES, CopyError, DERIVED_TABLES, EXCLUDED_TABLES, copy};
 
 use crate::support::PASSWORD;
 use crate::support::api_client::Call;
@@ -19,16 +19,20 @@ const ALICE: &str = "alice@example.org";
 /// Every column of its own kind of value, so that none can be taken for another, and empty ones among them.
 const PEOPLE: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-    INSERT INTO users (uuid, email, email_key, name, password_hash, is_active, created_at)
+    INSERT INTO users (uuid, email, email_key, name, password_hash, is_active, created_at,
+        credentials_generation, email_verified_at, name_key, name_sort)
     SELECT printf('018f0000-0000-7000-8000-%012d', i), 'User' || i || '@Example.org', 'user' || i || '@example.org',
-        'Zoë ''' || i || ''' 🗝', '$argon2id$' || i, i % 7 <> 0, 1700000000000000 + i FROM n;
+        'Zoë ''' || i || ''' 🗝', '$argon2id$' || i, i % 7 <> 0, 1700000000000000 + i, i % 3,
+        CASE i % 2 WHEN 0 THEN 1700000000000000 + 2 * i END, 'key ' || i, 'sort ' || i FROM n;
     INSERT INTO memberships (user_id, workspace_id, role, created_at, last_opened_at, removed_at)
     SELECT id, 1, CASE id % 2 WHEN 0 THEN 'editor' ELSE 'agent' END, created_at + 1, created_at + 2,
         CASE id % 11 WHEN 0 THEN created_at + 3 END FROM users WHERE email LIKE 'User%';
-    INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at, deleted_at, deleted_by, deleted_via)
+    INSERT INTO tokens (uuid, membership_id, slot, name, name_key, name_sort, created_at, deleted_at,
+        deleted_by, deleted_via, note)
     SELECT printf('018f0000-0000-7000-9000-%06d%06d', m.id, s.slot), m.id, s.slot, 'Token ' || s.slot,
-        'token ' || s.slot, m.created_at + 4, CASE m.id % 5 WHEN 0 THEN m.created_at + 5 END,
-        CASE m.id % 5 WHEN 0 THEN 'somebody' END, CASE m.id % 5 WHEN 0 THEN 'page' END
+        'token ' || s.slot, 'sort ' || s.slot, m.created_at + 4, CASE m.id % 5 WHEN 0 THEN m.created_at + 5 END,
+        CASE m.id % 5 WHEN 0 THEN 'somebody' END, CASE m.id % 5 WHEN 0 THEN 'page' END,
+        CASE m.id % 4 WHEN 0 THEN 'note ' || m.id END
     FROM memberships m, (SELECT 1 AS slot UNION SELECT 3) s WHERE m.user_id IN (SELECT id FROM users WHERE email LIKE 'User%');
     INSERT INTO token_values (token_id, generation, digest, form_key, hint, created_at, ends_at, end_reason)
     SELECT id, g.generation, randomblob(32), CASE g.generation WHEN 1 THEN uuid END, 'hint', created_at + 6,
@@ -39,16 +43,21 @@ const PEOPLE: &str = "
     SELECT id, created_at + 8, created_at + 9, '192.0.2.' || (id % 250), 'agent ' || id, id % 9, created_at + 10,
         '2001:db8::' || (id % 250), 'try ' || id
     FROM token_values WHERE hint = 'hint';
+    INSERT INTO usage_days (day, value_id, calls, rejected)
+    SELECT 20000 + d.day, id, id % 5 + d.day, id % 3 FROM token_values, (SELECT 1 AS day UNION SELECT 2 UNION SELECT 9) d;
+    INSERT INTO usage_origins (token_id, ip, agent, first_seen_at, last_seen_at, calls, rejected)
+    SELECT id, o.ip, o.agent, created_at + 1, created_at + 2, id % 7, id % 2 FROM tokens,
+        (SELECT '' AS ip, '' AS agent UNION SELECT '192.0.2.1', 'a' UNION SELECT '192.0.2.1', 'b' UNION SELECT '192.0.2.9', '') o;
     INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail, action, actor_name, actor_email, subject,
         subject_name, subject_email, token_name)
     SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id,
         'action', 'actor name', 'actor email', 'subject ' || id, 'subject name', 'subject email', name
     FROM tokens;
     INSERT INTO events (at, kind) VALUES (1, 'authn_login_fail');
-    INSERT INTO one_time_links VALUES (x'00ff27', 'l', 'invitation', 'w', 'editor', 'n', 'u', 'by', 'f', 1, 2, 3);
-    INSERT INTO one_time_links VALUES (x'', 'm', 'reset', NULL, NULL, NULL, NULL, NULL, NULL, 4, 5, NULL);
+    INSERT INTO one_time_links VALUES (x'00ff27', 'l', 'invitation', 'w', 'editor', 'n', 'u', 'by', 'f', 1, 2, 3, 'e@x', 'n e@x');
+    INSERT INTO one_time_links VALUES (x'', 'm', 'reset', NULL, NULL, NULL, NULL, NULL, NULL, 4, 5, NULL, NULL, '');
     INSERT INTO settings VALUES ('odd', ''), ('even', 'ü');
-    INSERT INTO sessions VALUES ('s', x'01', NULL, '{}', 1, 2, 3, NULL, NULL);
+    INSERT INTO sessions VALUES ('s', x'01', NULL, '{}', 1, 2, 3, NULL, NULL, NULL);
     INSERT INTO sign_in_attempts (account, address, at) VALUES (x'02', '192.0.2.1', 1);";
 
 /// A home with 1,000 people and their tokens, and Alice with the value of hers.
@@ -82,12 +91,12 @@ where
     rows.into_iter().map(|row| row.text).collect()
 }
 
-/// Every row of a table as text, in the order of its key.
+/// Every row of a table as text, sorted.
 fn rows(database: &Path, table: &str) -> Vec<String> {
     let mut conn = sqlite(database);
     let columns = "SELECT group_concat('quote(' || name || ')', ' || '','' || ') AS text FROM pragma_table_info";
     let row = texts(&mut conn, &format!("{columns}('{table}')")).remove(0);
-    texts(&mut conn, &format!("SELECT {row} AS text FROM {table} ORDER BY {table}.rowid"))
+    texts(&mut conn, &format!("SELECT {row} AS text FROM {table} ORDER BY 1"))
 }
 
 fn sorted(mut rows: Vec<String>) -> Vec<String> {
@@ -96,7 +105,7 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
 }
 
 fn assert_equal(one: &Path, other: &Path) {
-    for table in COPIED_TABLES {
+    for table in COPIED_TABLES.iter().chain(DERIVED_TABLES) {
         let (one, other) = (sorted(rows(one, table)), sorted(rows(other, table)));
         assert!(one.len() > 1 || *table == "workspaces", "{table} proves nothing");
         assert!(one == other, "{table}: {:?}", one.iter().zip(&other).find(|(one, other)| one != other));
@@ -162,7 +171,7 @@ fn every_table_is_copied_or_excluded_explicitly() {
     let schema = include_str!("../../../src/db/schema.rs");
     let declared: BTreeSet<&str> =
         schema.split("diesel::table! {").skip(1).map(|block| block.trim_start().split(' ').next().unwrap()).collect();
-    let known: BTreeSet<&str> = COPIED_TABLES.iter().chain(EXCLUDED_TABLES).copied().collect();
+    let known: BTreeSet<&str> = COPIED_TABLES.iter().chain(EXCLUDED_TABLES).chain(DERIVED_TABLES).copied().collect();
     assert_eq!(known, declared, "src/db/copy.rs does not know every table");
 }
 
@@ -258,7 +267,10 @@ fn a_failed_copy_leaves_the_target_empty() {
     let failed = home.run(&copy_args(home.file().to_str().unwrap(), to.to_str().unwrap()));
     assert_eq!(failed.status, 1, "{failed:?}");
     let last = failed.stderr.lines().last().unwrap();
-    assert!(last.contains("can't copy the table events, nothing was kept") && last.contains("no more"), "{last}");
+    assert!(
+        last.contains("can't copy the table events; the target is unchanged") && last.contains("no more"),
+        "{last}"
+    );
     assert_empty(&to);
 
     let postgres = postgres();
@@ -289,9 +301,9 @@ fn an_invalid_source_is_rejected_before_the_target_is_created() {
     std::fs::write(at("text.db"), "this is no database, but long enough to have been one, had it wanted to be")
         .unwrap();
     for (from, said) in [
-        (at("missing.db"), "there is no database"),
+        (at("missing.db"), "does not exist"),
         (at("text.db"), "not a database"),
-        (other, "is no Latchkey database"),
+        (other, "is not a Latchkey database"),
         (behind, "is older than this program"),
         (ahead.clone(), "is newer than this program"),
         ("postgres://u:secretpw@127.0.0.1:1/x".to_owned(), "can't open the database postgres://127.0.0.1:1/x"),
@@ -316,7 +328,7 @@ fn an_invalid_source_is_rejected_before_the_target_is_created() {
         (from.as_str(), from.as_str(), "both"),
         (from.as_str(), "mysql://u:secretpw@h/x", "mysql"),
         ("postgress://u:secretpw@h/x", to.as_str(), "postgress"),
-        ("postgres://u:pa/secretpw@h/x", to.as_str(), "percent-encoded"),
+        ("postgres://u:pa/secretpw@h/x", to.as_str(), "percent-encode"),
     ] {
         let ran = home.run(&copy_args(from, to));
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");

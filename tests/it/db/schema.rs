@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use latchkey::db::{Db, DbError};
 
-use crate::support::database::{TestDatabase, is_postgres};
+use crate::support::database::{TestDatabase, is_postgres, rows};
 
 /// Table by table, the columns that `schema.rs` declares, read from its own text.
 fn declared() -> BTreeMap<String, BTreeSet<(String, String)>> {
@@ -41,7 +42,7 @@ const SQLITE_COLUMNS: &str = "SELECT m.name AS table_name, p.name AS column_name
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '__diesel%'";
 const POSTGRES_COLUMNS: &str = "SELECT table_name::text AS table_name, column_name::text AS column_name, \
     data_type::text AS kind, is_nullable = 'YES' AS nullable FROM information_schema.columns \
-    WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'";
+    WHERE table_schema = 'public' AND table_name IN (SELECT tablename FROM pg_tables) AND table_name NOT LIKE '\\_\\_diesel%'";
 
 #[db_test]
 fn the_schema_equals_the_result_of_the_migrations() {
@@ -88,4 +89,28 @@ fn several_processes_start_concurrently_on_an_empty_database() {
     for opened in opened {
         opened.unwrap();
     }
+}
+
+#[db_test]
+fn an_address_of_an_older_database_is_not_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = TestDatabase::empty(&folder.path().join("x.db"));
+    Db::open(&database.url()).unwrap();
+    let mut conn = database.connect();
+    let down = if is_postgres() {
+        include_str!("../../../migrations/postgres/2026-11-27-000019_verified_email_addresses/down.sql")
+    } else {
+        include_str!("../../../migrations/sqlite/2026-11-27-000019_verified_email_addresses/down.sql")
+    };
+    conn.batch_execute(down).unwrap();
+    conn.batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261127000019'").unwrap();
+    conn.batch_execute(
+        "INSERT INTO users (uuid, email, email_key, name, password_hash, is_active, created_at) VALUES \
+         ('1', 'ceo@victim.example', 'ceo@victim.example', 'Mallory', '', (1 = 1), 0)",
+    )
+    .unwrap();
+    drop(conn);
+    Db::open(&database.url()).unwrap();
+    let unverified = "SELECT email AS text FROM users WHERE email_verified_at IS NULL";
+    assert_eq!(rows(&mut database.connect(), unverified), ["ceo@victim.example"]);
 }

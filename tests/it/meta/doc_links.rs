@@ -32,7 +32,7 @@ fn every_link_of_the_documents_leads_to_a_file() {
     assert!(links > 20, "{links} links");
 }
 
-/// The source of the test module `module`: `api::v2`, `cli::users` or, for a unit test, `src/api/forward_auth.rs`.
+/// The source of the test module `module`: `api::users`, `cli::users` or, for a unit test, `src/api/forward_auth.rs`.
 fn module(module: &str) -> Option<String> {
     let name = module.replace("::", "/");
     let places = [format!("tests/it/{name}.rs"), format!("tests/it/{name}/mod.rs"), format!("tests/{name}.rs"), name];

@@ -2,17 +2,40 @@
 
 use std::net::SocketAddr;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::PASSWORD;
 use crate::support::api_client::{Answer, Call};
 use crate::support::browser_client::Browser;
 use crate::support::postgres::OwnServer;
 use crate::support::process::{Home, Latchkey};
-use crate::support::wait::SetOnDrop;
+use crate::support::wait::{SetOnDrop, wait_until};
 
 const TOKENS: &str = "/w/acme/settings/tokens";
+const WORKERS: usize = 4;
+/// Acknowledged rounds of the workers between two outages.
+const ACKNOWLEDGED: usize = 20;
+
+/// What all workers have done so far.
+#[derive(Default)]
+struct Progress {
+    acknowledged: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl Progress {
+    /// Waits until the workers have got this many acknowledgments more.
+    fn wait_for_acknowledgments(&self, count: usize) {
+        let enough = self.acknowledged.load(Ordering::SeqCst) + count;
+        wait_until("more writes are acknowledged", || self.acknowledged.load(Ordering::SeqCst) >= enough);
+    }
+
+    /// Waits until a request of each worker can have failed.
+    fn wait_for_failures(&self) {
+        let enough = self.failed.load(Ordering::SeqCst) + WORKERS;
+        wait_until("more requests fail", || self.failed.load(Ordering::SeqCst) >= enough);
+    }
+}
 
 /// What one person knows from what was answered.
 #[derive(Default)]
@@ -48,12 +71,22 @@ fn tidy(browser: &Browser) -> Result<(), ureq::Error> {
     Ok(())
 }
 
+/// Waits until an instance is ready, so that no worker makes requests in vain, or until `stop` is set.
+fn wait_until_ready(places: &Places, stop: &AtomicBool) {
+    wait_until("an instance is ready", || {
+        let places = *places.read().unwrap();
+        let mut ready = places.into_iter().map(|place| Call::new(place, "GET", "/readyz").try_send());
+        stop.load(Ordering::SeqCst) || ready.any(|answer| answer.is_ok_and(|answer| answer.status == 200))
+    });
+}
+
 /// Creates and deletes on alternating instances until `stop` is set.
-fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowledge {
+fn work(nth: usize, cookie: &str, places: &Places, progress: &Progress, stop: &AtomicBool) -> Knowledge {
     let mut known = Knowledge::default();
     let mut round = 0;
     while !stop.load(Ordering::SeqCst) {
         round += 1;
+        let unanswered = known.unanswered;
         let place = places.read().unwrap()[round % 2];
         let browser = Browser::new(place);
         let (name, value) = cookie.split_once('=').unwrap();
@@ -89,12 +122,14 @@ fn work(nth: usize, cookie: &str, places: &Places, stop: &AtomicBool) -> Knowled
             Ok(answer) => {
                 assert_eq!(answer.status, 503, "{}", answer.text());
                 known.unanswered += 1;
-                std::thread::sleep(Duration::from_millis(20));
             }
-            Err(_) => {
-                known.unanswered += 1;
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            Err(_) => known.unanswered += 1,
+        }
+        if known.unanswered > unanswered {
+            progress.failed.fetch_add(1, Ordering::SeqCst);
+            wait_until_ready(places, stop);
+        } else {
+            progress.acknowledged.fetch_add(1, Ordering::SeqCst);
         }
     }
     known
@@ -105,7 +140,7 @@ fn killing_the_database_server_and_an_instance_loses_no_acknowledged_write() {
     let database = OwnServer::start();
     let home = Home::on(&database);
     let serve = || home.serve_with(&[], "off");
-    let people: Vec<String> = (0..4).map(|nth| format!("member{nth}@example.org")).collect();
+    let people: Vec<String> = (0..WORKERS).map(|nth| format!("member{nth}@example.org")).collect();
     home.add_acme(&people, "editor");
     let mut instances: [Option<Latchkey>; 2] = [Some(serve()), Some(serve())];
     let places = Places::new(instances.each_ref().map(|it| it.as_ref().unwrap().address));
@@ -118,28 +153,30 @@ fn killing_the_database_server_and_an_instance_loses_no_acknowledged_write() {
         })
         .collect();
 
-    let stop = AtomicBool::new(false);
-    let (work_places, work_stop) = (&places, &stop);
+    let (progress, stop) = (Progress::default(), AtomicBool::new(false));
+    let (work_places, work_progress, work_stop) = (&places, &progress, &stop);
     let known: Vec<Knowledge> = std::thread::scope(|scope| {
         let _stop = SetOnDrop(&stop);
         let workers: Vec<_> = cookies
             .iter()
             .enumerate()
-            .map(|(nth, cookie)| scope.spawn(move || work(nth, cookie, work_places, work_stop)))
+            .map(|(nth, cookie)| scope.spawn(move || work(nth, cookie, work_places, work_progress, work_stop)))
             .collect();
         for round in 0..6 {
-            std::thread::sleep(Duration::from_millis(700));
+            progress.wait_for_acknowledgments(ACKNOWLEDGED);
             if round % 2 == 0 {
                 database.kill();
+                progress.wait_for_failures();
                 database.start_again();
             } else {
                 instances[0].take().unwrap().kill();
+                progress.wait_for_failures();
                 let again = serve();
                 places.write().unwrap()[0] = again.address;
                 instances[0] = Some(again);
             }
         }
-        std::thread::sleep(Duration::from_millis(1500));
+        progress.wait_for_acknowledgments(2 * ACKNOWLEDGED);
         stop.store(true, Ordering::SeqCst);
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });

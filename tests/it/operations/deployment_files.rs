@@ -8,9 +8,14 @@ use crate::support::process::Home;
 fn every_setting_is_documented_in_the_readme_and_for_operators() {
     let help = Home::new().done(&["--help"]);
     let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2).map(str::trim);
-    let flags: Vec<&str> =
-        flags.filter(|flag| !matches!(*flag, "--help" | "--version" | "--email" | "--from" | "--to")).collect();
+    let flags: Vec<&str> = flags
+        .filter(|flag| !matches!(*flag, "--help" | "--version" | "--email" | "--from" | "--to" | "--keep"))
+        .collect();
     assert!(flags.len() >= 14, "{flags:?}");
+    let example = std::fs::read_to_string("deploy/latchkey.env.example").unwrap();
+    for name in help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap()) {
+        assert!(example.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{name}="))), "{name}");
+    }
     for document in ["docs/reference/settings.md"] {
         let text = std::fs::read_to_string(document).unwrap();
         for flag in &flags {
@@ -64,6 +69,26 @@ fn the_admin_script_passes_the_settings_of_the_file_unchanged() {
         let path = line.rsplit(['=', '-']).next().unwrap();
         assert!(script.contains(path), "{path} is not in the script");
     }
+}
+
+#[plain_test]
+fn the_unit_forbids_core_dumps_and_limits_memory() {
+    let unit = std::fs::read_to_string("deploy/latchkey.service").unwrap();
+    let service = unit.split("[Service]").nth(1).unwrap().split("\n[").next().unwrap();
+    for line in ["LimitCORE=0", "MemoryMax=1G"] {
+        assert!(service.lines().any(|it| it == line), "{line} is not in the unit");
+    }
+}
+
+#[plain_test]
+fn traefik_removes_upgrades_and_each_spelling_of_the_identity_headers() {
+    let file = std::fs::read_to_string("deploy/traefik.yml").unwrap();
+    let settings: Vec<&str> = file.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    for line in ["Connection: \"\"", "Upgrade: \"\"", "authResponseHeadersRegex: \"(?i)^x[^a-z0-9]auth\""] {
+        assert!(settings.contains(&line), "{line} is not in the file");
+    }
+    let position = |name: &str| settings.iter().position(|line| *line == format!("- {name}")).unwrap();
+    assert!(position("latchkey-no-upgrade") < position("latchkey"), "upgrades are removed first");
 }
 
 #[plain_test]

@@ -1,138 +1,8 @@
-//! The files of `deploy/` for a gateway in front of an API, with a real nginx and a real Caddy.
+//! The files of `deploy/` for a gateway in front of an API, with a real nginx, Caddy and HAProxy.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
-
-use latchkey::config::ServerArgs;
-
-use crate::support::api_client::{Answer, Call, raw};
-use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
+use crate::support::api_client::{Answer, connect_from, exchange, exchange_on, raw};
+use crate::support::gateway::{Gateway, ProxyKind};
 use crate::support::wait::wait_until;
-use crate::support::{TestServer, proxy_settings};
-
-/// An API that answers with the head of the request that it got, and knows nothing of tokens.
-struct Api {
-    address: SocketAddr,
-    asked: Arc<AtomicU32>,
-    over: Arc<AtomicBool>,
-}
-
-impl Api {
-    fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (asked, over) = (Arc::<AtomicU32>::default(), Arc::<AtomicBool>::default());
-        let (count, end) = (Arc::clone(&asked), Arc::clone(&over));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if end.load(Ordering::SeqCst) {
-                    return;
-                }
-                if let Ok(stream) = stream {
-                    answer(stream, &count);
-                }
-            }
-        });
-        Self { address, asked, over }
-    }
-
-    fn asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-fn answer(mut stream: TcpStream, asked: &AtomicU32) {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let (mut head, mut chunk) = (Vec::new(), [0; 4096]);
-    while !head.windows(4).any(|it| it == b"\r\n\r\n") {
-        match stream.read(&mut chunk) {
-            Ok(read @ 1..) => head.extend_from_slice(&chunk[..read]),
-            _ => return,
-        }
-    }
-    asked.fetch_add(1, Ordering::SeqCst);
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", head.len());
-    let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.write_all(&head));
-}
-
-/// Latchkey, an API, and the proxy that asks the one about requests to the other.
-struct Site {
-    latchkey: TestServer,
-    api: Api,
-    proxy: Proxy,
-    /// Its own answer when nobody can be asked.
-    closed: u16,
-}
-
-impl Site {
-    fn open(demand: &str, start: impl FnOnce(u16, SocketAddr, SocketAddr, &str) -> Proxy, closed: u16) -> Self {
-        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let latchkey = TestServer::start_with(ServerArgs { listen, ..proxy_settings() });
-        let api = Api::open();
-        let proxy = start(free_port(), latchkey.address, api.address, demand);
-        Self { latchkey, api, proxy, closed }
-    }
-
-    fn behind_nginx(demand: &str) -> Self {
-        let start = |port: u16, latchkey: SocketAddr, api: SocketAddr, demand: &str| {
-            let snippet = adapted(
-                "nginx-gateway.conf",
-                &[
-                    ("127.0.0.1:8080", &latchkey.to_string()),
-                    ("127.0.0.1:9000", &api.to_string()),
-                    ("listen 443 ssl;", &format!("listen 127.0.0.1:{port};")),
-                    ("listen [::]:443 ssl;", ""),
-                    ("ssl_certificate     /etc/ssl/api.example/fullchain.pem;", ""),
-                    ("ssl_certificate_key /etc/ssl/api.example/privkey.pem;", ""),
-                    ("/auth/verify;", &format!("/auth/verify{demand};")),
-                ],
-            );
-            nginx(port, &snippet)
-        };
-        Self::open(demand, start, 500)
-    }
-
-    fn behind_caddy(demand: &str) -> Self {
-        let start = |port: u16, latchkey: SocketAddr, api: SocketAddr, demand: &str| {
-            let demand = if demand.is_empty() { "?" } else { demand };
-            let snippet = adapted(
-                "Caddyfile",
-                &[
-                    ("127.0.0.1:8080", &latchkey.to_string()),
-                    ("127.0.0.1:9000", &api.to_string()),
-                    ("api.example {", &format!("http://127.0.0.1:{port} {{")),
-                    ("tokens.example {", &format!("http://127.0.0.1:{} {{", free_port())),
-                    ("uri /auth/verify?\n", &format!("uri /auth/verify{demand}\n")),
-                ],
-            );
-            caddy(port, &snippet)
-        };
-        Self::open(demand, start, 502)
-    }
-
-    fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(self.proxy.address, method, path)
-    }
-
-    fn get(&self, value: &str) -> Answer {
-        self.call("GET", "/orders").bearer(value).send()
-    }
-
-    /// [`Site::get`], until the proxy has noticed.
-    fn get_until(&self, value: &str, status: u16) {
-        wait_until(&format!("the proxy answers {status}"), || self.get(value).status == status);
-    }
-}
 
 /// The header's values in the head that the API got.
 fn got<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
@@ -141,7 +11,7 @@ fn got<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
 }
 
 /// Allowed, refused, deleted in between; what is forged is stripped; closed while Latchkey is down, and back.
-fn check_gateway(mut site: Site) {
+fn check_gateway(mut site: Gateway) {
     let alice = site.latchkey.signed_in("alice");
     let value = site.latchkey.create_token(&alice, "acme", "Reporting");
     let leaked = site.latchkey.create_token(&alice, "acme", "Leaked");
@@ -153,7 +23,7 @@ fn check_gateway(mut site: Site) {
         assert!(answer.header("www-authenticate").starts_with("Bearer realm=\"latchkey\""), "{authorization:?}");
     }
     assert_eq!(site.call("GET", "/orders").send().status, 401);
-    assert_eq!(site.api.asked(), 0, "nobody got through");
+    assert_eq!(site.api.request_count(), 0, "nobody got through");
 
     let forged = [
         ("X-Auth-Role", "root"),
@@ -193,13 +63,22 @@ fn check_gateway(mut site: Site) {
     let list = alice.get("/w/acme/settings/tokens").text();
     assert!(list.contains("from 127.0.0.1 (warehouse/2.1)"), "the gateway's use is evidence: {list}");
 
+    let other = connect_from("127.0.0.2".parse().unwrap(), site.proxy.address);
+    let headers = format!("Authorization: Bearer {leaked}\r\nUser-Agent: shop/1\r\nX-Forwarded-For: 203.0.113.9\r\n");
+    let request = format!("GET /orders HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n{headers}\r\n");
+    let answer = exchange_on(other, request.as_bytes(), b"");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    site.latchkey.flush();
+    let list = alice.get("/w/acme/settings/tokens").text();
+    assert!(list.contains("from 127.0.0.2 (shop/1)"), "the address that the proxy sees: {list}");
+
     assert_eq!(site.get(&leaked).status, 200);
     alice.post(&alice.delete_path("acme", "Leaked"), &[]);
     let refused = site.get(&leaked);
     assert_eq!(refused.status, 401, "from the very next request on");
     assert!(refused.header("www-authenticate").contains("The token was deleted on"));
 
-    let asked = site.api.asked();
+    let asked = site.api.request_count();
     let twice = format!(
         "GET /orders HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {value}\r\nAuthorization: Bearer {value}\r\n\r\n",
         site.proxy.address
@@ -207,43 +86,123 @@ fn check_gateway(mut site: Site) {
     let twice = raw(site.proxy.address, twice.as_bytes());
     assert!(twice.starts_with("HTTP/1.1 401 ") || twice.starts_with("HTTP/1.1 400 "), "{twice}");
     site.latchkey.stop();
-    assert_eq!(site.get(&value).status, site.closed, "closed while nobody can be asked");
-    assert_eq!(site.call("GET", "/orders").send().status, site.closed);
-    assert_eq!(site.api.asked(), asked);
+    assert_eq!(site.get(&value).status, site.kind.status_while_down(), "closed while nobody can be asked");
+    assert_eq!(site.call("GET", "/orders").send().status, site.kind.status_while_down());
+    assert_eq!(site.api.request_count(), asked);
     site.latchkey.restart();
-    site.get_until(&value, 200);
+    wait_until("the proxy answers 200", || site.get(&value).status == 200);
     assert!(!site.proxy.said().contains(&value), "the proxy logs no value, not even of what failed");
 }
 
 /// What the proxy demands of a token is met or 403.
-fn check_requirements(site: &Site) {
+fn check_requirements(site: &Gateway) {
     let (alice, bob) = (site.latchkey.signed_in("alice"), site.latchkey.signed_in("bob"));
     let good = site.latchkey.create_token(&alice, "acme", "Good");
     let elsewhere = site.latchkey.create_token(&alice, "acme-demo", "Elsewhere");
     let editor = site.latchkey.create_token(&bob, "acme", "Editor");
     assert_eq!([&good, &elsewhere, &editor].map(|value| site.get(value).status), [200, 403, 403]);
     let query = site.call("GET", "/orders?workspace=acme-demo&role=editor").bearer(&editor).send();
-    assert_eq!((query.status, site.api.asked()), (403, 1), "the client's query demands nothing");
+    assert_eq!((query.status, site.api.request_count()), (403, 1), "the client's query demands nothing");
 }
 
-const DEMAND: &str = "?workspace=acme&role=administrator";
+/// Long headers and bodies pass: only the API gets them.
+fn check_sizes(site: &Gateway) {
+    let alice = site.latchkey.signed_in("alice");
+    let value = site.latchkey.create_token(&alice, "acme", "Reporting");
+    let long = |name: &str, length: usize| (name.to_owned(), "x".repeat(length));
+    for headers in [
+        vec![long("Cookie", 20 * 1024)],
+        vec![long("Cookie", 7000), long("Cookie", 7000), long("Cookie", 7000)],
+        vec![long("Referer", 20 * 1024)],
+    ] {
+        let mut call = site.call("GET", "/orders").bearer(&value);
+        for (name, value) in &headers {
+            call = call.header(name, value);
+        }
+        let answer = call.send();
+        assert_eq!(answer.status, 200, "{}: {}", headers[0].0, answer.body);
+        let (requests, _) = site.api.take();
+        let mut cookies = headers.iter().filter(|(name, _)| name == "Cookie");
+        assert!(cookies.all(|(_, value)| requests[0].header("Cookie").concat().contains(value)), "the API gets it");
+    }
+    let path = format!("/orders?{}", "x".repeat(20 * 1024));
+    assert_eq!(site.call("GET", &path).bearer(&value).send().status, 200, "a long query");
+
+    let body: Vec<u8> = (0..3_000_000_u32).map(|byte| (byte % 251) as u8).collect();
+    for method in ["POST", "PUT", "PATCH"] {
+        site.api.take();
+        let answer = site.call(method, "/orders").bearer(&value).body(body.clone()).send();
+        assert_eq!(answer.status, 200, "{method}: {} {}", answer.body, site.proxy.said());
+        let (requests, _) = site.api.take();
+        assert!(requests[0].body == body, "{method}: the body arrives unchanged");
+    }
+    let chunks = format!("{:x}\r\n{}\r\n0\r\n\r\n", 2_000_000, "y".repeat(2_000_000));
+    let headers = format!("Connection: close\r\nAuthorization: Bearer {value}\r\nTransfer-Encoding: chunked\r\n");
+    let request = format!("POST /orders HTTP/1.1\r\nHost: api.example\r\n{headers}\r\n{chunks}");
+    let answer = exchange(site.proxy.address, request.as_bytes(), b"");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "chunked: {answer}");
+    let (requests, _) = site.api.take();
+    assert_eq!(requests[0].body.len(), 2_000_000, "chunked");
+    assert_eq!(site.call("POST", "/orders").body("a=b").send().status, 401, "without a token");
+    assert_eq!(site.api.request_count(), 0);
+}
+
+const REQUIREMENT: &str = "?workspace=acme&role=administrator";
 
 #[db_test(needs(nginx))]
 fn nginx_with_the_file_of_deploy_allows_valid_tokens_only() {
-    check_gateway(Site::behind_nginx(""));
+    check_gateway(Gateway::start(ProxyKind::Nginx));
 }
 
 #[db_test(needs(nginx))]
 fn nginx_requires_a_workspace_and_a_role() {
-    check_requirements(&Site::behind_nginx(DEMAND));
+    check_requirements(&Gateway::start_with_requirement(ProxyKind::Nginx, REQUIREMENT));
+}
+
+#[db_test(sqlite, needs(nginx))]
+fn nginx_passes_long_headers_and_bodies_to_the_api() {
+    check_sizes(&Gateway::start_with(ProxyKind::Nginx, &[("client_max_body_size 1m;", "client_max_body_size 4m;")]));
 }
 
 #[db_test(needs(caddy))]
 fn caddy_with_the_file_of_deploy_allows_valid_tokens_only() {
-    check_gateway(Site::behind_caddy(""));
+    check_gateway(Gateway::start(ProxyKind::Caddy));
 }
 
 #[db_test(needs(caddy))]
 fn caddy_requires_a_workspace_and_a_role() {
-    check_requirements(&Site::behind_caddy(DEMAND));
+    check_requirements(&Gateway::start_with_requirement(ProxyKind::Caddy, REQUIREMENT));
+}
+
+#[db_test(sqlite, needs(caddy))]
+fn caddy_passes_long_headers_and_bodies_to_the_api() {
+    check_sizes(&Gateway::start(ProxyKind::Caddy));
+}
+
+#[db_test(needs(haproxy))]
+fn haproxy_with_the_files_of_deploy_allows_valid_tokens_only() {
+    check_gateway(Gateway::start(ProxyKind::Haproxy));
+}
+
+#[db_test(needs(haproxy))]
+fn haproxy_requires_a_workspace_and_a_role() {
+    check_requirements(&Gateway::start_with_requirement(ProxyKind::Haproxy, REQUIREMENT));
+}
+
+#[db_test(sqlite, needs(haproxy))]
+fn haproxy_passes_long_headers_and_bodies_to_the_api() {
+    check_sizes(&Gateway::start(ProxyKind::Haproxy));
+}
+
+#[db_test(sqlite, needs(haproxy))]
+fn haproxy_allows_no_request_if_its_script_fails() {
+    for (from, to) in [
+        ("if answer.status == 200 then", "if answer.nothing.status == 200 then"),
+        ("local received =", "do return end local received ="),
+    ] {
+        let site = Gateway::start_with(ProxyKind::Haproxy, &[(from, to)]);
+        let alice = site.latchkey.signed_in("alice");
+        let value = site.latchkey.create_token(&alice, "acme", "Reporting");
+        assert_eq!((site.get(&value).status, site.api.request_count()), (503, 0), "{to}");
+    }
 }

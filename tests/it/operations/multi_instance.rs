@@ -72,7 +72,7 @@ fn call(address: SocketAddr, value: &str) -> Answer {
     Call::new(address, "GET", "/api/v2/workspace.json").bearer(value).send()
 }
 
-#[db_test(needs(nginx))]
+#[db_test(postgres, needs(nginx))]
 fn a_session_and_a_token_are_valid_on_every_instance() {
     let site = Site::open(&["alice@example.org".to_owned()]);
     let alice = site.sign_in("alice@example.org");
@@ -102,7 +102,7 @@ fn a_session_and_a_token_are_valid_on_every_instance() {
     assert_eq!(alice.moved_to(other).get(TOKENS).status, 303, "signed out everywhere");
 }
 
-#[db_test(needs(nginx))]
+#[db_test(postgres, needs(nginx))]
 fn a_deletion_on_one_instance_counts_at_the_next_request_to_the_other() {
     let rounds = 1000;
     let site = Site::open(&["alice@example.org".to_owned()]);
@@ -121,7 +121,7 @@ fn a_deletion_on_one_instance_counts_at_the_next_request_to_the_other() {
     assert_eq!(answers, BTreeMap::from([((200, 401), rounds)]));
 }
 
-#[db_test(needs(nginx))]
+#[db_test(postgres, needs(nginx))]
 fn the_token_limit_holds_for_concurrent_creates_on_several_instances() {
     const MEMBERS: usize = 20;
     const CREATES: usize = 200;

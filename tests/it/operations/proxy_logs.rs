@@ -6,12 +6,11 @@ use latchkey::config::ServerArgs;
 
 use crate::support::api_client::{Call, encode};
 use crate::support::browser_client::Browser;
-use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx};
+use crate::support::proxy::{Proxy, adapted, caddy, free_port, nginx, own_address};
 use crate::support::{TestServer, proxy_settings};
 
 fn latchkey() -> TestServer {
-    let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    TestServer::start_with(ServerArgs { listen, ..proxy_settings() })
+    TestServer::start_with(ServerArgs { listen: own_address(), ..proxy_settings() })
 }
 
 /// Goes to where codes stand, and to where somebody pasted one, while Latchkey is there; then to where codes stand and
@@ -67,8 +66,7 @@ fn no_code_and_no_value_reaches_the_logs_of_nginx() {
     let snippet = adapted(
         "nginx.conf",
         &[
-            ("server 10.0.0.11:8080", &format!("server {}", server.address)),
-            ("server 10.0.0.12:8080 max_fails=2 fail_timeout=5s;", ""),
+            ("    server 127.0.0.1:8080;", &format!("    server {};", server.address)),
             ("listen 80;", &format!("listen 127.0.0.1:{plain};")),
             ("listen [::]:80;", ""),
             ("listen 443 ssl;", &format!("listen 127.0.0.1:{port};")),
@@ -82,7 +80,7 @@ fn no_code_and_no_value_reaches_the_logs_of_nginx() {
     for health in ["/healthz", "/readyz"] {
         assert_eq!(Browser::new(proxy.address).get(health).status, 404, "{health} is nobody's outside");
     }
-    let (secrets, id) = visit(&mut server, &proxy, &[SocketAddr::from(([127, 0, 0, 1], plain))]);
+    let (secrets, id) = visit(&mut server, &proxy, &[proxy.listening_at(plain)]);
 
     let last = "\"GET /w/acme/settings/tokens HTTP/1.1\" 502 ";
     // A line is written after its answer.
@@ -105,21 +103,23 @@ fn no_code_and_no_value_reaches_the_logs_of_nginx() {
 
 #[db_test(needs(caddy))]
 fn no_code_and_no_value_reaches_the_log_of_caddy() {
-    let (mut server, port) = (latchkey(), free_port());
+    let (mut server, port, plain) = (latchkey(), free_port(), free_port());
     let snippet = adapted(
         "Caddyfile",
         &[
             ("127.0.0.1:8080", &server.address.to_string()),
-            ("api.example {", &format!("http://127.0.0.1:{} {{", free_port())),
-            // With an access log, which Caddy has only where it is asked for.
-            ("tokens.example {", &format!("http://127.0.0.1:{port} {{\n\tlog")),
+            ("\nhttp://api.example {", &format!("\nhttp://api.example:{} {{", free_port())),
+            ("\napi.example {", &format!("\nhttp://api.example:{} {{", free_port())),
+            // With access logs, which Caddy has only where it is asked for.
+            ("\nhttp://tokens.example {", &format!("\nhttp://127.0.0.1:{plain} {{\n\tlog")),
+            ("\ntokens.example {", &format!("\nhttp://127.0.0.1:{port} {{\n\tlog")),
         ],
     );
     let proxy = caddy(port, &snippet);
     for health in ["/healthz", "/readyz"] {
         assert_eq!(Browser::new(proxy.address).get(health).status, 404, "{health} is nobody's outside");
     }
-    let (secrets, id) = visit(&mut server, &proxy, &[]);
+    let (secrets, id) = visit(&mut server, &proxy, &[proxy.listening_at(plain)]);
 
     let last = "\"uri\":\"/w/acme/settings/tokens\"";
     server.wait_until(|_| proxy.said().contains(last));

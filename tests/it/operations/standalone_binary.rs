@@ -28,7 +28,7 @@ fn is_whole(server: &Latchkey, path: &str) {
 fn the_binary_alone_sets_up_serves_complete_pages_and_the_api_and_restarts() {
     let home = Home::new();
     let server = home.serve_without_repository();
-    assert!(server.said().contains("migrations run on"), "{}", server.said());
+    assert!(server.said().contains("migrations applied to"), "{}", server.said());
     let url = server.setup_url();
     let (path, code) = (url.split_once(&server.address.to_string()).unwrap().1, url.split("code=").nth(1).unwrap());
     is_whole(&server, path);
@@ -53,6 +53,7 @@ fn the_binary_alone_sets_up_serves_complete_pages_and_the_api_and_restarts() {
     if !is_postgres() {
         let mut there: Vec<_> = std::fs::read_dir(home.data()).unwrap().map(|it| it.unwrap().file_name()).collect();
         there.sort();
-        assert_eq!(there, ["latchkey.db", "latchkey.db-shm", "latchkey.db-wal", "static"], "and nothing else");
+        let database = ["latchkey.db", "latchkey.db-lock", "latchkey.db-server", "latchkey.db-shm", "latchkey.db-wal"];
+        assert_eq!(there, [&database[..], &["static"]].concat(), "and nothing else");
     }
 }

@@ -51,11 +51,12 @@ fn alices_forms() -> Vec<Sample> {
         Sample::new("/w/acme/settings/tokens", &[("name", "Made"), ("form_key", "0123456789abcdefABCDEF")], &[]),
         Sample::new(
             "/w/acme/settings/members/invitations",
-            &[("role", "agent"), ("note", "Kim"), ("form_key", "0123456789abcdefABCDEF")],
-            &["note"],
+            &[("role", "agent"), ("email", "kim@example.org"), ("note", "Kim"), ("form_key", "0123456789abcdefABCDEF")],
+            &["email", "note"],
         ),
         Sample::new("/workspaces/new", &[("name", "Tea"), ("kind", "demo"), ("slug", "tea")], &["slug"]),
         Sample::new("/account/name", &[("name", "Alicia")], &[]),
+        Sample::new("/account/time-zone", &[("time_zone", "browser")], &[]),
         Sample::new("/account/email", &[("email", "alicia@example.org"), ("password", PASSWORD)], &[]),
         Sample::new(
             "/account/password",
@@ -141,7 +142,7 @@ fn usual_names_are_accepted() {
     for name in ["📊👩🏽‍🚀", "Ünïcödé 漢字 עברית", &"é".repeat(64)] {
         let answer = alice.create_token("acme", name);
         assert_eq!(answer.status, 201, "{name}: {}", answer.text());
-        assert!(answer.text().contains(&format!("Token “{name}” created")), "{}", answer.text());
+        assert!(answer.text().contains(&format!("Copy the value of {name} now.")), "{}", answer.text());
     }
     let general = &alices_forms()[1];
     for (field, text) in [("name", "Ours 🔑"), ("country", ""), ("languages", "")] {

@@ -32,19 +32,25 @@ fn the_token_list_counts_and_distinguishes_tokens() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     assert!(alice.get(LIST).text().contains("These are your personal tokens for accessing the API of Acme ."));
-    let mut expected = vec![format!("3 of 3 tokens in this workspace. {LIMIT}.")];
+    let mut expected = vec!["3 of 3 tokens used.".to_owned()];
     for (nth, name) in ["Reporting", "Sync <2>", "é 📊"].into_iter().enumerate() {
         let pips = alice.get(LIST).body.matches("<i class=\"on\">").count();
         assert_eq!(pips, nth);
         let value = server.create_token(&alice, "acme", name);
         expected.push(format!(
-            "{name} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call Rotate",
+            "{name} rpat…{} Never used · Created 23 Nov 2026 · No expiration Waiting for the first call \
+             0 calls in 30 days Rotate",
             &value[42..]
         ));
-        assert!(list(&alice).starts_with(&format!("{} of 3 tokens in this workspace. {LIMIT}.", nth + 1)));
+        assert!(list(&alice).starts_with(&format!("{} of 3 tokens used.", nth + 1)));
     }
     assert_eq!(list(&alice), expected.join(" "));
-    assert!(!alice.get(LIST).body.contains(&format!("href=\"{NEW}\"")), "no button that can't work");
+    for page in [LIST, "/w/acme"] {
+        let full = alice.get(page).page();
+        assert!(!full.has(&format!("a[href='{NEW}']")), "no link that can't work");
+        assert_eq!(full.text_of("button[aria-disabled=true][aria-describedby=limit]"), "Create token");
+        assert_eq!(full.text_of("#limit"), "Delete a token to create another");
+    }
     let bob = server.signed_in("bob");
     assert!(list(&bob).starts_with("0 of 3 tokens"), "to each their own");
     assert!(bob.get(LIST).body.contains(&format!("href=\"{NEW}\"")));
@@ -89,10 +95,16 @@ fn a_fourth_token_is_rejected_by_the_form_and_by_the_server() {
     assert_eq!(new.status, 200);
     assert!(
         new.text()
-            .contains(&format!("{LIMIT} You have 3 in this workspace. Delete one that no integration uses any more"))
+            .contains(&format!("{LIMIT} You already have 3 in this workspace. Delete one that you no longer need."))
     );
     let main = new.between("<main id=\"main\">", "</main>").unwrap();
     assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
+    for name in ["A", "B", "C"] {
+        let delete = alice.delete_path("acme", name);
+        let row = [new.page().link_labeled(&format!("Rotate token {name}")), delete.replace("/delete", "/rotate")];
+        assert_eq!(row[0], row[1]);
+        assert_eq!(new.page().link_labeled(&format!("Delete token {name}")), delete);
+    }
 
     let before = (server.db_rows(&TABLES), list(&alice));
     let forced = send(&alice, "D", &kept_open);
@@ -136,7 +148,7 @@ fn a_name_is_unique_in_any_case() {
     let mut form = None;
     for name in ["Réporting", "réporting", " RÉPORTING "] {
         let answer = alice.create_token("acme", name);
-        let taken = "You have a token with this name already. Use one name per integration, so that you know later which is which.";
+        let taken = "You already have a token with this name. Use a different name for each integration.";
         assert_eq!((answer.status, name_field(&answer)), (422, (name.to_owned(), Some(taken.to_owned()))));
         form = Some(answer.hidden("form_key"));
     }
@@ -157,7 +169,13 @@ fn a_resent_form_creates_no_second_token() {
     for name in ["Reporting", "Another"] {
         let again = send(&alice, name, &key);
         assert_eq!(again.status, 409);
-        assert!(again.text().contains("This token was already created This form was sent before. It made the token “Reporting”, whose value was shown once"), "{}", again.text());
+        assert!(
+            again.text().contains(
+                "This token already exists This form had already created “Reporting”. Its value was shown once"
+            ),
+            "{}",
+            again.text()
+        );
         assert!(!again.body.contains(&value) && !again.body.contains("Token value"), "shown once");
         assert!(list(&alice).starts_with("1 of 3"));
     }
@@ -165,7 +183,13 @@ fn a_resent_form_creates_no_second_token() {
     let bobs = send(&server.signed_in("bob"), "Mine", &key);
     assert_eq!(
         (bobs.status, name_field(&bobs)),
-        (422, ("Mine".to_owned(), Some("This form was used before. Check the name and send it again.".to_owned())))
+        (
+            422,
+            (
+                "Mine".to_owned(),
+                Some("This form has already been used. Check the name and submit it again.".to_owned())
+            )
+        )
     );
     assert_ne!(bobs.hidden("form_key"), key, "the form that comes back works");
 
@@ -193,10 +217,12 @@ fn a_deletion_needs_confirmation_and_says_what_is_lost() {
     let page = alice.get(&path);
     assert_eq!((page.status, &*page.title()), (200, "Delete token Reporting & more · Acme (Production) · Latchkey"));
     let text = page.text();
+    let with_value = format!("with the value rpat…{} . It has never been used.", &value[42..]);
     for line in [
         "Delete token “Reporting & more”?",
-        "In Acme Production . It was never used.",
-        "Any integration that still uses it fails at once, with an authentication error. This can’t be undone.",
+        "In Acme Production ,",
+        &with_value,
+        "Anything still using it will start failing immediately with an authentication error. This can’t be undone.",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -213,7 +239,7 @@ fn a_token_deleted_twice_is_deleted_once() {
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     let path = alice.delete_path("acme", "Reporting");
-    for said in ["Token Reporting deleted.", "Token Reporting was deleted before."] {
+    for said in ["Token Reporting deleted.", "Token Reporting had already been deleted."] {
         let answer = alice.post(&path, &[]);
         assert_eq!((answer.status, answer.header("location")), (303, LIST));
         assert!(alice.get(LIST).text().contains(said), "{said}");

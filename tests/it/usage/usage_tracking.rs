@@ -2,10 +2,51 @@
 
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
+use latchkey::auth::{authenticator, credentials};
+use latchkey::base::client_info::ClientInfo;
+use latchkey::base::clock::Timestamp;
+use latchkey::db::ids::ValueId;
+use latchkey::db::{Db, DbOptions};
+use latchkey::usage::UsageRecorder;
+
 use crate::support::database::is_postgres;
 use crate::support::{TestServer, proxy_settings};
 
 const LIST: &str = "/w/acme/settings/tokens";
+
+pub(super) fn id_of(server: &TestServer, value: &str) -> ValueId {
+    let header = format!("Bearer {value}");
+    let presented = credentials::parse(std::iter::once(header.as_bytes())).unwrap();
+    let now = server.now();
+    let caller = server.db.read_blocking(|conn| authenticator::authenticate_uncached(conn, &presented, now));
+    caller.unwrap().value()
+}
+
+pub(super) fn client(agent: &str) -> ClientInfo {
+    ClientInfo { ip: std::net::Ipv4Addr::LOCALHOST.into(), agent: Some(agent.to_owned()) }
+}
+
+/// Writes the recorded uses as the server does between requests.
+pub(super) fn flush(uses: &UsageRecorder, server: &TestServer) {
+    actix_web::rt::System::new().block_on(uses.flush(&server.db));
+}
+
+/// Minutes from the first to the last use and to the last rejected use, since `start`, with their programs and the number of
+/// rejected uses.
+fn usage(server: &TestServer, start: Timestamp) -> Vec<String> {
+    let minute = |column: &str| format!("coalesce(CAST(({column} - {}) / 60000000 AS TEXT), '-')", start.micros());
+    let text = |column: &str| format!("coalesce({column}, '-')");
+    let columns = [
+        minute("first_used_at"),
+        minute("last_used_at"),
+        text("last_used_agent"),
+        "CAST(tries_after_end AS TEXT)".to_owned(),
+        minute("last_try_at"),
+        text("last_try_agent"),
+    ];
+    server.rows(&format!("SELECT {} AS text FROM value_uses", columns.join(" || ' ' || ")))
+}
 
 #[db_test]
 fn the_new_token_shows_the_time_and_client_of_its_first_call() {
@@ -14,13 +55,31 @@ fn the_new_token_shows_the_time_and_client_of_its_first_call() {
     let made = alice.create_token("acme", "Reporting");
     assert!(made.text().contains("Waiting for the first call"));
     let use_path = made.between("data-first-call=\"", "\"").unwrap().to_owned();
-    assert_eq!(alice.get(&use_path).body, r#"{"used":false,"at":null,"ip":null}"#);
+    assert_eq!(
+        alice.get(&use_path).body,
+        r#"{"used":false,"current":true,"at":null,"ip":null,"program":null,"ready":false}"#
+    );
 
     server.api("GET", "/api/v2/workspace.json").bearer(made.value()).header("User-Agent", "curl/8.5.0 (x86)").send();
     server.flush();
     let first = alice.get(&use_path);
-    assert_eq!((first.json()["used"].as_bool(), first.json()["ip"].as_str()), (Some(true), Some("127.0.0.1")));
-    assert_eq!(first.header("cache-control"), "no-store");
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(first.snapshot(), @r#"
+        200
+        cache-control: no-store
+        content-type: application/json
+        x-request-id: [uuid]
+
+        {
+          "used": true,
+          "current": true,
+          "at": "2026-11-23T12:00:00.006000Z",
+          "ip": "127.0.0.1",
+          "program": "curl",
+          "ready": false
+        }
+        "#);
+    }
     let list = alice.get(LIST).text();
     assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1 (curl/8.5.0)"), "{list}");
     assert!(!list.contains("Waiting for the first call") && !list.contains("Never used"));
@@ -43,7 +102,130 @@ fn a_failed_usage_flush_is_written_by_the_next() {
     server.flush();
     let list = alice.get(LIST).text();
     assert!(list.contains("Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1"), "{list}");
-    assert!(list.contains("was tried 2 times since, last 23 Nov 2026, 12:02 UTC"), "{list}");
+    assert!(list.contains("something has tried it 2 times since. Last attempt 23 Nov 2026, 12:02 UTC"), "{list}");
+}
+
+#[db_test]
+fn what_a_background_flush_cannot_write_is_written_once_by_the_next() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start, uses) = (id_of(&server, &value), server.now(), UsageRecorder::default());
+    let after = |minutes| start + Duration::from_mins(minutes);
+    uses.record(id, client("one"), after(1));
+    uses.record_rejected(id, client("two"), after(2));
+    server.db_alter("ALTER TABLE value_uses RENAME TO value_uses_elsewhere");
+    flush(&uses, &server);
+    uses.record(id, client("three"), after(3));
+    uses.record_rejected(id, client("four"), after(4));
+    flush(&uses, &server);
+    server.db_alter("ALTER TABLE value_uses_elsewhere RENAME TO value_uses");
+    assert_eq!(usage(&server, start), ["- - - 0 - -"]);
+    flush(&uses, &server);
+    assert_eq!(usage(&server, start), ["1 3 three 2 4 four"]);
+    flush(&uses, &server);
+    assert_eq!(usage(&server, start), ["1 3 three 2 4 four"], "nothing twice");
+    uses.record_rejected(id, client("five"), after(5));
+    flush(&uses, &server);
+    uses.record_rejected(id, client("six"), after(6));
+    flush(&uses, &server);
+    assert_eq!(usage(&server, start), ["1 3 three 4 6 six"], "rejected uses add up");
+}
+
+#[db_test]
+fn an_earlier_use_that_is_written_later_changes_neither_the_first_nor_the_last_use() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start) = (id_of(&server, &value), server.now());
+    let after = |minutes| start + Duration::from_mins(minutes);
+    let (here, there) = (UsageRecorder::default(), UsageRecorder::default());
+    here.record(id, client("early"), after(5));
+    there.record(id, client("late"), after(9));
+    flush(&there, &server);
+    assert_eq!(usage(&server, start), ["9 9 late 0 - -"]);
+    flush(&here, &server);
+    assert_eq!(usage(&server, start), ["9 9 late 0 - -"]);
+    here.record(id, client("latest"), after(12));
+    flush(&here, &server);
+    assert_eq!(usage(&server, start), ["9 12 latest 0 - -"]);
+    // The same when the server stops.
+    there.record(id, client("late"), after(11));
+    there.flush_blocking(&server.db).unwrap();
+    assert_eq!(usage(&server, start), ["9 12 latest 0 - -"]);
+}
+
+#[db_test]
+fn rejected_uses_of_several_instances_add_up() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start) = (id_of(&server, &value), server.now());
+    let (here, there) = (UsageRecorder::default(), UsageRecorder::default());
+    for (uses, minutes) in [(&here, 1), (&there, 2), (&there, 3)] {
+        uses.record_rejected(id, client("tool"), start + Duration::from_mins(minutes));
+    }
+    flush(&here, &server);
+    flush(&there, &server);
+    assert_eq!(usage(&server, start), ["- - - 3 3 tool"]);
+}
+
+#[db_test]
+fn an_earlier_rejected_use_that_is_written_later_counts_but_is_not_the_last() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start) = (id_of(&server, &value), server.now());
+    let (here, there) = (UsageRecorder::default(), UsageRecorder::default());
+    here.record_rejected(id, client("early"), start + Duration::from_mins(5));
+    there.record_rejected(id, client("late"), start + Duration::from_mins(9));
+    flush(&there, &server);
+    flush(&here, &server);
+    assert_eq!(usage(&server, start), ["- - - 2 9 late"]);
+    here.record_rejected(id, client("latest"), start + Duration::from_mins(12));
+    flush(&here, &server);
+    assert_eq!(usage(&server, start), ["- - - 3 12 latest"]);
+}
+
+#[db_test]
+fn a_flush_that_commits_after_its_timeout_writes_nothing_twice() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start, uses) = (id_of(&server, &value), server.now(), UsageRecorder::default());
+    let options = DbOptions {
+        response_timeout: Duration::from_millis(100),
+        lock_timeout: Duration::from_mins(2),
+        statement_timeout: Duration::from_mins(2),
+        ..DbOptions::default()
+    };
+    let impatient = Db::open_with(&server.database.url(), &options).unwrap();
+    uses.record_rejected(id, client("tool"), start + Duration::from_mins(1));
+    let mut other = server.database.connect();
+    let lock = if is_postgres() { "BEGIN; LOCK TABLE value_uses" } else { "BEGIN IMMEDIATE" };
+    other.batch_execute(lock).unwrap();
+    // Dropping the system waits for the threads of the flush.
+    actix_web::rt::System::new().block_on(async {
+        uses.flush(&impatient).await;
+        other.batch_execute("ROLLBACK").unwrap();
+    });
+    assert_eq!(usage(&server, start), ["- - - 1 1 tool"], "committed after the timeout");
+    flush(&uses, &server);
+    assert_eq!(usage(&server, start), ["- - - 1 1 tool"], "nothing twice");
+}
+
+#[db_test]
+fn a_flush_that_fails_after_its_timeout_is_written_by_the_next() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start, uses) = (id_of(&server, &value), server.now(), UsageRecorder::default());
+    let lock_timeout = Duration::from_secs(1);
+    let options = DbOptions { response_timeout: Duration::from_millis(1), lock_timeout, ..DbOptions::default() };
+    let impatient = Db::open_with(&server.database.url(), &options).unwrap();
+    uses.record_rejected(id, client("tool"), start + Duration::from_mins(1));
+    let mut other = server.database.connect();
+    let lock = if is_postgres() { "BEGIN; LOCK TABLE value_uses" } else { "BEGIN IMMEDIATE" };
+    other.batch_execute(lock).unwrap();
+    actix_web::rt::System::new().block_on(uses.flush(&impatient));
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(usage(&server, start), ["- - - 0 - -"], "the lock was not free in time");
+    flush(&uses, &server);
+    assert_eq!(usage(&server, start), ["- - - 1 1 tool"]);
 }
 
 #[db_test]
@@ -52,13 +234,31 @@ fn a_token_unused_for_a_month_is_marked() {
     server.create_token(&server.signed_in("alice"), "acme", "Reporting");
     server.clock.advance(Duration::from_hours(30 * 24));
     let list = server.signed_in("alice").get(LIST).text();
-    assert!(list.contains("Never used") && list.contains("Nothing has used it for a month."), "{list}");
+    assert!(list.contains("Never used") && list.contains("Not used for a month."), "{list}");
     // A rotation shows that the token is needed.
     let alice = server.signed_in("alice");
     let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
     let form_key = alice.get(&path).hidden("form_key");
-    let rotated = alice.post(&path, &[("grace", "none"), ("form_key", &form_key)]).text();
-    assert!(rotated.contains("Never used") && !rotated.contains("Nothing has used it"), "{rotated}");
+    assert_eq!(alice.post(&path, &[("grace", "none"), ("form_key", &form_key)]).status, 201);
+    let rotated = alice.get(LIST).text();
+    assert!(rotated.contains("Never used") && !rotated.contains("Not used for a month"), "{rotated}");
+}
+
+#[db_test]
+fn a_token_unused_for_a_month_is_marked_also_if_it_was_used_before() {
+    let server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    server.clock.advance(Duration::from_hours(20 * 24));
+    server.call(&value);
+    server.flush();
+    let is_marked = || server.signed_in("alice").get(LIST).text().contains("Not used for a month.");
+    server.clock.advance(Duration::from_hours(30 * 24) - Duration::from_secs(1));
+    assert!(!is_marked());
+    server.clock.advance(Duration::from_secs(1));
+    assert!(is_marked());
+    server.call(&value);
+    server.flush();
+    assert!(!is_marked());
 }
 
 #[db_test]
@@ -67,12 +267,7 @@ fn a_deleted_token_shows_rejected_uses_and_the_api_says_when_it_was_deleted() {
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     alice.post(&alice.delete_path("acme", "Reporting"), &[]);
-    assert!(
-        alice
-            .get(LIST)
-            .text()
-            .contains("Deleted 23 Nov 2026, 12:00 UTC by alice@example.org on this page · not tried since")
-    );
+    assert!(alice.get(LIST).text().contains("Deleted 23 Nov 2026, 12:00 UTC by you · no attempts since"));
     server.clock.advance(Duration::from_mins(3));
     for _ in 0..14 {
         let answer =
@@ -87,7 +282,7 @@ fn a_deleted_token_shows_rejected_uses_and_the_api_says_when_it_was_deleted() {
     }
     server.flush();
     let list = alice.get(LIST).text();
-    let tried = "was tried 14 times since, last 23 Nov 2026, 12:03 UTC from 127.0.0.1 (python-requests/2.32).";
+    let tried = "something has tried it 14 times since. Last attempt 23 Nov 2026, 12:03 UTC from 127.0.0.1 (python-requests/2.32).";
     assert!(list.contains("Recently deleted Reporting") && list.contains(tried), "{list}");
 }
 
@@ -97,7 +292,7 @@ fn a_token_deleted_through_the_api_is_labeled_so() {
     let alice = server.signed_in("alice");
     let value = server.create_token(&alice, "acme", "Reporting");
     assert_eq!(server.api("DELETE", "/api/v2/token.json").bearer(&value).send().status, 204);
-    assert!(alice.get(LIST).text().contains("by alice@example.org through the API, with the token itself"));
+    assert!(alice.get(LIST).text().contains("Deleted 23 Nov 2026, 12:00 UTC through the API, using the token itself"));
 }
 
 #[db_test]
@@ -112,7 +307,8 @@ fn rejected_uses_of_an_old_value_are_shown_under_its_token() {
     server.flush();
     let list = alice.get(LIST).text();
     assert!(
-        list.contains(&format!("The value rpat…{} stopped", &old[42..])) && list.contains("was tried once since"),
+        list.contains(&format!("Value rpat…{} stopped", &old[42..]))
+            && list.contains("something has tried it once since"),
         "{list}"
     );
 }
@@ -144,6 +340,7 @@ fn tombstones_are_purged_after_90_days_and_not_earlier() {
     let all = [&value, &old, &new].map(|value| value[42..].to_owned());
 
     server.clock.advance(Duration::from_hours(90 * 24) - Duration::from_secs(1));
+    server.signed_in("alice");
     server.restart();
     // Forgotten after the tombstones, and long out of date.
     server.wait_until(|server| server.rows("SELECT uuid AS text FROM one_time_links").is_empty());

@@ -72,6 +72,7 @@ fn every_route_and_method_has_security_headers_and_is_not_cached() {
                     "{what}: {kept:?}"
                 );
                 assert!(is_page || answer.header("set-cookie").is_empty(), "{what} has a session");
+                assert_eq!(answer.header("vary") == "Authorization", !is_page, "{what}");
                 assert!(method != "HEAD" || answer.body.is_empty(), "{what}: {}", answer.body);
                 assert!(answer.header("content-encoding").is_empty(), "{what}: a page may show a secret");
             }
@@ -113,6 +114,47 @@ fn unknown_paths_have_security_headers_for_every_method() {
                 }
             }
         }
+    }
+}
+
+/// A form to an address that does not exist, from any origin or none.
+#[db_test]
+fn an_unknown_page_is_404_for_every_method_and_origin() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    for method in METHODS {
+        for path in ["/nothing", "/w/acme/nothing", "/w/acme/settings/tokens/x/nothing", "/w", "/loginx"] {
+            for headers in [&[][..], &[("Sec-Fetch-Site", "cross-site")], &[("Origin", "https://evil.example")]] {
+                for browser in [&alice, &server.browser()] {
+                    let answer = browser.send(method, path, headers, &[], Vec::new());
+                    assert_eq!(answer.status, 404, "{method} {path} {headers:?}: {}", answer.body);
+                }
+            }
+        }
+    }
+    let known = alice.send("POST", "/login", &[("Sec-Fetch-Site", "cross-site")], &[], Vec::new());
+    assert_eq!(known.status, 403, "a page that exists");
+}
+
+#[db_test]
+fn a_page_with_a_slash_at_its_end_redirects_to_the_page() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    for (route, _) in PAGES.iter().filter(|(route, _)| *route != "/") {
+        // No such objects: the address alone decides.
+        let path = ["{slug}", "{uuid}", "{member}", "{code}"]
+            .iter()
+            .fold((*route).to_owned(), |path, name| path.replace(name, "0199c2b4-0000-7000-8000-000000000000"));
+        for (method, query) in [("GET", ""), ("GET", "?next=%2Fw%2Facme&q=a%20b"), ("HEAD", "")] {
+            let answer = alice.send(method, &format!("{path}/{query}"), &[], &[], Vec::new());
+            let place = format!("{path}{query}");
+            assert_eq!((answer.status, answer.header("location")), (303, place.as_str()), "{method} {path}/");
+        }
+        let form = send(&alice, "POST", &format!("{path}/"));
+        assert_eq!(form.status, 404, "a form is sent to the page itself: {path}/");
+    }
+    for path in ["/nothing/", "/login//", "//login/", "//evil.example/", "/w/", "/healthz/", "/static/"] {
+        assert_eq!(alice.get(path).status, 404, "{path}");
     }
 }
 

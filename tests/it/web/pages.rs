@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use latchkey::routes::PAGES;
-use latchkey::workspaces::profile::Role;
+use latchkey::workspaces::model::Role;
 use latchkey::workspaces::profile::WorkspaceKind;
 
 use crate::support::api_client::Answer;
@@ -30,16 +30,21 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/account/name", [303, 303, 303, 303, 303]),
     ("POST", "/account/name", [303, 422, 422, 422, 422]),
     ("GET", "/account/email", [303, 303, 303, 303, 303]),
-    ("POST", "/account/email", [303, 422, 422, 422, 422]),
+    ("POST", "/account/email", [303, 422, 403, 403, 422]),
     ("GET", "/account/password", [303, 303, 303, 303, 303]),
     ("POST", "/account/password", [303, 422, 422, 422, 422]),
+    ("GET", "/account/time-zone", [303, 303, 303, 303, 303]),
+    ("POST", "/account/time-zone", [303, 422, 422, 422, 422]),
     ("GET", "/account/sessions/end", [303, 303, 303, 303, 303]),
     ("POST", "/account/sessions/end", [303, 303, 303, 303, 303]),
     ("GET", "/account/sessions/{uuid}/end", [303, 303, 303, 303, 303]),
     ("POST", "/account/sessions/{uuid}/end", [303, 404, 404, 404, 303]),
+    ("GET", "/workspaces", [303, 200, 200, 200, 200]),
     ("GET", "/workspaces/new", [303, 200, 403, 403, 200]),
     ("POST", "/workspaces/new", [303, 422, 403, 403, 422]),
     ("GET", "/w/{slug}", [303, 404, 200, 200, 200]),
+    ("GET", "/w/{slug}/checklist", [303, 404, 303, 303, 303]),
+    ("POST", "/w/{slug}/checklist", [303, 404, 303, 303, 303]),
     ("GET", "/w/{slug}/settings", [303, 404, 200, 200, 200]),
     ("POST", "/w/{slug}/settings", [303, 404, 403, 403, 422]),
     ("GET", "/w/{slug}/settings/members/invitations", [303, 404, 403, 403, 200]),
@@ -51,6 +56,9 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/w/{slug}/settings/tokens/new", [303, 404, 403, 200, 200]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}", [303, 404, 403, 404, 422]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/rename", [303, 404, 403, 404, 200]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/note", [303, 404, 403, 404, 303]),
+    ("POST", "/w/{slug}/settings/tokens/{uuid}/note", [303, 404, 403, 404, 303]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/use.json", [303, 404, 403, 404, 200]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 422]),
@@ -61,10 +69,16 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/w/{slug}/settings/activity", [303, 404, 200, 200, 200]),
     ("GET", "/w/{slug}/settings/members", [303, 404, 403, 403, 200]),
     ("GET", "/w/{slug}/settings/members/tokens", [303, 404, 403, 403, 200]),
+    ("GET", "/w/{slug}/settings/members/tokens/revoke", [303, 404, 403, 403, 200]),
+    ("POST", "/w/{slug}/settings/members/tokens/revoke", [303, 404, 403, 403, 303]),
     ("GET", "/w/{slug}/settings/members/tokens/{uuid}/revoke", [303, 404, 403, 403, 200]),
     ("POST", "/w/{slug}/settings/members/tokens/{uuid}/revoke", [303, 404, 403, 403, 303]),
     ("GET", "/w/{slug}/settings/members/{member}", [303, 404, 403, 403, 200]),
     ("POST", "/w/{slug}/settings/members/{member}", [303, 404, 403, 403, 422]),
+    ("GET", "/w/{slug}/settings/members/{member}/email", [303, 404, 403, 403, 303]),
+    ("POST", "/w/{slug}/settings/members/{member}/email", [303, 404, 403, 403, 422]),
+    ("GET", "/w/{slug}/settings/members/{member}/reset", [303, 404, 403, 403, 303]),
+    ("POST", "/w/{slug}/settings/members/{member}/reset", [303, 404, 403, 403, 403]),
     ("GET", "/w/{slug}/settings/members/{member}/remove", [303, 404, 403, 403, 200]),
     ("POST", "/w/{slug}/settings/members/{member}/remove", [303, 404, 403, 403, 303]),
     ("GET", "/w/{slug}/settings/members/{member}/revoke", [303, 404, 403, 403, 200]),
@@ -81,7 +95,7 @@ fn ask(browser: &Browser, method: &str, path: &str) -> Answer {
 
 /// The links of the switcher, in order.
 fn places(answer: &Answer) -> Vec<String> {
-    answer.page().attributes("div.places a[href^='/w/']", "href")
+    answer.page().attributes("div.workspaces a[href^='/w/']", "href")
 }
 
 #[db_test]
@@ -124,7 +138,6 @@ fn foreign_and_missing_objects_show_the_same_page() {
         "/w/other",
         "/w/nothing",
         "/w/ACME",
-        "/w/acme/",
         "/w/other/settings",
         "/w/other/settings/tokens",
         "/w/nothing/settings/tokens/new",
@@ -133,21 +146,31 @@ fn foreign_and_missing_objects_show_the_same_page() {
         &alices.replace("acme", "acme-demo"),
         unknown,
     ] {
-        assert_eq!(bob.get(path).whole(), missing.whole(), "GET {path}");
+        let answer = bob.get(path);
+        // The menu is that of the workspace opened last, which is one of Bob's own.
+        assert_eq!(answer.whole(), bob.get("/nothing").whole(), "GET {path}");
+        assert_eq!((answer.status, answer.title()), (404, missing.title()), "GET {path}");
+    }
+    for path in ["/w/other/", "/w/nothing/"] {
+        let answer = bob.get(path);
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, path.trim_end_matches('/')),
+            "whether it exists or not"
+        );
     }
     for path in ["/w/other/settings/tokens", &alices, &alices.replace("acme", "acme-demo"), unknown] {
-        assert_eq!(bob.post(path, &[]).whole(), missing.whole(), "POST {path}");
+        assert_eq!(bob.post(path, &[]).whole(), bob.get("/nothing").whole(), "POST {path}");
     }
     assert_eq!(alice.get(&alices).status, 200, "it is there, for Alice");
-    assert_eq!(server.browser().get("/nothing").whole(), missing.whole(), "signed out or in");
 }
 
 #[db_test]
 fn an_agent_sees_why_there_are_no_tokens() {
     let server = TestServer::start();
     let dave = server.signed_in("dave");
-    let why = "Agents have no API tokens Your role in Acme is Agent, and tokens are for administrators and editors. \
-               If you need one, ask an administrator of Acme to change your role. Back to the workspace";
+    let why = "Agents can’t have API tokens Your role in Acme is Agent. Only administrators and editors can have API \
+               tokens. If you need one, ask an administrator to change your role. Back to the workspace";
     for answer in [
         dave.get("/w/acme/settings/tokens"),
         dave.get("/w/acme/settings/tokens/new"),
@@ -159,7 +182,7 @@ fn an_agent_sees_why_there_are_no_tokens() {
     }
     let overview = dave.get("/w/acme");
     assert!(overview.text().contains("Your role is Agent."));
-    assert!(overview.text().contains("Agents have no API tokens. If you need one, ask an administrator"));
+    assert!(overview.text().contains("Agents can’t have API tokens. If you need one, ask an administrator"));
     assert!(!overview.body.contains("settings/tokens"), "no way leads there: {}", overview.body);
     assert_eq!(server.db_rows(&["tokens"]), "tokens\n");
 }
@@ -179,7 +202,7 @@ fn every_signed_in_page_shows_its_workspace_and_kind() {
             (format!("/w/{slug}/settings/tokens"), "API Token · "),
             (format!("/w/{slug}/settings/tokens/new"), "Create token · "),
             (format!("/w/{slug}/settings/members"), "Members · "),
-            (format!("/w/{slug}/settings/members/tokens"), "Everybody’s tokens · "),
+            (format!("/w/{slug}/settings/members/tokens"), "All tokens · "),
             (format!("/w/{slug}/settings/members/{}", server.uuid_of("bob")), "Bob · "),
             (format!("/w/{slug}/settings/activity"), "Activity · "),
             (delete, "Delete token Reporting · "),
@@ -224,7 +247,7 @@ fn the_workspace_switcher_stays_on_the_page_where_the_role_permits_it() {
         let mut places = places(&page);
         places.sort_by_key(|place| !place.starts_with("/w/acme/") && *place != "/w/acme");
         assert_eq!(places, expected, "from {path}");
-        let places = page.between("<div class=\"places\">", "</div>").unwrap();
+        let places = page.between("<div class=\"workspaces\">", "</div>").unwrap();
         assert_eq!(places.matches("aria-current=\"true\"").count(), 1, "{path}");
     }
 }
@@ -265,9 +288,9 @@ fn the_overview_describes_the_workspace_and_the_api_call() {
     let bob = server.signed_in("bob");
     let empty = bob.get("/w/acme-demo").text();
     for line in [
-        "Acme Demo Demo A demo workspace: a place to try things out. Your role is Editor.",
-        "You have no tokens here yet. You can have a maximum of 3 tokens. Create token Manage tokens",
-        "About this workspace Kind Demo Country Not said Languages eng Time zone UTC",
+        "Acme Demo Demo Demo workspace: try things out here. Your role is Editor.",
+        "You have no tokens in this workspace yet. You can create up to 3. Create token Manage tokens",
+        "About this workspace Kind Demo Country Not set Languages eng Time zone UTC",
     ] {
         assert!(empty.contains(line), "{line}: {empty}");
     }
@@ -277,8 +300,8 @@ fn the_overview_describes_the_workspace_and_the_api_call() {
         server.create_token(&bob, "acme", name);
     }
     let full = bob.get("/w/acme").text();
-    assert!(full.contains("3 of 3 tokens in this workspace. Manage tokens"), "{full}");
-    assert!(full.contains("A production workspace: what happens here counts. Your role is Editor."));
+    assert!(full.contains("3 of 3 tokens used. Create token Delete a token to create another Manage tokens"), "{full}");
+    assert!(full.contains("Production workspace: changes here affect live data. Your role is Editor."));
 }
 
 #[db_test]
@@ -306,7 +329,7 @@ fn an_unsupported_method_is_405_with_the_allowed_ones() {
         for method in ["GET", "POST", "PUT", "DELETE"].iter().filter(|method| !methods.contains(method)) {
             let answer = alice.send(method, &real, &[("Sec-Fetch-Site", "same-origin")], &[], Vec::new());
             assert_eq!((answer.status, answer.header("allow")), (405, allow.join(", ").as_str()), "{method} {path}");
-            assert_eq!(answer.title(), "That does not work here · Latchkey");
+            assert_eq!(answer.title(), "This action isn’t available here · Latchkey");
         }
         if methods.contains(&"GET") {
             let (get, head) = (alice.get(&real), alice.send("HEAD", &real, &[], &[], Vec::new()));

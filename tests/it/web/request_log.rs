@@ -1,8 +1,11 @@
-//! A client cannot inject lines or control characters into the log.
+//! The log: no secret of a request, and no line or control character that a client injects.
 
 use std::fmt::Write as _;
 
-use crate::support::api_client::{Call, form, raw};
+use diesel::connection::SimpleConnection as _;
+
+use crate::support::PASSWORD;
+use crate::support::api_client::{Call, form, raw, raw_bytes};
 use crate::support::browser_client::Browser;
 use crate::support::process::Home;
 
@@ -13,6 +16,37 @@ const FORGED: &str = "[2026-11-24T12:00:00Z ERROR latchkey] FORGED";
 fn is_a_line(line: &str) -> bool {
     let stamp = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     stamp.is_some_and(|(stamp, _)| stamp.starts_with("20") && stamp.contains("Z ") && !stamp.contains("FORGED"))
+}
+
+#[db_test]
+fn the_error_log_shows_no_code_of_a_failed_request() {
+    let home = Home::new();
+    home.add_acme(&["alice@example.org"], "administrator");
+    let server = home.serve_with(&[], "debug");
+    let alice = Browser::new(server.address);
+    assert_eq!(alice.sign_in("alice@example.org", PASSWORD).status, 303);
+    let invitations = "/w/acme/settings/members/invitations";
+    let form_key = alice.get(invitations).hidden("form_key");
+    let invited = alice.post(invitations, &[("role", "editor"), ("form_key", &form_key)]);
+    let invitation = invited.link().strip_prefix(&server.url("")).unwrap().to_owned();
+    let reset = home.done(&["user", "reset-password", "--email", "alice@example.org"]);
+    let reset = reset.trim().strip_prefix(&server.url("")).unwrap().to_owned();
+    home.database.is_altered();
+    home.database.connect().batch_execute("ALTER TABLE one_time_links RENAME TO elsewhere").unwrap();
+
+    let person = [("name", "Kim"), ("email", "kim@example.org"), ("password", "her very own password")];
+    for (path, shown) in [(&invitation, "/invitations/…"), (&reset, "/reset/…")] {
+        for (method, answer) in [("GET", alice.get(path)), ("POST", alice.post(path, &person))] {
+            assert_eq!(answer.status, 500, "{method} {path}: {}", answer.body);
+            let line = server.line(&format!("{} {method} {shown}: 500 ", answer.header("x-request-id")));
+            assert!(line.contains(" ERROR ") && line.contains("one_time_links"), "{line}");
+        }
+    }
+    let (_, said) = server.terminate();
+    for path in [invitation, reset] {
+        let code = path.rsplit('/').next().unwrap();
+        assert!(code.len() == 32 && !said.contains(code), "{said}");
+    }
 }
 
 #[db_test]
@@ -89,4 +123,38 @@ fn a_client_cannot_inject_a_log_line() {
     let told = log.lines().filter(|line| line.contains("latchkey::access")).count();
     assert!(told >= requests, "each request is one line: {told} of {requests}");
     assert!(!log.contains("seven blue kettles") && !log.contains(code));
+}
+
+#[db_test(sqlite)]
+fn a_request_that_is_not_http_is_no_error_in_the_log() {
+    let home = Home::new();
+    let server = home.serve_with(&[], "");
+    let tls_hello = [&[0x16, 0x03, 0x01, 0x00, 0xa1][..], &[0; 60]].concat();
+    for bytes in [&tls_hello[..], b"\0\x01\x02\r\n\r\n", b"OPTIONS * RTSP/1.0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"] {
+        let answer = raw_bytes(server.address, bytes);
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+    }
+    Call::new(server.address, "GET", "/login").send();
+    server.line("GET /login 200");
+    assert!(!server.said().contains("ERROR"), "{}", server.said());
+}
+
+#[db_test]
+fn the_access_log_names_the_token_of_an_accepted_call() {
+    let home = Home::new();
+    home.add_acme(&["ada@example.org"], "editor");
+    let create = ["token", "create", "--workspace", "acme", "--email", "ada@example.org", "--name", "Reporting"];
+    let value = home.done(&create).trim().to_owned();
+    let list = home.done(&["token", "list", "--workspace", "acme"]);
+    let uuid = list.lines().nth(1).unwrap().split('\t').next().unwrap();
+    let server = home.serve();
+    for path in ["/api/v2/workspace.json", "/api/v2/users.json", "/api/v2/token.json", "/auth/verify"] {
+        for (value, token) in [(value.as_str(), uuid), ("unknown", "-")] {
+            let answer = Call::new(server.address, "GET", path).bearer(value).send();
+            let line =
+                server.line(&format!("{} 127.0.0.1 GET {path} {}", answer.header("x-request-id"), answer.status));
+            assert_eq!(line.rsplit(' ').next(), Some(token), "{line}");
+        }
+    }
+    assert!(!server.said().contains(&value), "{}", server.said());
 }

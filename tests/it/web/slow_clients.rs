@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::TestServer;
+use crate::support::wait::wait_until;
 
 /// How many of each kind there are.
 const MANY: usize = 60;
@@ -72,19 +73,21 @@ fn slow_clients_are_disconnected_while_others_are_answered() {
         })
         .collect();
     std::thread::scope(|scope| {
-        for (beginning, stream) in each {
-            scope.spawn(move || {
-                let said = wait_for_the_end(stream);
-                let status = said.get(9..12).unwrap_or("");
-                assert!(["", "400", "401", "408"].contains(&status), "{beginning:?}: {said}");
-                assert!(said.matches("HTTP/1.1 ").count() <= 1, "{beginning:?}: {said}");
-            });
-        }
-        for _ in 0..10 {
+        let ends: Vec<_> = each
+            .into_iter()
+            .map(|(beginning, stream)| {
+                scope.spawn(move || {
+                    let said = wait_for_the_end(stream);
+                    let status = said.get(9..12).unwrap_or("");
+                    assert!(["", "400", "401", "408"].contains(&status), "{beginning:?}: {said}");
+                    assert!(said.matches("HTTP/1.1 ").count() <= 1, "{beginning:?}: {said}");
+                })
+            })
+            .collect();
+        wait_until("the slow clients are disconnected", || {
             assert_eq!(server.call(&value).status, 200);
-            // Spreads the calls over the time in which the server disconnects the others.
-            std::thread::sleep(Duration::from_millis(200));
-        }
+            ends.iter().all(std::thread::ScopedJoinHandle::is_finished)
+        });
     });
     assert_eq!(server.call(&value).status, 200);
 }

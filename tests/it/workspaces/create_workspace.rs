@@ -27,7 +27,7 @@ fn an_administrator_creates_a_workspace_and_is_redirected_to_it() {
         assert_eq!((made.status, made.header("location")), (303, path), "{}", made.body);
         let page = alice.get(path);
         assert_eq!(page.title(), title);
-        assert!(page.text().contains("made. You are its administrator."), "{}", page.text());
+        assert!(page.text().contains("created. You are its administrator."), "{}", page.text());
         assert!(page.text().contains("Your role is Administrator."));
     }
     server.create_token(&alice, "leaves", "Reporting");
@@ -44,8 +44,11 @@ fn only_an_administrator_creates_a_workspace_and_the_page_says_why() {
         assert!(!browser.get("/w/acme").body.contains("/workspaces/new"), "no way leads there");
         let before = server.db_rows(&["workspaces", "memberships", "events"]);
         for answer in [browser.get("/workspaces/new"), make(&browser, "Mine", "demo", "")] {
-            assert_eq!((answer.status, &*answer.title()), (403, "Only administrators can make a workspace · Latchkey"));
-            assert!(answer.text().contains("You are not an administrator of any workspace. Ask one to make it"));
+            assert_eq!(
+                (answer.status, &*answer.title()),
+                (403, "Only administrators can create a workspace · Latchkey")
+            );
+            assert!(answer.text().contains("You are not an administrator of any workspace. Ask an administrator"));
         }
         assert_eq!(server.db_rows(&["workspaces", "memberships", "events"]), before);
     }
@@ -57,9 +60,12 @@ fn a_slug_is_unique_and_a_rejected_form_keeps_its_input() {
     let alice = server.signed_in("alice");
     let before = server.db_rows(&TABLES);
     for (slug, why) in [
-        ("acme", "Another workspace has this name in URLs. Choose a different one."),
-        ("other", "Another workspace has this name in URLs. Choose a different one."),
-        ("Acme Two", "A slug is 1 to 40 of a to z, 0 to 9 and hyphens, like acme-demo."),
+        ("acme", "Another workspace already uses this name in URLs. Choose a different one."),
+        ("other", "Another workspace already uses this name in URLs. Choose a different one."),
+        (
+            "Acme Two",
+            "Use 1 to 40 lowercase letters, digits and hyphens, like acme-demo. It can’t start or end with a hyphen.",
+        ),
     ] {
         let refused = make(&alice, "Tea", "demo", slug);
         assert_eq!((refused.status, error(&refused, "slug")), (422, Some(why)));

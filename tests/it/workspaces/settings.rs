@@ -1,16 +1,17 @@
 //! The settings of a workspace: who saves them, invalid input, and the confirmation of a change of kind.
 
-use std::time::Duration;
-
 use diesel::connection::SimpleConnection as _;
 
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
-use crate::support::database::{is_postgres, rows};
+use crate::support::database::rows;
 use crate::support::wait::wait_until;
 use crate::support::{TABLES, TestServer};
 
 const PATH: &str = "/w/acme/settings";
+
+const DEMOTION: &str =
+    "UPDATE memberships SET role = 'editor' WHERE user_id = (SELECT id FROM users WHERE name = 'Alice')";
 
 /// Sends the form as it is at first but for these fields.
 fn save(browser: &Browser, changes: &[(&str, &str)]) -> Answer {
@@ -71,6 +72,17 @@ fn saved_settings_are_visible_to_every_member() {
 }
 
 #[db_test]
+fn a_stored_language_code_that_is_missing_in_iso_639_3_is_still_readable() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    server.db_execute("UPDATE workspaces SET languages = 'eng,zzz' WHERE slug = 'acme'");
+    assert_eq!(server.call(&value).json()["languages"], serde_json::json!(["eng", "zzz"]));
+    assert_eq!(shown(&alice.get(PATH), "languages"), "eng, zzz");
+    assert_eq!(save(&alice, &[("languages", "eng, zzz")]).status, 422);
+}
+
+#[db_test]
 fn members_who_are_no_administrators_read_the_settings_and_cannot_save_them() {
     let server = TestServer::start();
     let before = server.db_rows(&["workspaces"]);
@@ -78,11 +90,11 @@ fn members_who_are_no_administrators_read_the_settings_and_cannot_save_them() {
         let browser = server.signed_in(name);
         let page = browser.get(PATH);
         let main = page.between("<main id=\"main\">", "</main>").unwrap();
-        assert!(page.text().contains("Administrators can change it. Name Acme Kind Production Country Not said Languages eng Time zone UTC Dates Day first (23-11-2026)"), "{}", page.text());
+        assert!(page.text().contains("Only administrators can change them. Name Acme Kind Production Country Not set Languages eng Time zone UTC Date format Day first (23 Nov 2026)"), "{}", page.text());
         assert!(!main.contains("<form") && !main.contains("<input"), "{main}");
         let refused = save(&browser, &[("name", "Mine")]);
         assert_eq!((refused.status, &*refused.title()), (403, "Only administrators can change this · Latchkey"));
-        assert!(refused.text().contains("Nothing was changed. Ask an administrator of Acme."));
+        assert!(refused.text().contains("Nothing was changed. Ask an administrator of Acme to make the change."));
     }
     assert_eq!(save(&server.signed_in("charlie"), &[("name", "Mine")]).status, 404);
     assert_eq!(server.db_rows(&["workspaces"]), before);
@@ -94,20 +106,21 @@ fn rejected_settings_keep_the_form_input_and_change_nothing() {
     let alice = server.signed_in("alice");
     alice.get(PATH);
     let before = server.db_rows(&TABLES);
-    let languages = "Enter languages by their three letters (ISO 639-3), separated by commas, like eng, fra.";
-    let zone = "Enter a time zone by its name, like Africa/Kigali or Europe/Berlin, or UTC.";
+    let languages = "Enter three-letter language codes (ISO 639-3), separated by commas, like eng, fra.";
+    let zone = "Enter a time zone name, like Africa/Kigali, Europe/Berlin or UTC.";
     for (field, text, message) in [
         ("name", "", "Enter a name."),
         ("name", &"x".repeat(65), "Use at most 64 characters."),
-        ("country", "XX", "Enter a country’s two letters, like RW or DE, or leave it empty."),
-        ("country", "Rwanda", "Enter a country’s two letters, like RW or DE, or leave it empty."),
+        ("country", "XX", "Enter a two-letter country code, like RW or DE, or leave it empty."),
+        ("country", "Rwanda", "Enter a two-letter country code, like RW or DE, or leave it empty."),
         ("languages", "english", languages),
         ("languages", "en", languages),
         ("languages", "eng,fré", languages),
+        ("languages", "eng, zzz", "“zzz” is not a language code of ISO 639-3."),
         ("timezone", "Mars/Olympus", zone),
         ("timezone", "", zone),
         ("kind", "staging", "Choose demo or production."),
-        ("date_style", "backwards", "Choose how dates are written."),
+        ("date_style", "backwards", "Choose a date format."),
     ] {
         let other = if field == "timezone" { ("country", "rw") } else { ("timezone", "Europe/Berlin") };
         let answer = save(&alice, &[(field, text), other]);
@@ -116,7 +129,7 @@ fn rejected_settings_keep_the_form_input_and_change_nothing() {
         let is_choice = matches!(field, "kind" | "date_style");
         assert_eq!(shown(&answer, field), if is_choice { "" } else { text });
         assert_eq!(shown(&answer, other.0), other.1, "what was right is kept too");
-        assert_eq!(answer.title(), "General · Acme (Production) · Latchkey");
+        assert_eq!(answer.title(), "Error: General · Acme (Production) · Latchkey");
     }
     assert_eq!(server.db_rows(&TABLES), before);
 }
@@ -130,7 +143,7 @@ fn a_change_of_kind_needs_confirmation() {
     for confirmed in [&[][..], &[("confirm_kind", "production")], &[("confirm_kind", "yes")]] {
         let asked = save(&alice, &[&[("kind", "demo"), ("country", "rw")], confirmed].concat());
         assert_eq!(asked.status, 422);
-        assert!(asked.text().contains("Make this a demo workspace?"), "{}", asked.text());
+        assert!(asked.text().contains("Mark this as a demo workspace?"), "{}", asked.text());
         assert!(asked.body.contains("name=\"confirm_kind\" value=\"demo\""));
         assert_eq!([shown(&asked, "kind"), shown(&asked, "country")], ["demo", "rw"]);
         assert_eq!(asked.title(), "General · Acme (Production) · Latchkey", "it is what it was");
@@ -139,34 +152,34 @@ fn a_change_of_kind_needs_confirmation() {
 
     assert_eq!(save(&alice, &[("kind", "demo"), ("confirm_kind", "demo")]).status, 303);
     assert_eq!(alice.get(PATH).title(), "General · Acme (Demo) · Latchkey");
-    assert_eq!(server.call(&value).status, 200, "tokens go on working");
+    assert_eq!(server.call(&value).status, 200, "tokens keep working");
     assert_eq!(save(&alice, &[("kind", "demo")]).status, 303, "asked only when it changes");
 }
 
-#[db_test]
-fn a_role_lost_while_the_form_is_sent_changes_nothing() {
+#[db_test(postgres)]
+fn a_role_lost_while_the_form_waits_for_the_lock_changes_nothing() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    // Another transaction holds the lock of the workspace.
-    let mut other = server.database.connect();
-    let begin = if is_postgres() { "BEGIN; UPDATE workspaces SET slug = slug" } else { "BEGIN IMMEDIATE" };
-    other.batch_execute(begin).unwrap();
+    let (mut other, mut watch) = (server.database.connect(), server.database.connect());
+    other.batch_execute("BEGIN; UPDATE workspaces SET slug = slug").unwrap();
     std::thread::scope(|scope| {
         let saved = scope.spawn(move || save(&alice, &[("name", "Hers")]).status);
-        if is_postgres() {
-            let mut watch = server.database.connect();
-            let blocked = "SELECT 'yes' AS text FROM pg_locks WHERE NOT granted";
-            wait_until("the change waits for the lock", || !rows(&mut watch, blocked).is_empty());
-        } else {
-            // SQLite does not show who waits for its lock.
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        assert!(!saved.is_finished(), "the change waits for the lock");
-        let demotion = "UPDATE memberships SET role = 'editor' \
-                        WHERE user_id = (SELECT id FROM users WHERE name = 'Alice'); COMMIT";
-        other.batch_execute(demotion).unwrap();
+        let blocked = "SELECT 'yes' AS text FROM pg_locks WHERE NOT granted";
+        wait_until("the change waits for the lock", || !rows(&mut watch, blocked).is_empty());
+        other.batch_execute(&format!("{DEMOTION}; COMMIT")).unwrap();
         assert_eq!(saved.join().unwrap(), 403);
     });
+    assert_eq!(server.rows("SELECT name AS text FROM workspaces WHERE slug = 'acme'"), ["Acme"]);
+}
+
+/// `SQLite` does not show which connection waits for its lock. Here the first statement of the transaction, which takes
+/// the lock, changes the role.
+#[db_test(sqlite)]
+fn a_role_lost_after_its_first_check_changes_nothing() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    server.db_alter(&format!("CREATE TRIGGER demote AFTER UPDATE ON workspaces BEGIN {DEMOTION}; END"));
+    assert_eq!(save(&alice, &[("name", "Hers")]).status, 403);
     assert_eq!(server.rows("SELECT name AS text FROM workspaces WHERE slug = 'acme'"), ["Acme"]);
 }
 

@@ -33,7 +33,9 @@ fn set_up(browser: &Browser, code: &str, more: &[(&str, &str)]) -> Answer {
 fn the_printed_link_creates_the_first_administrator_and_both_workspaces() {
     let (server, path, code) = new_server();
     let ada = server.browser();
-    assert!(ada.get("/login").text().contains("Nobody can sign in yet. Open the set-up link"));
+    assert!(
+        ada.get("/login").text().contains("There are no accounts yet. To create the first one, open the setup link")
+    );
     let form = ada.get(&path);
     assert_eq!((form.status, &*form.title(), &*form.hidden("code")), (200, "Set up · Latchkey", code.as_str()));
     assert!(form.body.contains("name=\"demo\" value=\"yes\" checked"), "the demo workspace is offered");
@@ -46,10 +48,9 @@ fn the_printed_link_creates_the_first_administrator_and_both_workspaces() {
     assert_eq!(ada.get("/w/tea-co-demo").title(), "Tea & Co. Demo (Demo) · Latchkey");
     server.create_token(&ada, "tea-co", "Reporting");
 
-    let missing = ada.get("/nothing");
-    for answer in [ada.get("/setup"), set_up(&server.browser(), &code, &[])] {
-        assert_eq!(answer.whole(), missing.whole(), "the set-up is not there any more");
-    }
+    let missing = server.browser().get("/nothing");
+    assert_eq!(ada.get("/setup").whole(), ada.get("/nothing").whole(), "the set-up is not there any more");
+    assert_eq!(set_up(&server.browser(), &code, &[]).whole(), missing.whole(), "nor for anyone else");
     assert_eq!(ada.get(&path).whole(), ada.get(&path.replace("/setup", "/nothing")).whole());
     assert_eq!(server.browser().sign_in("ada@example.org", PASSWORD).status, 303);
 }
@@ -72,7 +73,7 @@ fn an_unchecked_box_creates_no_demo_workspace() {
     assert_eq!(set_up(&ada, &code, &[]).header("location"), "/w/tea-co");
     assert_eq!(ada.get("/w/tea-co-demo").status, 404);
     let overview = ada.get("/w/tea-co");
-    assert_eq!(overview.between("<div class=\"places\">", "</div>").unwrap().matches("<a href=\"/w/").count(), 1);
+    assert_eq!(overview.between("<div class=\"workspaces\">", "</div>").unwrap().matches("<a href=\"/w/").count(), 1);
 }
 
 #[db_test]
@@ -80,8 +81,8 @@ fn a_wrong_or_old_setup_code_changes_nothing() {
     let (server, path, code) = new_server();
     let before = server.db_rows(&TABLES);
     let refused = |answer: Answer| {
-        assert_eq!((answer.status, &*answer.title()), (403, "This set-up link is not valid · Latchkey"));
-        assert!(answer.text().contains("Restart Latchkey on the server: it prints a new one."));
+        assert_eq!((answer.status, &*answer.title()), (403, "This setup link is not valid · Latchkey"));
+        assert!(answer.text().contains("Restart Latchkey on the server to get a new link."));
     };
     let swapped: String = code.chars().rev().collect();
     for wrong in ["", "x", &swapped, &code[1..], &code.to_uppercase()] {
@@ -122,13 +123,13 @@ fn a_rejected_form_keeps_its_input_except_the_password() {
     let before = server.db_rows(&TABLES);
     for (field, text, message) in [
         ("name", "", "Enter a name."),
-        ("name", "A\u{202e}da", "Remove the control or text-direction characters"),
-        ("email", "ada", "Enter an e-mail address like ada@example.org."),
-        ("email", "", "Enter an e-mail address."),
+        ("name", "A\u{202e}da", "Remove control and text-direction characters"),
+        ("email", "ada", "Enter an email address like ada@example.org."),
+        ("email", "", "Enter an email address."),
         ("password", "too short", "Use at least 12 characters."),
         ("password", &"x1".repeat(65), "Use at most 128 characters."),
-        ("password", "ADA@example.org", "Choose a password that is not your e-mail address."),
-        ("password", "passwordpassword", "This password is among the first that an attacker tries."),
+        ("password", "ADA@example.org", "Choose a password that is not your email address."),
+        ("password", "passwordpassword", "This password is too common."),
         ("workspace", "  ", "Enter a name."),
     ] {
         let answer = set_up(&server.browser(), &code, &[(field, text)]);
@@ -152,4 +153,21 @@ fn a_rejected_form_keeps_its_input_except_the_password() {
     assert_eq!(server.db_rows(&TABLES), before);
     assert_eq!(server.browser().get(&path).status, 200);
     assert_eq!(set_up(&server.browser(), &code, &[("name", "Ada 🔑")]).status, 303);
+}
+
+#[db_test]
+fn a_setup_hashes_a_password_only_within_the_limits_of_the_login() {
+    let (server, path, code) = new_server();
+    for nth in 0..50 {
+        assert_eq!(server.browser().sign_in(&format!("{nth}@example.org"), PASSWORD).status, 422);
+    }
+    let before = server.db_rows(&["users", "workspaces", "one_time_links"]);
+    let locked = set_up(&server.browser(), &code, &[]);
+    assert_eq!((locked.status, locked.header("retry-after")), (429, "900"), "{}", locked.text());
+    assert!(locked.text().contains("Too many failed attempts"), "{}", locked.text());
+    assert_eq!(server.db_rows(&["users", "workspaces", "one_time_links"]), before);
+    server.clock.advance(Duration::from_mins(15));
+    assert_eq!(server.browser().get(&path).status, 200, "the link still works");
+    assert_eq!(set_up(&server.browser(), &code, &[]).status, 303);
+    assert_eq!(server.rows("SELECT address AS text FROM sign_in_attempts"), [""; 0], "setup is not a failure");
 }

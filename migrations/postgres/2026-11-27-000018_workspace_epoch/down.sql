@@ -1,0 +1,1 @@
+DROP TRIGGER workspaces_epoch_new ON workspaces;

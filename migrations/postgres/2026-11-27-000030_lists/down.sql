@@ -1,0 +1,20 @@
+DROP INDEX one_time_links_open;
+ALTER TABLE one_time_links DROP COLUMN search_text;
+DROP TRIGGER users_list ON users;
+DROP TRIGGER memberships_list_new ON memberships;
+DROP TRIGGER memberships_list ON memberships;
+DROP TRIGGER sessions_list ON sessions;
+DROP TRIGGER tokens_list_new ON tokens;
+DROP TRIGGER tokens_list ON tokens;
+DROP TRIGGER tokens_list_gone ON tokens;
+DROP TRIGGER token_values_list ON token_values;
+DROP TRIGGER value_uses_list_new ON value_uses;
+DROP TRIGGER value_uses_list ON value_uses;
+DROP FUNCTION users_list(), memberships_list_new(), memberships_list(), sessions_list(), tokens_list(),
+    token_values_list(), value_uses_list(), count_tokens(BIGINT), refresh_token_listings(BIGINT[]);
+DROP VIEW token_listing_rows;
+DROP TABLE token_listings;
+DROP INDEX members_name, members_role, members_tokens, members_joined, members_seen, members_search;
+ALTER TABLE memberships DROP COLUMN name_sort, DROP COLUMN search_text, DROP COLUMN token_count, DROP COLUMN last_seen_at;
+ALTER TABLE tokens DROP COLUMN name_sort;
+ALTER TABLE users DROP COLUMN name_sort, DROP COLUMN name_key;

@@ -1,0 +1,2 @@
+ALTER TABLE sessions DROP COLUMN credentials_generation;
+ALTER TABLE users DROP COLUMN credentials_generation;

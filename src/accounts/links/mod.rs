@@ -1,1 +1,0 @@
-//! Links of accounts.

@@ -1,0 +1,89 @@
+//! View models of a token's calls: its chart, and its callers.
+
+use std::time::Duration;
+
+use crate::base::clock::Timestamp;
+use crate::base::day::Day;
+use crate::base::local_time::{DateStyle, TimeFormat};
+use crate::tokens::day_counts::day_counts;
+use crate::tokens::model::Token;
+use crate::usage::day_store::UsageDay;
+use crate::usage::origins::Origin;
+use crate::web::chart::{self, Chart, DayCounts};
+use crate::web::list::grouped;
+use crate::web::time_view::TimeView;
+
+/// Time after its first call in which a caller is marked as new.
+const NEW_CALLER: Duration = Duration::from_hours(7 * 24);
+
+/// The calls of a token by day.
+pub(super) struct UsageByDay {
+    /// Consecutive days; the last is today.
+    pub days: Vec<DayCounts>,
+    pub chart: Chart,
+    /// Days are in UTC, whatever the zone of the page.
+    format: TimeFormat,
+}
+
+impl UsageByDay {
+    pub(super) fn new(token: &Token, rows: &[UsageDay], count: u16, style: DateStyle, now: Timestamp) -> Self {
+        let days = day_counts(token, rows, count, now);
+        Self { chart: Chart::new(&days), days, format: TimeFormat::new("UTC", style, now) }
+    }
+
+    /// Formats a day: `23 Nov 2026`.
+    pub(super) fn date(&self, day: Day) -> String {
+        self.format.date(day.start())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.days_with_calls().next().is_none()
+    }
+
+    pub(super) fn has_old(&self) -> bool {
+        self.days.iter().any(|day| day.old > 0)
+    }
+
+    pub(super) fn has_rejected(&self) -> bool {
+        self.days.iter().any(|day| day.rejected > 0)
+    }
+
+    pub(super) fn days_with_calls(&self) -> impl Iterator<Item = &DayCounts> {
+        self.days.iter().rev().filter(|day| day.old > 0 || day.new > 0 || day.rejected > 0)
+    }
+
+    pub(super) fn summary(&self) -> String {
+        chart::summary(&self.days)
+    }
+}
+
+/// A caller of a token.
+pub(super) struct CallerView {
+    /// The address; empty for all callers that have no row of their own.
+    pub ip: String,
+    pub program: String,
+    pub first: TimeView,
+    pub last: TimeView,
+    pub calls: String,
+    pub rejected: i64,
+    /// The caller was seen first in the last 7 days, and others were seen before.
+    pub is_new: bool,
+}
+
+impl CallerView {
+    pub(super) fn list(origins: Vec<Origin>, now: Timestamp) -> Vec<Self> {
+        let first = origins.iter().map(|origin| origin.first_seen_at).min();
+        let view = |origin: Origin| Self {
+            is_new: !origin.is_others()
+                && first.is_some_and(|first| first < origin.first_seen_at)
+                && now.since(origin.first_seen_at) < NEW_CALLER,
+            first: TimeView::new(origin.first_seen_at),
+            last: TimeView::new(origin.last_seen_at),
+            calls: grouped(origin.calls),
+            rejected: origin.rejected,
+            ip: origin.ip,
+            program: origin.agent,
+        };
+        origins.into_iter().map(view).collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! The query of the list of all tokens in a workspace. It reads `token_listings`, which has an index for each order and each
+//! filter. A search or a filter with few matches loads their keys by the filter's index and sorts them; with more matches
+//! the page reads the index of the order from the cursor on.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::accounts::model::User;
+use crate::base::clock::Timestamp;
+use crate::db::ids::WorkspaceId;
+use crate::db::list_conditions::{Conditions, Count, count_up_to, order_and_limit};
+use crate::db::list_page::{Cursor, Direction, Page, SortColumn, SortValue, fetch};
+use crate::db::schema::token_listings;
+use crate::db::{DbConnection, DbError};
+use crate::members::token_filter::{TimeCondition, TokenFilter, TokenOrder, TokenTime};
+use crate::tokens::model::Token;
+use crate::tokens::owner_store::list_by_key;
+
+/// Tokens of a workspace are counted up to this number.
+const COUNT_MAX: usize = 100_000;
+
+/// The matches of a filter or a search are counted up to this number. With more, a page reads the list in its order.
+pub(crate) const MATCHES_MAX: usize = 1_000;
+
+/// What the list is sorted by.
+#[derive(Debug)]
+struct Listing {
+    token: i64,
+    name_sort: String,
+    owner_sort: String,
+    created_at: i64,
+    used_hour: i64,
+    ends_at: i64,
+}
+
+crate::impl_select! {
+    /// The columns of a [`Listing`].
+    LISTING: Listing {
+        token: i64 = token_listings::token_id,
+        name_sort: String = token_listings::name_sort,
+        owner_sort: String = token_listings::owner_sort,
+        created_at: i64 = token_listings::created_at,
+        used_hour: i64 = token_listings::used_hour,
+        ends_at: i64 = token_listings::ends_at,
+    }
+}
+
+/// A token of the list with its owner.
+#[derive(Debug)]
+pub(super) struct ListedToken {
+    listing: Listing,
+    pub token: Token,
+    pub owner: User,
+}
+
+const ID: SortColumn = SortColumn::Number("token_listings.token_id");
+const NAME: SortColumn = SortColumn::Text("token_listings.name_sort");
+
+/// The columns of an order.
+const fn columns(order: TokenOrder) -> &'static [SortColumn] {
+    match order {
+        TokenOrder::Owner => &[SortColumn::Text("token_listings.owner_sort"), NAME, ID],
+        TokenOrder::Name => &[NAME, ID],
+        TokenOrder::Used => &[SortColumn::Number("token_listings.used_hour"), ID],
+        TokenOrder::Created => &[SortColumn::Number("token_listings.created_at"), ID],
+        TokenOrder::Expires => &[SortColumn::Number("token_listings.ends_at"), ID],
+    }
+}
+
+/// The values of the columns of an order.
+pub(super) fn sort_values(row: &ListedToken, order: TokenOrder) -> Vec<SortValue> {
+    let Listing { token, name_sort, owner_sort, created_at, used_hour, ends_at } = &row.listing;
+    let text = |text: &String| SortValue::Text(text.clone());
+    let first = match order {
+        TokenOrder::Owner => return vec![text(owner_sort), text(name_sort), SortValue::Number(*token)],
+        TokenOrder::Name => text(name_sort),
+        TokenOrder::Used => SortValue::Number(*used_hour),
+        TokenOrder::Created => SortValue::Number(*created_at),
+        TokenOrder::Expires => SortValue::Number(*ends_at),
+    };
+    vec![first, SortValue::Number(*token)]
+}
+
+/// What the list shows.
+#[derive(Debug, Clone)]
+pub(super) struct TokenSelection {
+    pub workspace: WorkspaceId,
+    pub filter: Option<TokenFilter>,
+    /// The words of the search, case folded.
+    pub words: Vec<String>,
+    pub order: TokenOrder,
+    pub direction: Direction,
+    pub cursor: Option<Cursor>,
+    pub now: Timestamp,
+}
+
+impl TokenSelection {
+    fn conditions(&self) -> Conditions {
+        Conditions::new("token_listings.workspace_id =", self.workspace.0)
+    }
+
+    /// The conditions of the filter. With a `sign` of `+` before the column, no index is used for it.
+    fn filtered(&self, conditions: Conditions, sign: &str) -> Conditions {
+        let Some(filter) = self.filter else { return conditions };
+        comparisons(filter, self.now).into_iter().fold(conditions, |conditions, (column, sign_of, number)| {
+            conditions.and(&format!("{sign}token_listings.{column} {sign_of}"), SortValue::Number(number))
+        })
+    }
+}
+
+/// The comparisons of a filter: column, sign and number.
+fn comparisons(filter: TokenFilter, now: Timestamp) -> Vec<(&'static str, &'static str, i64)> {
+    let (time, condition) = filter.condition(now);
+    let (column, never) = match time {
+        TokenTime::Ends => ("ends_at", i64::MAX),
+        TokenTime::RetiringUntil => ("retiring_until", 0),
+        TokenTime::UsedHour => ("used_hour", 0),
+        TokenTime::IdleSince => ("idle_since", 0),
+        TokenTime::ValueCreated => ("value_created_at", 0),
+    };
+    match condition {
+        TimeCondition::After(at) => vec![(column, ">", at.micros())],
+        TimeCondition::Until(at) => vec![(column, "<=", at.micros())],
+        TimeCondition::Within(from, until) => vec![(column, ">", from.micros()), (column, "<=", until.micros())],
+        TimeCondition::Never => vec![(column, "=", never)],
+    }
+}
+
+/// Counts all tokens of a workspace, and those of each filter.
+pub(super) fn count(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    filters: &[TokenFilter],
+    now: Timestamp,
+) -> Result<Vec<Count>, DbError> {
+    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
+    let filtered = |filter: &TokenFilter| {
+        let conditions = comparisons(*filter, now)
+            .into_iter()
+            .fold(all.clone(), |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"));
+        (conditions, MATCHES_MAX)
+    };
+    let queries: Vec<(String, usize)> =
+        std::iter::once((all.clone(), COUNT_MAX)).chain(filters.iter().map(filtered)).collect();
+    count_up_to(conn, &queries)
+}
+
+/// Loads the keys of the tokens that match the search and the filter: at most one more than [`MATCHES_MAX`].
+pub(super) fn search(conn: &mut DbConnection, selection: &TokenSelection) -> Result<Vec<i64>, DbError> {
+    let found = selection.conditions().and_contains("token_listings.search_text", &selection.words);
+    Ok(token_listings::table
+        .filter(selection.filtered(found, ""))
+        .limit(i64::try_from(MATCHES_MAX + 1).unwrap_or(i64::MAX))
+        .select(token_listings::token_id)
+        .load(conn)?)
+}
+
+/// Loads a page. `matches` are the results of the search, if there are few.
+pub(super) fn page(
+    conn: &mut DbConnection,
+    selection: &TokenSelection,
+    matches: Option<&[i64]>,
+) -> Result<Page<ListedToken>, DbError> {
+    let order = selection.order;
+    // The index of the order is also that of the filter.
+    let is_ordered = match selection.filter.map(|filter| filter.condition(selection.now).0) {
+        Some(TokenTime::Ends) => order == TokenOrder::Expires,
+        Some(TokenTime::UsedHour) => order == TokenOrder::Used,
+        _ => false,
+    };
+    let page = fetch(columns(order), selection.direction, selection.cursor.as_ref(), |seek| {
+        let conditions = match matches {
+            Some(keys) => Conditions::one_of("token_listings.token_id", keys),
+            None => selection
+                .filtered(selection.conditions(), if is_ordered { "" } else { "+" })
+                .and_contains("token_listings.search_text", &selection.words),
+        };
+        let page = token_listings::table.filter(conditions.and_after(seek)).order(order_and_limit(seek));
+        page.select(LISTING).load::<Listing>(conn).map_err(DbError::from)
+    })?;
+    let keys: Vec<i64> = page.rows.iter().map(|listing| listing.token).collect();
+    let mut tokens: HashMap<i64, (Token, User)> =
+        list_by_key(conn, &keys)?.into_iter().map(|(token, owner)| (token.key.0, (token, owner))).collect();
+    // A token that was deleted between the queries is left out.
+    let rows = page.rows.into_iter().filter_map(|listing| {
+        let (token, owner) = tokens.remove(&listing.token)?;
+        Some(ListedToken { listing, token, owner })
+    });
+    Ok(Page { rows: rows.collect(), start: page.start, has_previous: page.has_previous, has_next: page.has_next })
+}

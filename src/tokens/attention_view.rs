@@ -1,0 +1,78 @@
+//! The strip of what needs attention, for the pages of tokens.
+
+use crate::base::clock::Timestamp;
+use crate::tokens::attention::{self, Attention};
+use crate::tokens::model::Token;
+use crate::web::time_view::TimeView;
+
+/// A line of the strip: what is the matter, and a link to the remedy.
+pub(crate) struct AttentionView {
+    /// The name of the token.
+    pub name: String,
+    /// The text after the name: ` expires`.
+    pub text: String,
+    /// The time after the text.
+    pub at: Option<AttentionTime>,
+    /// The path of the remedy.
+    pub path: String,
+    /// The label of the link.
+    pub action: &'static str,
+    /// The label of the link for screen readers.
+    pub label: String,
+}
+
+/// A time in the strip.
+pub(crate) enum AttentionTime {
+    /// An expiry: shown as a date.
+    Expiry(TimeView),
+    /// A use: shown relative to now.
+    Use(TimeView),
+}
+
+impl AttentionView {
+    /// The lines for a member whose tokens are at `tokens_path`.
+    #[must_use]
+    pub(crate) fn list(active: &[Token], deleted: &[Token], tokens_path: &str, now: Timestamp) -> Vec<Self> {
+        attention::list(active, deleted, now).map(|it| Self::new(&it, tokens_path)).collect()
+    }
+
+    fn new(attention: &Attention<'_>, tokens_path: &str) -> Self {
+        let (token, text, at, page, action) = match *attention {
+            Attention::Expired(token, at) => {
+                (token, " expired".to_owned(), Some(AttentionTime::Expiry(TimeView::end(at))), "rotate", "Rotate")
+            }
+            Attention::ExpiresSoon(token, at) => {
+                (token, " expires".to_owned(), Some(AttentionTime::Expiry(TimeView::end(at))), "rotate", "Rotate")
+            }
+            Attention::RotationWaits(token) => (
+                token,
+                ": the new value works, and the old one is no longer used".to_owned(),
+                None,
+                "retire",
+                "Stop old value",
+            ),
+            Attention::Unused(token) => (token, " has not been used for 30 days".to_owned(), None, "delete", "Delete"),
+            Attention::EndedValueTried(token, value, last) => {
+                let kind = if token.deleted.is_some() { " was deleted, but its value" } else { ": the stopped value" };
+                let from = last.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}"));
+                let text = format!("{kind} rpat…{} is still tried{from}, last", value.hint);
+                (token, text, Some(AttentionTime::Use(TimeView::new(last.at))), "", "See")
+            }
+        };
+        let name = token.name.as_str().to_owned();
+        let path = match page {
+            "" if token.deleted.is_some() => format!("{tokens_path}#deleted"),
+            "" => format!("{tokens_path}#tokens"),
+            page => format!("{tokens_path}/{}/{page}", token.uuid),
+        };
+        Self { label: format!("{action}: token {name}"), name, text, at, path, action }
+    }
+}
+
+/// A line of the strip about the whole workspace, for administrators.
+pub(crate) struct WorkspaceAttention {
+    /// The number of tokens and what is the matter: `4 tokens expire soon`.
+    pub text: String,
+    /// The path of the filtered list.
+    pub path: String,
+}

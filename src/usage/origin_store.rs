@@ -1,0 +1,230 @@
+//! Queries of the callers of tokens.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text};
+
+use crate::base::clock::Timestamp;
+use crate::db::ids::{TokenId, ValueId};
+use crate::db::schema::{token_values, usage_origins};
+use crate::db::transaction::advisory_lock;
+use crate::db::{DbConnection, DbError};
+use crate::usage::origin_row_store::{AddToOrigin, ReplaceOrigin};
+use crate::usage::origins::{Origin, add_origin};
+use crate::usage::store::{ROWS_PER_STATEMENT, pause_before};
+
+crate::impl_select! {
+    /// The columns of an [`Origin`].
+    ORIGIN: Origin {
+        ip: String = usage_origins::ip,
+        agent: String = usage_origins::agent,
+        first_seen_at: Timestamp = usage_origins::first_seen_at,
+        last_seen_at: Timestamp = usage_origins::last_seen_at,
+        calls: i64 = usage_origins::calls,
+        rejected: i64 = usage_origins::rejected,
+    }
+}
+
+/// The callers of a token, the latest first. One of them can count the others, see [`Origin::is_others`].
+pub fn origins(conn: &mut DbConnection, token: TokenId) -> Result<Vec<Origin>, DbError> {
+    Ok(usage_origins::table
+        .filter(usage_origins::token_id.eq(token.0))
+        .order((usage_origins::last_seen_at.desc(), usage_origins::ip, usage_origins::agent))
+        .select(ORIGIN)
+        .load(conn)?)
+}
+
+/// Adds the uses of each value to the row of their caller. Returns the callers that have no row yet. Uses of values that no
+/// longer exist are dropped.
+pub(super) fn add(
+    conn: &mut DbConnection,
+    uses: &BTreeMap<(ValueId, usize), Origin>,
+) -> Result<BTreeMap<TokenId, Vec<Origin>>, DbError> {
+    let missing: Vec<(ValueId, &Origin)> = match conn {
+        DbConnection::Sqlite(conn) => {
+            let mut missing = Vec::new();
+            for (nth, ((value, _), origin)) in uses.iter().enumerate() {
+                pause_before(nth);
+                if AddToOrigin::new(*value, origin).execute(conn)? == 0 {
+                    missing.push((*value, origin));
+                }
+            }
+            missing
+        }
+        DbConnection::Postgres(_) => uses.iter().map(|((value, _), origin)| (*value, origin)).collect(),
+    };
+    let tokens = tokens_of(conn, missing.iter().map(|(value, _)| *value))?;
+    let mut by_token: BTreeMap<(TokenId, &str, &str), Origin> = BTreeMap::new();
+    for (value, origin) in missing {
+        let Some(token) = tokens.get(&value) else { continue };
+        let entry = by_token.entry((*token, &origin.ip, &origin.agent));
+        entry.and_modify(|known| known.add(origin)).or_insert_with(|| origin.clone());
+    }
+    let mut new: Vec<(TokenId, Origin)> = by_token.into_iter().map(|((token, ..), origin)| (token, origin)).collect();
+    if let DbConnection::Postgres(conn) = conn {
+        new = add_all(conn, &new)?;
+    }
+    let mut missing: BTreeMap<TokenId, Vec<Origin>> = BTreeMap::new();
+    for (token, origin) in new {
+        missing.entry(token).or_default().push(origin);
+    }
+    Ok(missing)
+}
+
+/// Adds the uses of many callers in a statement, in the order of the keys. Returns those that have no row.
+fn add_all(conn: &mut PgConnection, uses: &[(TokenId, Origin)]) -> Result<Vec<(TokenId, Origin)>, DbError> {
+    let mut missing = Vec::new();
+    for rows in uses.chunks(ROWS_PER_STATEMENT) {
+        let found = bind_rows(ADD_ALL, rows).load::<Position>(conn)?;
+        let found: HashSet<i64> = found.into_iter().map(|row| row.nth).collect();
+        missing.extend((1..).zip(rows).filter(|(nth, _)| !found.contains(nth)).map(|(_, row)| row.clone()));
+    }
+    Ok(missing)
+}
+
+/// A row without an accepted call stays as it is when the first one is added: that caller is new.
+const ADD_ALL: &str = "
+    UPDATE usage_origins SET first_seen_at = LEAST(first_seen_at, used.first),
+        last_seen_at = GREATEST(last_seen_at, used.last), calls = usage_origins.calls + used.calls,
+        rejected = usage_origins.rejected + used.rejected
+    FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY
+        AS used (token, ip, agent, first, last, calls, rejected, nth)
+    WHERE token_id = used.token AND usage_origins.ip = used.ip AND usage_origins.agent = used.agent
+        AND (usage_origins.calls > 0 OR used.calls = 0)
+    RETURNING used.nth AS nth";
+
+/// The position of a row that was updated, from 1.
+#[derive(QueryableByName)]
+struct Position {
+    #[diesel(sql_type = BigInt)]
+    nth: i64,
+}
+
+/// The tokens of values that exist.
+fn tokens_of(
+    conn: &mut DbConnection,
+    values: impl Iterator<Item = ValueId>,
+) -> Result<HashMap<ValueId, TokenId>, DbError> {
+    let mut values: Vec<i64> = values.map(|value| value.0).collect();
+    values.dedup();
+    let mut tokens = HashMap::with_capacity(values.len());
+    for values in values.chunks(ROWS_PER_STATEMENT) {
+        let rows = token_values::table.filter(token_values::id.eq_any(values));
+        tokens.extend(rows.select((token_values::id, token_values::token_id)).load::<(ValueId, TokenId)>(conn)?);
+    }
+    Ok(tokens)
+}
+
+/// The callers of tokens before and after new ones were added.
+pub(super) struct ChangedOrigins {
+    pub token: TokenId,
+    pub before: Vec<Origin>,
+    pub added: Vec<Origin>,
+    after: Vec<Origin>,
+}
+
+/// Adds callers that have no row yet, and removes rows beyond the limit. Instances do this one after the other, so that
+/// each caller is new once.
+pub(super) fn insert(
+    conn: &mut DbConnection,
+    mut new: BTreeMap<TokenId, Vec<Origin>>,
+) -> Result<Vec<ChangedOrigins>, DbError> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    advisory_lock(conn, INSERT_LOCK)?;
+    let tokens: Vec<TokenId> = new.keys().copied().collect();
+    let mut known = load_for_update(conn, &tokens)?;
+    let changes: Vec<ChangedOrigins> = tokens
+        .into_iter()
+        .map(|token| {
+            let (before, mut added) =
+                (known.remove(&token).unwrap_or_default(), new.remove(&token).unwrap_or_default());
+            added.sort_by_key(|origin| origin.first_seen_at);
+            let mut after = before.clone();
+            for origin in &added {
+                add_origin(&mut after, origin.clone());
+            }
+            ChangedOrigins { token, before, added, after }
+        })
+        .collect();
+    let is_in = |list: &[Origin], row: &Origin| list.iter().any(|it| it.ip == row.ip && it.agent == row.agent);
+    let (mut removed, mut written) = (Vec::new(), Vec::new());
+    for change in &changes {
+        let gone = change.before.iter().filter(|row| !is_in(&change.after, row));
+        removed.extend(gone.map(|row| (change.token, row.clone())));
+        let differing = change.after.iter().filter(|row| !change.before.contains(row));
+        written.extend(differing.map(|row| (change.token, row.clone())));
+    }
+    match conn {
+        DbConnection::Sqlite(conn) => {
+            for (token, row) in &removed {
+                let key = usage_origins::token_id.eq(token.0).and(usage_origins::ip.eq(&row.ip));
+                diesel::delete(usage_origins::table.filter(key.and(usage_origins::agent.eq(&row.agent))))
+                    .execute(conn)?;
+            }
+            for (nth, (token, origin)) in written.iter().enumerate() {
+                pause_before(nth);
+                ReplaceOrigin::new(*token, origin).execute(conn)?;
+            }
+        }
+        DbConnection::Postgres(conn) => {
+            for rows in removed.chunks(ROWS_PER_STATEMENT) {
+                bind_rows(REMOVE_ALL, rows).execute(conn)?;
+            }
+            for rows in written.chunks(ROWS_PER_STATEMENT) {
+                bind_rows(REPLACE_ALL, rows).execute(conn)?;
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The key of the advisory lock.
+const INSERT_LOCK: i64 = 0x7573_6167_655f_6f72;
+
+const REMOVE_ALL: &str = "
+    DELETE FROM usage_origins USING unnest($1, $2, $3, $4, $5, $6, $7) AS gone (token, ip, agent, first, last, calls, rejected)
+    WHERE token_id = gone.token AND usage_origins.ip = gone.ip AND usage_origins.agent = gone.agent";
+
+const REPLACE_ALL: &str = "
+    INSERT INTO usage_origins (token_id, ip, agent, first_seen_at, last_seen_at, calls, rejected)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (token_id, ip, agent) DO UPDATE SET first_seen_at = excluded.first_seen_at,
+        last_seen_at = excluded.last_seen_at, calls = excluded.calls, rejected = excluded.rejected";
+
+/// The callers of these tokens. On `PostgreSQL` other instances can't change them until the transaction ends.
+fn load_for_update(conn: &mut DbConnection, tokens: &[TokenId]) -> Result<HashMap<TokenId, Vec<Origin>>, DbError> {
+    let mut known: HashMap<TokenId, Vec<Origin>> = HashMap::new();
+    let keys: Vec<i64> = tokens.iter().map(|token| token.0).collect();
+    for keys in keys.chunks(ROWS_PER_STATEMENT) {
+        let query = usage_origins::table.filter(usage_origins::token_id.eq_any(keys));
+        let query = query.select((usage_origins::token_id, ORIGIN));
+        let rows: Vec<(TokenId, Origin)> = match conn {
+            DbConnection::Sqlite(conn) => query.load(conn)?,
+            DbConnection::Postgres(conn) => query.for_update().load(conn)?,
+        };
+        for (token, origin) in rows {
+            known.entry(token).or_default().push(origin);
+        }
+    }
+    Ok(known)
+}
+
+type RowsQuery = diesel::query_builder::BoxedSqlQuery<'static, diesel::pg::Pg, diesel::query_builder::SqlQuery>;
+
+/// A statement whose parameters are the columns of these rows.
+fn bind_rows(statement: &'static str, rows: &[(TokenId, Origin)]) -> RowsQuery {
+    let numbers = |get: fn(&Origin) -> i64| rows.iter().map(|(_, origin)| get(origin)).collect::<Vec<i64>>();
+    let texts = |get: fn(&Origin) -> &String| rows.iter().map(|(_, row)| get(row).clone()).collect::<Vec<String>>();
+    diesel::sql_query(statement)
+        .into_boxed()
+        .bind::<Array<BigInt>, _>(rows.iter().map(|(token, _)| token.0).collect::<Vec<i64>>())
+        .bind::<Array<Text>, _>(texts(|row| &row.ip))
+        .bind::<Array<Text>, _>(texts(|row| &row.agent))
+        .bind::<Array<BigInt>, _>(numbers(|row| row.first_seen_at.micros()))
+        .bind::<Array<BigInt>, _>(numbers(|row| row.last_seen_at.micros()))
+        .bind::<Array<BigInt>, _>(numbers(|row| row.calls))
+        .bind::<Array<BigInt>, _>(numbers(|row| row.rejected))
+}
