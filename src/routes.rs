@@ -8,6 +8,7 @@ use crate::accounts::pages::login as account_pages;
 use crate::accounts::session_store::{map_session_errors, session_middleware};
 use crate::activity::page;
 use crate::activity::token_page;
+use crate::activity::usage_page;
 use crate::api::docs::page as api_pages;
 use crate::api::v2::users;
 use crate::api::{self, forward_auth, introspection};
@@ -112,6 +113,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
     "/w/{slug}/settings/activity" { GET page::show }
+    "/w/{slug}/settings/usage" { GET usage_page::show }
     "/w/{slug}/settings/members" { GET members::list }
     "/w/{slug}/settings/members/tokens" { GET tokens::list }
     "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }

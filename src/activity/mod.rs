@@ -1,4 +1,5 @@
-//! Reading audit events: the activity page, and the page of a token with its calls and events.
+//! Reading audit events and usage: the activity page, the page of a token with its calls and events, and the calls of a
+//! workspace.
 
 mod describe;
 mod event_view;
@@ -8,3 +9,4 @@ mod query;
 mod store;
 pub(crate) mod token_page;
 mod token_usage_view;
+pub(crate) mod usage_page;

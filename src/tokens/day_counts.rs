@@ -1,9 +1,12 @@
-//! The calls of a token by day, from the rows of its values.
+//! The calls of a token by day, from the rows of its values, and those of a workspace.
 
 use crate::base::clock::Timestamp;
 use crate::base::day::Day;
+use crate::db::ids::WorkspaceId;
+use crate::db::{DbConnection, DbError};
 use crate::tokens::model::Token;
 use crate::usage::day_store::UsageDay;
+use crate::usage::workspace_day_store;
 use crate::web::chart::DayCounts;
 
 /// The counts of the latest `count` days up to today, from rows that may belong to other tokens too.
@@ -18,4 +21,24 @@ pub(crate) fn day_counts(token: &Token, rows: &[UsageDay], count: u16, now: Time
         counts.rejected = counts.rejected.saturating_add(row.rejected);
     }
     days
+}
+
+/// Loads the counts of a workspace on the latest `count` days up to `today`. It has no earlier values: all calls are new.
+pub(crate) fn load_workspace_days(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    today: Day,
+    count: u16,
+) -> Result<Vec<DayCounts>, DbError> {
+    let rows = workspace_day_store::days(conn, workspace, today, count)?;
+    let counts = |day| {
+        let row = rows.iter().find(|row| row.day == day);
+        row.map_or(DayCounts { day, old: 0, new: 0, rejected: 0 }, |row| DayCounts {
+            day,
+            old: 0,
+            new: row.calls,
+            rejected: row.rejected,
+        })
+    };
+    Ok(today.latest(count).map(counts).collect())
 }

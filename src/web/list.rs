@@ -251,7 +251,7 @@ pub(crate) fn grouped(count: i64) -> String {
     group_digits(usize::try_from(count).unwrap_or(0))
 }
 
-fn format_count(count: Count) -> String {
+pub(crate) fn format_count(count: Count) -> String {
     format!("{}{}", group_digits(count.rows), if count.is_more { "+" } else { "" })
 }
 

@@ -5,19 +5,25 @@ use askama::Template;
 
 use crate::accounts::session::BrowserSession;
 use crate::accounts::site_settings;
+use crate::base::day::Day;
 use crate::db::DbError;
 use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
 use crate::tokens::checklist::Progress;
+use crate::tokens::day_counts::load_workspace_days;
 use crate::tokens::model::MAX_TOKENS;
 use crate::tokens::pages::checklist::ChecklistView;
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
+use crate::web::chart::Strip;
 use crate::web::error::PageError;
 use crate::web::html;
 use crate::web::time_view::TimeView;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
+
+/// Number of days of the workspace's calls.
+const USAGE_DAYS: u16 = 30;
 
 #[derive(Template)]
 #[template(path = "tokens/overview.html")]
@@ -34,6 +40,9 @@ struct OverviewPage {
     settings_path: String,
     api_url: String,
     checklist: Option<ChecklistView>,
+    /// The calls of the workspace, for an administrator.
+    usage: Option<Strip>,
+    usage_path: String,
     /// The last backup, for an administrator, if it is too old.
     overdue_backup: Option<TimeView>,
 }
@@ -58,9 +67,12 @@ pub(crate) async fn show(
         let progress = Progress { membership, role, workspace: &workspace, memberships: &memberships, tokens: &tokens };
         let steps = if is_hidden { Vec::new() } else { progress.steps(conn)? };
         let backup = if role.is_admin() { site_settings::overdue_backup(conn, now)? } else { None };
-        Ok::<_, DbError>((tokens, deleted, steps, backup))
+        let today = Day::containing(now);
+        let days =
+            if role.is_admin() { Some(load_workspace_days(conn, workspace.key, today, USAGE_DAYS)?) } else { None };
+        Ok::<_, DbError>((tokens, deleted, steps, backup, days))
     });
-    let (tokens, deleted, steps, overdue_backup) = read.await?;
+    let (tokens, deleted, steps, overdue_backup, days) = read.await?;
     let layout = WorkspaceLayout::new(&member, Section::Overview).with_flash(session.take_flash());
     Ok(html::ok(&OverviewPage {
         workspace_attention: Vec::new(),
@@ -74,6 +86,8 @@ pub(crate) async fn show(
         settings_path: Section::General.path(&member.workspace.slug),
         api_url: app.site.public_url.join("/api/v2/workspace.json"),
         checklist: ChecklistView::new(steps, &layout),
+        usage: days.map(|days| Strip::new(&days)),
+        usage_path: Section::Usage.path(&member.workspace.slug),
         overdue_backup: overdue_backup.map(TimeView::new),
         layout,
     }))
