@@ -112,6 +112,8 @@ mod usage {
     mod usage_events;
     mod usage_origins;
     mod usage_tracking;
+    mod workspace_usage;
+    mod workspace_usage_page;
 }
 mod web {
     mod all_routes;
