@@ -64,6 +64,7 @@ mod members {
     mod member_email;
     mod reset_link;
     mod token_review;
+    mod token_strips;
 }
 mod meta {
     mod architecture;
