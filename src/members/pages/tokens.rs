@@ -19,10 +19,15 @@ use crate::web::list::{HeadView, ListQuery, ListState, ListView};
 use crate::workspaces::extract::Administrator;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
+/// Maximum length of a note in the list, in characters. The token's page has the whole note.
+const NOTE_SHOWN: usize = 60;
+
 /// A token with its owner.
 struct TokenRow {
     uuid: String,
     token: TokenView,
+    /// The beginning of the note.
+    note: Option<String>,
     owner: String,
     email: String,
     /// The owner's page, relative to the list: the list has a limit of bytes.
@@ -87,9 +92,17 @@ pub(crate) async fn list(
     let row = |listed: &ListedToken| TokenRow {
         uuid: listed.token.uuid.to_string(),
         token: TokenView::with_strip(&listed.token, &days, "tokens", now),
+        note: listed.token.note.as_ref().map(|note| beginning(note.as_str())),
         owner: listed.owner.name.as_str().to_owned(),
         email: listed.owner.email.as_str().to_owned(),
         owner_path: listed.owner.uuid.to_string(),
     };
     Ok(html::ok(&TokensPage { tokens: page.rows.iter().map(row).collect(), list, layout }))
+}
+
+fn beginning(note: &str) -> String {
+    match note.char_indices().nth(NOTE_SHOWN) {
+        Some((end, _)) => format!("{}…", note[..end].trim_end()),
+        None => note.to_owned(),
+    }
 }
