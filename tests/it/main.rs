@@ -107,6 +107,7 @@ mod tokens {
     mod secret_scanning;
     mod token_model;
     mod token_page;
+    mod usage_by_day;
 }
 mod usage {
     mod usage_counts;
