@@ -92,6 +92,7 @@ pub(super) struct CallerView {
     /// The address; empty for all callers that have no row of their own.
     pub ip: String,
     pub program: String,
+    /// With the time of day for a new caller.
     pub first: TimeView,
     pub last: TimeView,
     pub calls: String,
@@ -103,16 +104,19 @@ pub(super) struct CallerView {
 impl CallerView {
     pub(super) fn list(origins: Vec<Origin>, now: Timestamp) -> Vec<Self> {
         let first = origins.iter().map(|origin| origin.first_seen_at).min();
-        let view = |origin: Origin| Self {
-            is_new: !origin.is_others()
+        let view = |origin: Origin| {
+            let is_new = !origin.is_others()
                 && first.is_some_and(|first| first < origin.first_seen_at)
-                && now.since(origin.first_seen_at) < NEW_CALLER,
-            first: TimeView::new(origin.first_seen_at),
-            last: TimeView::new(origin.last_seen_at),
-            calls: grouped(origin.calls),
-            rejected: origin.rejected,
-            ip: origin.ip,
-            program: origin.agent,
+                && now.since(origin.first_seen_at) < NEW_CALLER;
+            Self {
+                is_new,
+                first: if is_new { TimeView::new(origin.first_seen_at) } else { TimeView::day(origin.first_seen_at) },
+                last: TimeView::new(origin.last_seen_at),
+                calls: grouped(origin.calls),
+                rejected: origin.rejected,
+                ip: origin.ip,
+                program: origin.agent,
+            }
         };
         origins.into_iter().map(view).collect()
     }

@@ -15,6 +15,7 @@ mod onboarding;
 mod page_audit;
 mod page_states;
 mod token_lifecycle;
+mod token_pages;
 mod tokens_from_start_to_end;
 mod window;
 
