@@ -118,8 +118,8 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
-    "/w/{slug}/settings/members/{member}/email" { GET email::back, POST email::submit }
-    "/w/{slug}/settings/members/{member}/reset" { GET member_reset::back, POST member_reset::submit }
+    "/w/{slug}/settings/members/{member}/email" { GET member::back, POST email::submit }
+    "/w/{slug}/settings/members/{member}/reset" { GET member::back, POST member_reset::submit }
     "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
     "/w/{slug}/settings/members/{member}/revoke" { GET revoke_all::show, POST revoke_all::submit }
 }

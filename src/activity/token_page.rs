@@ -15,9 +15,9 @@ use crate::base::day::Day;
 use crate::base::note::Note;
 use crate::db::DbError;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{Token, TokenOwner};
+use crate::tokens::model::Token;
 use crate::tokens::note::change_note;
-use crate::tokens::pages::list::{TokenPath, find, path_of, token_id};
+use crate::tokens::pages::list::{TokenAction, TokenPath, find, path_of, token_id};
 use crate::tokens::view::{ExpiryView, TokenView};
 use crate::usage::{day_store, origin_store};
 use crate::web::app_state::AppState;
@@ -149,8 +149,7 @@ pub(crate) async fn submit_note(
         let page = TokenPage::load(&app, &member, &path, ChartDays(30)).await?;
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &TokenPage { note: field, ..page }));
     };
-    let (owner, uuid) = (TokenOwner::from(&member), token.uuid);
-    let actor = member.user.actor(client, app.clock.now());
+    let TokenAction { owner, uuid, actor } = TokenAction::new(&app, &member, &path, client)?;
     app.db.write(move |conn| change_note(conn, &owner, &uuid, note.as_ref(), &actor)).await?;
     session.flash(&format!("Note of token {} saved.", token.name))?;
     Ok(html::redirect(&path_of(&member, &uuid)))
