@@ -103,7 +103,9 @@ mod tokens {
     mod create_use_delete;
     mod expiry;
     mod pages;
+    mod resent_rotations;
     mod rotate;
+    mod rotation_steps;
     mod secret_scanning;
     mod token_model;
     mod token_page;
@@ -114,6 +116,7 @@ mod usage {
     mod usage_crashes;
     mod usage_events;
     mod usage_origins;
+    mod usage_shown;
     mod usage_tracking;
 }
 mod web {
