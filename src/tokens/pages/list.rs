@@ -85,21 +85,24 @@ struct ListPage {
 
 impl ListPage {
     async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
-        let (membership, now) = (member.membership, app.clock.now());
-        let (live, deleted, days) = app
+        let (membership, workspace, now) = (member.membership, member.workspace.key, app.clock.now());
+        let is_admin = member.role.is_admin();
+        let (live, deleted, counts, days) = app
             .db
             .read(move |conn| {
                 let (live, deleted) = attention::load(conn, membership, now)?;
+                let counts =
+                    if is_admin { attention::count_in_workspace(conn, workspace, &live, now)? } else { Vec::new() };
                 let values: Vec<_> = live.iter().flat_map(Token::value_keys).collect();
                 let days = day_store::days(conn, &values, Day::containing(now), STRIP_DAYS)?;
-                Ok::<_, DbError>((live, deleted, days))
+                Ok::<_, DbError>((live, deleted, counts, days))
             })
             .await?;
         let layout = WorkspaceLayout::new(member, Section::Tokens);
         Ok(Self {
             rows: live.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
             strips: live.iter().map(|token| Strip::new(&day_counts(token, &days, STRIP_DAYS, now))).collect(),
-            workspace_attention: Vec::new(),
+            workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
             attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
             deleted: deleted
                 .iter()
