@@ -51,13 +51,13 @@ pub(crate) fn is_needed(conn: &mut DbConnection, membership: MembershipId, now: 
 
 /// What an administrator's attention is drawn to in the whole workspace.
 #[derive(Debug, Clone, Copy, VariantArray)]
-pub(crate) enum Concern {
+pub(crate) enum AttentionKind {
     Expired,
     ExpiresSoon,
     Unused,
 }
 
-impl Concern {
+impl AttentionKind {
     /// The filter that lists the tokens.
     pub(crate) fn filter(self) -> TokenFilter {
         match self {
@@ -82,13 +82,13 @@ pub(crate) fn count_in_workspace(
     workspace: WorkspaceId,
     own: &[Token],
     now: Timestamp,
-) -> Result<Vec<(Concern, Count)>, DbError> {
-    let filters: Vec<_> = Concern::VARIANTS.iter().map(|concern| Some(concern.filter())).collect();
+) -> Result<Vec<(AttentionKind, Count)>, DbError> {
+    let filters: Vec<_> = AttentionKind::VARIANTS.iter().map(|kind| Some(kind.filter())).collect();
     let counts = filter_store::count(conn, workspace, &filters, now)?;
-    let has_others = |(concern, count): &(Concern, Count)| {
-        count.rows > own.iter().filter(|token| concern.is_about(token, now)).count()
+    let has_others = |(kind, count): &(AttentionKind, Count)| {
+        count.rows > own.iter().filter(|token| kind.is_about(token, now)).count()
     };
-    Ok(Concern::VARIANTS.iter().copied().zip(counts).filter(has_others).collect())
+    Ok(AttentionKind::VARIANTS.iter().copied().zip(counts).filter(has_others).collect())
 }
 
 /// Lists what needs attention, in the order of the tokens.

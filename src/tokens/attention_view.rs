@@ -2,7 +2,7 @@
 
 use crate::base::clock::Timestamp;
 use crate::db::list_conditions::Count;
-use crate::tokens::attention::{self, Attention, Concern};
+use crate::tokens::attention::{self, Attention, AttentionKind};
 use crate::tokens::model::Token;
 use crate::web::list::format_count;
 use crate::web::time_view::TimeView;
@@ -81,17 +81,17 @@ pub(crate) struct WorkspaceAttention {
 
 impl WorkspaceAttention {
     /// The lines for an administrator, from [`attention::count_in_workspace`].
-    pub(crate) fn list(counts: &[(Concern, Count)], members_path: &str) -> Vec<Self> {
-        counts.iter().map(|(concern, count)| Self::new(*concern, *count, members_path)).collect()
+    pub(crate) fn list(counts: &[(AttentionKind, Count)], members_path: &str) -> Vec<Self> {
+        counts.iter().map(|(kind, count)| Self::new(*kind, *count, members_path)).collect()
     }
 
-    fn new(concern: Concern, count: Count, members_path: &str) -> Self {
-        let (one, many) = match concern {
-            Concern::Expired => ("token has expired", "tokens have expired"),
-            Concern::ExpiresSoon => ("token expires within 7 days", "tokens expire within 7 days"),
-            Concern::Unused => ("token has not been used for 30 days", "tokens have not been used for 30 days"),
+    fn new(kind: AttentionKind, count: Count, members_path: &str) -> Self {
+        let (one, many) = match kind {
+            AttentionKind::Expired => ("token has expired", "tokens have expired"),
+            AttentionKind::ExpiresSoon => ("token expires within 7 days", "tokens expire within 7 days"),
+            AttentionKind::Unused => ("token has not been used for 30 days", "tokens have not been used for 30 days"),
         };
         let text = format!("{} {}", format_count(count), if count.rows == 1 { one } else { many });
-        Self { text, path: format!("{members_path}/tokens?filter={}", concern.filter().as_str()) }
+        Self { text, path: format!("{members_path}/tokens?filter={}", kind.filter().as_str()) }
     }
 }

@@ -62,8 +62,10 @@ mod members {
     mod invitations;
     mod lists;
     mod member_email;
+    mod note_search;
     mod reset_link;
     mod token_review;
+    mod token_strips;
 }
 mod meta {
     mod architecture;
