@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::activity::event_view::EventView;
 use crate::activity::store::list_of_token;
@@ -118,9 +119,14 @@ pub(crate) async fn show(
     path: TokenPath,
     days: ChartDays,
     session: BrowserSession,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let mut page = TokenPage::load(&app, &member, &path, days).await?;
     page.layout.flash = session.take_flash();
+    if page.can_change() {
+        page.layout.flash = prefill.flash().or(page.layout.flash);
+        prefill.fill([("note", &mut page.note)]);
+    }
     Ok(html::ok(&page))
 }
 

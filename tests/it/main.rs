@@ -123,6 +123,7 @@ mod web {
     mod all_routes;
     mod connection_limits;
     mod http_parsing;
+    mod kept_forms;
     mod large_history;
     mod pages;
     mod questions;
@@ -130,6 +131,7 @@ mod web {
     mod request_log;
     mod slow_clients;
     mod times;
+    mod typed_forms;
 }
 mod workspaces {
     mod create_workspace;

@@ -8,9 +8,11 @@ use crate::accounts::session::BrowserSession;
 use crate::db::DbError;
 use crate::db::list_conditions::Count;
 use crate::members::pages::list::tokens_path;
-use crate::members::token_filter::{TokenFilter, TokenOrder};
-use crate::members::token_list_store::{self, ListedToken, MATCHES_MAX, TokenSelection};
+use crate::members::token_list_store::{self, ListedToken, TokenSelection};
+use crate::members::token_order::TokenOrder;
 use crate::tokens::day_counts::load_strip_days;
+use crate::tokens::filter::TokenFilter;
+use crate::tokens::filter_store::{self, MATCHES_MAX};
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -56,7 +58,8 @@ pub(crate) async fn list(
     let selection = TokenSelection { workspace: reader.workspace.key, filter, words, order, direction, cursor, now };
     let is_search = !selection.words.is_empty();
     let read = move |conn: &mut _| {
-        let counts = token_list_store::count(conn, selection.workspace, TokenFilter::VARIANTS, now)?;
+        let filters: Vec<_> = std::iter::once(None).chain(TokenFilter::VARIANTS.iter().copied().map(Some)).collect();
+        let counts = filter_store::count(conn, selection.workspace, &filters, now)?;
         let is_narrowed = is_search || selection.filter.is_some();
         let matches = if is_narrowed { Some(token_list_store::search(conn, &selection)?) } else { None };
         let few = matches.as_deref().filter(|keys| keys.len() <= MATCHES_MAX);

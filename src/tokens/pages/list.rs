@@ -79,19 +79,22 @@ struct ListPage {
 
 impl ListPage {
     async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
-        let (membership, now) = (member.membership, app.clock.now());
-        let (live, deleted, days) = app
+        let (membership, workspace, now) = (member.membership, member.workspace.key, app.clock.now());
+        let is_admin = member.role.is_admin();
+        let (live, deleted, counts, days) = app
             .db
             .read(move |conn| {
                 let (live, deleted) = attention::load(conn, membership, now)?;
+                let counts =
+                    if is_admin { attention::count_in_workspace(conn, workspace, &live, now)? } else { Vec::new() };
                 let days = load_strip_days(conn, &live, now)?;
-                Ok::<_, DbError>((live, deleted, days))
+                Ok::<_, DbError>((live, deleted, counts, days))
             })
             .await?;
         let layout = WorkspaceLayout::new(member, Section::Tokens);
         Ok(Self {
             rows: live.iter().map(|token| TokenView::with_strip(token, &days, &layout.tokens_path, now)).collect(),
-            workspace_attention: Vec::new(),
+            workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
             attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
             deleted: deleted
                 .iter()
