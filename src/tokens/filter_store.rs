@@ -2,7 +2,7 @@
 //! `token_listings`.
 
 use crate::base::clock::Timestamp;
-use crate::db::ids::WorkspaceId;
+use crate::db::ids::{TokenId, WorkspaceId};
 use crate::db::list_conditions::{Count, count_up_to};
 use crate::db::{DbConnection, DbError};
 use crate::tokens::filter::{TimeCondition, TokenFilter, TokenTime};
@@ -38,16 +38,35 @@ pub(crate) fn count(
     filters: &[Option<TokenFilter>],
     now: Timestamp,
 ) -> Result<Vec<Count>, DbError> {
-    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
-    let query = |filter: &Option<TokenFilter>| match filter {
-        None => (all.clone(), COUNT_MAX),
-        Some(filter) => {
-            let conditions = comparisons(*filter, now)
-                .into_iter()
-                .fold(all.clone(), |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"));
-            (conditions, MATCHES_MAX)
-        }
+    let query = |filter: &Option<TokenFilter>| {
+        (matches(workspace, *filter, now), if filter.is_some() { MATCHES_MAX } else { COUNT_MAX })
     };
     let queries: Vec<(String, usize)> = filters.iter().map(query).collect();
     count_up_to(conn, &queries)
+}
+
+/// Counts the tokens of a workspace that match each filter; `None` for a filter that matches none but the `own` ones.
+pub(crate) fn count_with_others(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    filters: &[TokenFilter],
+    own: &[TokenId],
+    now: Timestamp,
+) -> Result<Vec<Option<Count>>, DbError> {
+    let query = |filter: &TokenFilter| {
+        let all = matches(workspace, Some(*filter), now);
+        let others = own.iter().fold(all.clone(), |sql, token| format!("{sql} AND token_id <> {}", token.0));
+        [(all, MATCHES_MAX), (others, 1)]
+    };
+    let queries: Vec<(String, usize)> = filters.iter().flat_map(query).collect();
+    let counts = count_up_to(conn, &queries)?;
+    let count = |pair: &[Count]| pair.first().copied().filter(|_| pair.iter().all(|count| count.rows > 0));
+    Ok(counts.chunks(2).map(count).collect())
+}
+
+/// The tokens of a workspace that match a filter, as `FROM … WHERE …`.
+fn matches(workspace: WorkspaceId, filter: Option<TokenFilter>, now: Timestamp) -> String {
+    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
+    let comparisons = filter.map_or_else(Vec::new, |filter| comparisons(filter, now));
+    comparisons.into_iter().fold(all, |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"))
 }
