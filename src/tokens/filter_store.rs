@@ -38,10 +38,7 @@ pub(crate) fn count(
     filters: &[Option<TokenFilter>],
     now: Timestamp,
 ) -> Result<Vec<Count>, DbError> {
-    let query = |filter: &Option<TokenFilter>| {
-        (matches(workspace, *filter, now), if filter.is_some() { MATCHES_MAX } else { COUNT_MAX })
-    };
-    let queries: Vec<(String, usize)> = filters.iter().map(query).collect();
+    let queries: Vec<(String, usize)> = filters.iter().map(|filter| of_workspace(workspace, *filter, now)).collect();
     count_up_to(conn, &queries)
 }
 
@@ -53,20 +50,28 @@ pub(crate) fn count_with_others(
     own: &[TokenId],
     now: Timestamp,
 ) -> Result<Vec<Option<Count>>, DbError> {
-    let query = |filter: &TokenFilter| {
-        let all = matches(workspace, Some(*filter), now);
-        let others = own.iter().fold(all.clone(), |sql, token| format!("{sql} AND token_id <> {}", token.0));
-        [(all, MATCHES_MAX), (others, 1)]
-    };
-    let queries: Vec<(String, usize)> = filters.iter().flat_map(query).collect();
+    // Without the workspace, only the primary key finds these.
+    let keys: String = own.iter().map(|token| format!(", {}", token.0)).collect();
+    let own = |filter| (matching(&format!("token_id IN (NULL{keys})"), Some(filter), now), MATCHES_MAX);
+    let pair = |filter: &TokenFilter| [of_workspace(workspace, Some(*filter), now), own(*filter)];
+    let queries: Vec<(String, usize)> = filters.iter().flat_map(pair).collect();
     let counts = count_up_to(conn, &queries)?;
-    let count = |pair: &[Count]| pair.first().copied().filter(|_| pair.iter().all(|count| count.rows > 0));
-    Ok(counts.chunks(2).map(count).collect())
+    let with_others = |pair: &[Count]| match pair {
+        [all, own] => Some(*all).filter(|all| all.rows > own.rows),
+        _ => None,
+    };
+    Ok(counts.chunks(2).map(with_others).collect())
 }
 
-/// The tokens of a workspace that match a filter, as `FROM … WHERE …`.
-fn matches(workspace: WorkspaceId, filter: Option<TokenFilter>, now: Timestamp) -> String {
-    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
+/// The query of the tokens of a workspace that match a filter, and the limit up to which they are counted.
+fn of_workspace(workspace: WorkspaceId, filter: Option<TokenFilter>, now: Timestamp) -> (String, usize) {
+    let limit = if filter.is_some() { MATCHES_MAX } else { COUNT_MAX };
+    (matching(&format!("workspace_id = {}", workspace.0), filter, now), limit)
+}
+
+fn matching(condition: &str, filter: Option<TokenFilter>, now: Timestamp) -> String {
     let comparisons = filter.map_or_else(Vec::new, |filter| comparisons(filter, now));
-    comparisons.into_iter().fold(all, |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"))
+    comparisons.into_iter().fold(format!("FROM token_listings WHERE {condition}"), |sql, (column, sign, number)| {
+        format!("{sql} AND {column} {sign} {number}")
+    })
 }
