@@ -58,6 +58,7 @@ mod db {
     mod schema;
 }
 mod members {
+    mod attention_counts;
     mod change_role_and_remove;
     mod invitations;
     mod lists;
