@@ -45,18 +45,24 @@ pub(super) struct UsageByDay {
     /// Consecutive days; the last is today.
     pub days: Vec<DayCounts>,
     pub chart: Chart,
+    /// The name of what the current value replaced: `old value rpat…mX5B`.
+    pub old_label: String,
     /// Days are in UTC, whatever the zone of the page.
     format: TimeFormat,
 }
 
 impl UsageByDay {
-    pub(super) fn new(token: &Token, rows: &[UsageDay], count: u16, style: DateStyle, now: Timestamp) -> Self {
-        Self::of_days(day_counts(token, rows, count, now), style, now)
+    pub(super) fn new(token: &Token, rows: &[UsageDay], days: ChartDays, style: DateStyle, now: Timestamp) -> Self {
+        let old_label = match token.previous.as_slice() {
+            [old] => format!("old value rpat…{}", old.hint),
+            _ => "old values".to_owned(),
+        };
+        Self { old_label, ..Self::of_days(day_counts(token, rows, days.0, now), style, now) }
     }
 
     /// The calls of consecutive days, the last of which is today.
     pub(super) fn of_days(days: Vec<DayCounts>, style: DateStyle, now: Timestamp) -> Self {
-        Self { chart: Chart::new(&days), days, format: TimeFormat::new("UTC", style, now) }
+        Self { chart: Chart::new(&days), days, old_label: String::new(), format: TimeFormat::new("UTC", style, now) }
     }
 
     /// Formats a day: `23 Nov 2026`.
@@ -90,6 +96,7 @@ pub(super) struct CallerView {
     /// The address; empty for all callers that have no row of their own.
     pub ip: String,
     pub program: String,
+    /// With the time of day for a new caller.
     pub first: TimeView,
     pub last: TimeView,
     pub calls: String,
@@ -101,16 +108,19 @@ pub(super) struct CallerView {
 impl CallerView {
     pub(super) fn list(origins: Vec<Origin>, now: Timestamp) -> Vec<Self> {
         let first = origins.iter().map(|origin| origin.first_seen_at).min();
-        let view = |origin: Origin| Self {
-            is_new: !origin.is_others()
+        let view = |origin: Origin| {
+            let is_new = !origin.is_others()
                 && first.is_some_and(|first| first < origin.first_seen_at)
-                && now.since(origin.first_seen_at) < NEW_CALLER,
-            first: TimeView::new(origin.first_seen_at),
-            last: TimeView::new(origin.last_seen_at),
-            calls: grouped(origin.calls),
-            rejected: origin.rejected,
-            ip: origin.ip,
-            program: origin.agent,
+                && now.since(origin.first_seen_at) < NEW_CALLER;
+            Self {
+                is_new,
+                first: if is_new { TimeView::new(origin.first_seen_at) } else { TimeView::day(origin.first_seen_at) },
+                last: TimeView::new(origin.last_seen_at),
+                calls: grouped(origin.calls),
+                rejected: origin.rejected,
+                ip: origin.ip,
+                program: origin.agent,
+            }
         };
         origins.into_iter().map(view).collect()
     }

@@ -10,9 +10,11 @@ use crate::activity::token_usage_view::{ChartDays, UsageByDay};
 use crate::base::day::Day;
 use crate::db::DbError;
 use crate::tokens::day_counts::load_workspace_days;
+use crate::tokens::filter::TokenFilter;
+use crate::tokens::filter_store;
 use crate::tokens::model::Token;
 use crate::tokens::owner_store::list_by_key_with_deleted;
-use crate::tokens::unused_store;
+use crate::tokens::unused_store::longest_unused;
 use crate::tokens::view::STALE;
 use crate::usage::top_token_store;
 use crate::usage::top_tokens::{TOP_DAYS, TokenCalls, busiest, most_rejected};
@@ -101,10 +103,11 @@ pub(crate) async fn show(
         let top = top_token_store::of_workspace(conn, workspace)?;
         let keys: Vec<i64> = top.tokens.iter().map(|counted| counted.token.0).collect();
         let tokens = list_by_key_with_deleted(conn, &keys)?;
-        let unused = unused_store::load(conn, workspace, now - STALE, UNUSED_COUNT)?;
-        Ok::<_, DbError>((days, top, tokens, unused))
+        let counts = filter_store::count(conn, workspace, &[Some(TokenFilter::Unused)], now)?;
+        let unused = longest_unused(conn, workspace, now - STALE, UNUSED_COUNT)?;
+        Ok::<_, DbError>((days, top, tokens, counts, unused))
     };
-    let (days, top, tokens, unused) = app.db.read(read).await?;
+    let (days, top, tokens, counts, unused) = app.db.read(read).await?;
     let layout = WorkspaceLayout::new(&reader, Section::Usage).with_flash(session.take_flash());
     let lines = |list: Vec<TokenCalls>, count: fn(&TokenCalls) -> i64| -> Vec<CountedLine> {
         let most = list.first().map_or(1, count).max(1);
@@ -122,7 +125,7 @@ pub(crate) async fn show(
     };
     let mut recent = days.iter().rev().take(usize::from(TOP_DAYS));
     let awaits_count = top.at.is_none() && recent.any(|day| day.new > 0 || day.rejected > 0);
-    let more_unused = unused.count.filter(|count| count.rows > unused.first.len());
+    let more_unused = counts.first().copied().filter(|count| count.rows > unused.len());
     Ok(html::ok(&UsagePage {
         path: Section::Usage.path(&reader.workspace.slug),
         usage: UsageByDay::of_days(days, reader.workspace.profile.date_style, now),
@@ -130,9 +133,9 @@ pub(crate) async fn show(
         awaits_count,
         busiest: lines(busiest(&top.tokens), |counted| counted.calls),
         rejected: lines(most_rejected(&top.tokens), |counted| counted.rejected),
-        unused: unused.first.iter().map(unused_line).collect(),
+        unused: unused.iter().map(unused_line).collect(),
         more_unused: more_unused.map(format_count).unwrap_or_default(),
-        unused_path: format!("{}/tokens?filter=unused", layout.members_path),
+        unused_path: format!("{}/tokens?filter={}", layout.members_path, TokenFilter::Unused.as_str()),
         layout,
     }))
 }

@@ -11,10 +11,13 @@ mod fixture;
 mod keyboard_tabs_noscript;
 mod members;
 mod navigation;
+mod new_value;
 mod onboarding;
 mod page_audit;
 mod page_states;
+mod tab_stops;
 mod token_lifecycle;
+mod token_pages;
 mod tokens_from_start_to_end;
 mod window;
 

@@ -5,12 +5,11 @@ use askama::Template;
 
 use crate::accounts::session::BrowserSession;
 use crate::accounts::site_settings;
-use crate::base::day::Day;
 use crate::db::DbError;
 use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
 use crate::tokens::checklist::Progress;
-use crate::tokens::day_counts::load_workspace_days;
+use crate::tokens::day_counts::load_workspace_strip;
 use crate::tokens::model::MAX_TOKENS;
 use crate::tokens::pages::checklist::ChecklistView;
 use crate::tokens::view::TokenView;
@@ -21,9 +20,6 @@ use crate::web::html;
 use crate::web::time_view::TimeView;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
-
-/// Number of days of the workspace's calls.
-const USAGE_DAYS: u16 = 30;
 
 #[derive(Template)]
 #[template(path = "tokens/overview.html")]
@@ -40,7 +36,7 @@ struct OverviewPage {
     settings_path: String,
     api_url: String,
     checklist: Option<ChecklistView>,
-    /// The calls of the workspace, for an administrator.
+    /// The calls of the workspace in 30 days, for an administrator.
     usage: Option<Strip>,
     usage_path: String,
     /// The last backup, for an administrator, if it is too old.
@@ -66,16 +62,19 @@ pub(crate) async fn show(
         let (tokens, deleted) = attention::load(conn, membership, now)?;
         let progress = Progress { membership, role, workspace: &workspace, memberships: &memberships, tokens: &tokens };
         let steps = if is_hidden { Vec::new() } else { progress.steps(conn)? };
+        let counts = if role.is_admin() {
+            attention::count_in_workspace(conn, workspace.key, &tokens, now)?
+        } else {
+            Vec::new()
+        };
         let backup = if role.is_admin() { site_settings::overdue_backup(conn, now)? } else { None };
-        let today = Day::containing(now);
-        let days =
-            if role.is_admin() { Some(load_workspace_days(conn, workspace.key, today, USAGE_DAYS)?) } else { None };
-        Ok::<_, DbError>((tokens, deleted, steps, backup, days))
+        let usage = if role.is_admin() { Some(load_workspace_strip(conn, workspace.key, now)?) } else { None };
+        Ok::<_, DbError>((tokens, deleted, counts, steps, backup, usage))
     });
-    let (tokens, deleted, steps, overdue_backup, days) = read.await?;
+    let (tokens, deleted, counts, steps, overdue_backup, usage) = read.await?;
     let layout = WorkspaceLayout::new(&member, Section::Overview).with_flash(session.take_flash());
     Ok(html::ok(&OverviewPage {
-        workspace_attention: Vec::new(),
+        workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
         attention: AttentionView::list(&tokens, &deleted, &layout.tokens_path, now),
         rows: tokens.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
         role: member.role.label(),
@@ -86,7 +85,7 @@ pub(crate) async fn show(
         settings_path: Section::General.path(&member.workspace.slug),
         api_url: app.site.public_url.join("/api/v2/workspace.json"),
         checklist: ChecklistView::new(steps, &layout),
-        usage: days.map(|days| Strip::new(&days)),
+        usage,
         usage_path: Section::Usage.path(&member.workspace.slug),
         overdue_backup: overdue_backup.map(TimeView::new),
         layout,
