@@ -1,13 +1,19 @@
-//! What needs the attention of a token's owner: tokens that expire soon, ended values that are still tried, rotations that wait
-//! for their last step, and tokens that nothing uses.
+//! What needs attention. For a token's owner: tokens that expire soon, ended values that are still tried, rotations that wait for
+//! their last step, and tokens that nothing uses. For an administrator: how many tokens of the workspace expire soon, have
+//! expired, or are not used.
 
 use std::time::Duration;
 
+use strum::VariantArray;
+
 use crate::base::clock::Timestamp;
-use crate::db::ids::MembershipId;
+use crate::db::ids::{MembershipId, WorkspaceId};
+use crate::db::list_conditions::Count;
 use crate::db::{DbConnection, DbError};
 use crate::tokens::delete::TOMBSTONE_RETENTION;
 use crate::tokens::expiry::EXPIRING_SOON;
+use crate::tokens::filter::TokenFilter;
+use crate::tokens::filter_store;
 use crate::tokens::model::{LastUse, StoredValue, Token};
 use crate::tokens::store;
 use crate::tokens::view::{QUIET, is_stale};
@@ -41,6 +47,38 @@ pub(crate) fn load(
 pub(crate) fn is_needed(conn: &mut DbConnection, membership: MembershipId, now: Timestamp) -> Result<bool, DbError> {
     let (active, deleted) = load(conn, membership, now)?;
     Ok(list(&active, &deleted, now).next().is_some())
+}
+
+/// What an administrator's attention is drawn to in the whole workspace.
+#[derive(Debug, Clone, Copy, VariantArray)]
+pub(crate) enum AttentionKind {
+    Expired,
+    ExpiresSoon,
+    Unused,
+}
+
+impl AttentionKind {
+    /// The filter that lists the tokens.
+    pub(crate) fn filter(self) -> TokenFilter {
+        match self {
+            Self::Expired => TokenFilter::Expired,
+            Self::ExpiresSoon => TokenFilter::Expiring,
+            Self::Unused => TokenFilter::Unused,
+        }
+    }
+}
+
+/// Counts the tokens of a workspace that need attention. Leaves out what is about the administrator's `own` tokens alone.
+pub(crate) fn count_in_workspace(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    own: &[Token],
+    now: Timestamp,
+) -> Result<Vec<(AttentionKind, Count)>, DbError> {
+    let filters: Vec<_> = AttentionKind::VARIANTS.iter().map(|kind| kind.filter()).collect();
+    let own: Vec<_> = own.iter().map(|token| token.key).collect();
+    let counts = filter_store::count_with_others(conn, workspace, &filters, &own, now)?;
+    Ok(AttentionKind::VARIANTS.iter().zip(counts).filter_map(|(kind, count)| Some((*kind, count?))).collect())
 }
 
 /// Lists what needs attention, in the order of the tokens.

@@ -1,8 +1,14 @@
 //! The strip of what needs attention, for the pages of tokens.
 
+use std::time::Duration;
+
 use crate::base::clock::Timestamp;
-use crate::tokens::attention::{self, Attention};
+use crate::db::list_conditions::Count;
+use crate::tokens::attention::{self, Attention, AttentionKind};
+use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::model::Token;
+use crate::tokens::view::STALE;
+use crate::web::list::format_count;
 use crate::web::time_view::TimeView;
 
 /// A line of the strip: what is the matter, and a link to the remedy.
@@ -71,8 +77,31 @@ impl AttentionView {
 
 /// A line of the strip about the whole workspace, for administrators.
 pub(crate) struct WorkspaceAttention {
-    /// The number of tokens and what is the matter: `4 tokens expire soon`.
+    /// The number of tokens and what is the matter: `4 tokens expire within 14 days`.
     pub text: String,
     /// The path of the filtered list.
     pub path: String,
+}
+
+impl WorkspaceAttention {
+    /// The lines for an administrator, from [`attention::count_in_workspace`].
+    pub(crate) fn list(counts: &[(AttentionKind, Count)], members_path: &str) -> Vec<Self> {
+        counts.iter().map(|(kind, count)| Self::new(*kind, *count, members_path)).collect()
+    }
+
+    fn new(kind: AttentionKind, count: Count, members_path: &str) -> Self {
+        let (subject, has, expires) =
+            if count.rows == 1 { ("token", "has", "expires") } else { ("tokens", "have", "expire") };
+        let state = match kind {
+            AttentionKind::Expired => format!("{has} expired"),
+            AttentionKind::ExpiresSoon => format!("{expires} within {} days", days(EXPIRING_SOON)),
+            AttentionKind::Unused => format!("{has} not been used for {} days", days(STALE)),
+        };
+        let text = format!("{} {subject} {state}", format_count(count));
+        Self { text, path: format!("{members_path}/tokens?filter={}", kind.filter().as_str()) }
+    }
+}
+
+fn days(period: Duration) -> u64 {
+    period.as_secs() / 86_400
 }

@@ -58,12 +58,15 @@ mod db {
     mod schema;
 }
 mod members {
+    mod attention_counts;
     mod change_role_and_remove;
     mod invitations;
     mod lists;
     mod member_email;
+    mod note_search;
     mod reset_link;
     mod token_review;
+    mod token_strips;
 }
 mod meta {
     mod architecture;
@@ -101,16 +104,20 @@ mod tokens {
     mod create_use_delete;
     mod expiry;
     mod pages;
+    mod resent_rotations;
     mod rotate;
+    mod rotation_steps;
     mod secret_scanning;
     mod token_model;
     mod token_page;
+    mod usage_by_day;
 }
 mod usage {
     mod usage_counts;
     mod usage_crashes;
     mod usage_events;
     mod usage_origins;
+    mod usage_shown;
     mod usage_tracking;
 }
 mod web {

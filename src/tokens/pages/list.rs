@@ -5,28 +5,24 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
+use crate::audit::actor::Actor;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
-use crate::base::day::Day;
 use crate::base::id::PublicId;
 use crate::base::random;
 use crate::db::DbError;
 use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
-use crate::tokens::day_counts::day_counts;
+use crate::tokens::day_counts::load_strip_days;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError};
+use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError, TokenOwner};
 use crate::tokens::store;
 use crate::tokens::view::{DeletedTokenView, TokenView};
-use crate::usage::day_store;
 use crate::web::app_state::AppState;
-use crate::web::chart::Strip;
 use crate::web::error::PageError;
 use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
-
-/// Number of days in the strip of a row.
-const STRIP_DAYS: u16 = 30;
 
 /// A warning that the request changed nothing.
 pub(crate) struct Warning {
@@ -75,8 +71,6 @@ pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
 struct ListPage {
     pub(crate) layout: WorkspaceLayout,
     pub(crate) rows: Vec<TokenView>,
-    /// The calls of each of the rows.
-    strips: Vec<Strip>,
     pub(crate) deleted: Vec<DeletedTokenView>,
     pub(crate) attention: Vec<AttentionView>,
     pub(crate) workspace_attention: Vec<WorkspaceAttention>,
@@ -85,21 +79,22 @@ struct ListPage {
 
 impl ListPage {
     async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
-        let (membership, now) = (member.membership, app.clock.now());
-        let (live, deleted, days) = app
+        let (membership, workspace, now) = (member.membership, member.workspace.key, app.clock.now());
+        let is_admin = member.role.is_admin();
+        let (live, deleted, counts, days) = app
             .db
             .read(move |conn| {
                 let (live, deleted) = attention::load(conn, membership, now)?;
-                let values: Vec<_> = live.iter().flat_map(Token::value_keys).collect();
-                let days = day_store::days(conn, &values, Day::containing(now), STRIP_DAYS)?;
-                Ok::<_, DbError>((live, deleted, days))
+                let counts =
+                    if is_admin { attention::count_in_workspace(conn, workspace, &live, now)? } else { Vec::new() };
+                let days = load_strip_days(conn, &live, now)?;
+                Ok::<_, DbError>((live, deleted, counts, days))
             })
             .await?;
         let layout = WorkspaceLayout::new(member, Section::Tokens);
         Ok(Self {
-            rows: live.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
-            strips: live.iter().map(|token| Strip::new(&day_counts(token, &days, STRIP_DAYS, now))).collect(),
-            workspace_attention: Vec::new(),
+            rows: live.iter().map(|token| TokenView::with_strip(token, &days, &layout.tokens_path, now)).collect(),
+            workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
             attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
             deleted: deleted
                 .iter()
@@ -152,6 +147,25 @@ pub(crate) fn token_id(path: &TokenPath) -> Result<PublicId, PageError> {
 pub(crate) async fn find(app: &AppState, member: &CurrentMember, path: &TokenPath) -> Result<Token, PageError> {
     let (membership, uuid) = (member.membership, token_id(path)?);
     app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
+}
+
+/// A change by the owner to the token in the path.
+pub(crate) struct TokenAction {
+    pub(crate) owner: TokenOwner,
+    pub(crate) uuid: PublicId,
+    pub(crate) actor: Actor,
+}
+
+impl TokenAction {
+    pub(crate) fn new(
+        app: &AppState,
+        member: &CurrentMember,
+        path: &TokenPath,
+        client: ClientInfo,
+    ) -> Result<Self, PageError> {
+        let (owner, uuid) = (TokenOwner::from(member), token_id(path)?);
+        Ok(Self { owner, uuid, actor: member.user.actor(client, app.clock.now()) })
+    }
 }
 
 /// The responses to a change of a token that failed, where the handler has no response of its own.
