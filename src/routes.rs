@@ -7,8 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middlewa
 use crate::accounts::keep_form::{TypedForm, keep_form};
 use crate::accounts::pages::login as account_pages;
 use crate::accounts::session_store::{map_session_errors, session_middleware};
-use crate::activity::page;
-use crate::activity::token_page;
+use crate::activity::{page, token_page, usage_csv, usage_fragment};
 use crate::api::docs::page as api_pages;
 use crate::api::v2::users;
 use crate::api::{self, forward_auth, introspection};
@@ -108,6 +107,8 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens/{uuid}" { GET token_page::show, POST rename::submit }
     "/w/{slug}/settings/tokens/{uuid}/rename" { GET rename::show }
     "/w/{slug}/settings/tokens/{uuid}/note" { GET token_page::back, POST token_page::submit_note }
+    "/w/{slug}/settings/tokens/{uuid}/usage.csv" { GET usage_csv::show }
+    "/w/{slug}/settings/tokens/{uuid}/usage.html" { GET usage_fragment::show }
     "/w/{slug}/settings/tokens/{uuid}/use.json" { GET usage_status::show }
     "/w/{slug}/settings/tokens/{uuid}/rotate" { GET rotate::show, POST rotate::submit }
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
@@ -118,8 +119,8 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }
-    "/w/{slug}/settings/members/{member}/email" { GET email::back, POST email::submit }
-    "/w/{slug}/settings/members/{member}/reset" { GET member_reset::back, POST member_reset::submit }
+    "/w/{slug}/settings/members/{member}/email" { GET member::back, POST email::submit }
+    "/w/{slug}/settings/members/{member}/reset" { GET member::back, POST member_reset::submit }
     "/w/{slug}/settings/members/{member}/remove" { GET remove::show, POST remove::submit }
     "/w/{slug}/settings/members/{member}/revoke" { GET revoke_all::show, POST revoke_all::submit }
 }

@@ -7,4 +7,7 @@ pub(crate) mod page;
 mod query;
 mod store;
 pub(crate) mod token_page;
+mod token_reader;
 mod token_usage_view;
+pub(crate) mod usage_csv;
+pub(crate) mod usage_fragment;

@@ -9,16 +9,16 @@ use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::activity::event_view::EventView;
 use crate::activity::store::list_of_token;
-use crate::activity::token_usage_view::{CallerView, UsageByDay};
+use crate::activity::token_reader::TokenReader;
+use crate::activity::token_usage_view::{CallerView, ChartDays, UsageByDay};
 use crate::base::client_info::ClientInfo;
 use crate::base::day::Day;
 use crate::base::note::Note;
 use crate::db::DbError;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{Token, TokenOwner};
+use crate::tokens::model::Token;
 use crate::tokens::note::change_note;
-use crate::tokens::owner_store;
-use crate::tokens::pages::list::{TokenPath, find, path_of, token_id};
+use crate::tokens::pages::list::{TokenAction, TokenPath, find, path_of, token_id};
 use crate::tokens::view::{ExpiryView, TokenView};
 use crate::usage::{day_store, origin_store};
 use crate::web::app_state::AppState;
@@ -30,7 +30,7 @@ use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// Maximum number of events on the page.
-const EVENTS: i64 = 50;
+const EVENTS: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "activity/token.html")]
@@ -42,6 +42,7 @@ struct TokenPage {
     /// Whether the reader owns the token.
     is_own: bool,
     owner: String,
+    owner_uuid: String,
     email: String,
     created: TimeView,
     note: Field,
@@ -52,20 +53,21 @@ struct TokenPage {
 
 impl TokenPage {
     /// Loads the page; 404 if the reader may not see the token.
-    async fn load(app: &AppState, member: &CurrentMember, path: &TokenPath, days: u16) -> Result<Self, PageError> {
+    async fn load(
+        app: &AppState,
+        member: &CurrentMember,
+        path: &TokenPath,
+        days: ChartDays,
+    ) -> Result<Self, PageError> {
         let (uuid, now) = (token_id(path)?, app.clock.now());
-        let (workspace, workspace_uuid) = (member.workspace.key, member.workspace.uuid);
-        let (reader, is_admin) = (member.user.uuid, member.role.is_admin());
+        let (workspace, reader) = (member.workspace.uuid, TokenReader::from(member));
         let found = app
             .db
             .read(move |conn| {
-                let found = owner_store::find_with_deleted_in_workspace(conn, workspace, &uuid)?;
-                let Some((token, owner)) = found.filter(|(_, owner)| is_admin || owner.uuid == reader) else {
-                    return Ok(None);
-                };
-                let rows = day_store::days(conn, &token.value_keys(), Day::containing(now), days)?;
+                let Some((token, owner)) = reader.find(conn, &uuid)? else { return Ok(None) };
+                let rows = day_store::days(conn, &token.value_keys(), Day::containing(now), days.0)?;
                 let origins = origin_store::origins(conn, token.key)?;
-                let events = list_of_token(conn, &workspace_uuid, &uuid, EVENTS)?;
+                let events = list_of_token(conn, &workspace, &uuid, EVENTS)?;
                 Ok::<_, DbError>(Some((token, owner, rows, origins, events)))
             })
             .await?;
@@ -78,6 +80,7 @@ impl TokenPage {
             deleted: token.deleted.as_ref().map(|tombstone| TimeView::new(tombstone.at)),
             is_own,
             owner: owner.name.as_str().to_owned(),
+            owner_uuid: owner.uuid.to_string(),
             email: owner.email.as_str().to_owned(),
             created: TimeView::new(token.created_at),
             note: Self::note_of(&token),
@@ -109,23 +112,15 @@ impl TokenPage {
     }
 }
 
-/// Query of the page: the number of days of the chart.
-#[derive(serde::Deserialize)]
-pub(crate) struct TokenPageQuery {
-    days: Option<String>,
-}
-
 /// `GET /w/{slug}/settings/tokens/{uuid}`
 pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
-    query: Result<web::Query<TokenPageQuery>, actix_web::Error>,
+    days: ChartDays,
     session: BrowserSession,
     prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
-    let days = query.ok().and_then(|query| query.into_inner().days);
-    let days = if days.as_deref() == Some("90") { 90 } else { 30 };
     let mut page = TokenPage::load(&app, &member, &path, days).await?;
     page.layout.flash = session.take_flash();
     if page.can_change() {
@@ -157,11 +152,10 @@ pub(crate) async fn submit_note(
     let token = find(&app, &member, &path).await?;
     let (field, note) = Field::read_optional::<Note>(&form, "note");
     let Some(note) = note else {
-        let page = TokenPage::load(&app, &member, &path, 30).await?;
+        let page = TokenPage::load(&app, &member, &path, ChartDays(30)).await?;
         return Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &TokenPage { note: field, ..page }));
     };
-    let (owner, uuid) = (TokenOwner::from(&member), token.uuid);
-    let actor = member.user.actor(client, app.clock.now());
+    let TokenAction { owner, uuid, actor } = TokenAction::new(&app, &member, &path, client)?;
     app.db.write(move |conn| change_note(conn, &owner, &uuid, note.as_ref(), &actor)).await?;
     session.flash(&format!("Note of token {} saved.", token.name))?;
     Ok(html::redirect(&path_of(&member, &uuid)))

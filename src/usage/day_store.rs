@@ -16,8 +16,11 @@ use crate::db::schema::{memberships, token_values, tokens, usage_days};
 use crate::db::{DbConnection, DbError};
 use crate::usage::store::{ROWS_PER_STATEMENT, pause_before};
 
+/// Number of days for which calls are kept, besides today.
+pub(crate) const DAYS_KEPT: u16 = 400;
+
 /// Time for which the calls of a day are kept.
-pub(crate) const DAYS_RETENTION: Duration = Duration::from_hours(24 * 400);
+pub(crate) const DAYS_RETENTION: Duration = Duration::from_hours(24 * DAYS_KEPT as u64);
 
 /// The calls of one value on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,13 +52,16 @@ pub(crate) struct DayLabel {
     pub day: Day,
 }
 
-/// The shapes of a chart. Each `path` is the `d` attribute of an SVG path; it is empty if there is no such count.
+/// The shapes of a chart. Each `path` is the `d` attribute of an SVG path whose stroke draws the bars; it is empty if there
+/// is no such count.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Chart {
     pub grid: Vec<GridLine>,
     pub labels: Vec<DayLabel>,
     /// The middle of the last bar.
     pub today_x: i64,
+    /// The width of the strokes.
+    pub bar_width: i64,
     pub old_path: String,
     pub new_path: String,
     pub rejected_path: String,
@@ -87,7 +90,7 @@ impl Chart {
                     // A count that is less than a unit high is still visible.
                     let (from, to) = (y(bottom), y(top).min(y(bottom) - 1));
                     // Writing to a string can't fail.
-                    let _ = write!(path, "M{} {from}V{to}h{width}V{from}z", left(nth));
+                    let _ = write!(path, "M{} {from}V{to}", middle(nth));
                     bottom = top;
                 }
             }
@@ -103,6 +106,7 @@ impl Chart {
                 .map(|(nth, day)| DayLabel { x: left(nth), day: day.day })
                 .collect(),
             today_x: middle(count - 1),
+            bar_width: width,
             old_path,
             new_path,
             rejected_path,
@@ -212,9 +216,9 @@ mod tests {
     #[test]
     fn counts_of_a_day_are_stacked_and_a_small_one_is_visible() {
         let chart = Chart::new(&[day(0, 50, 25, 25), day(1, 0, 100, 0), day(2, 0, 0, 1)]);
-        assert_eq!(chart.old_path, "M48 160V85h196V160z");
-        assert_eq!(chart.new_path, "M48 85V48h196V85zM249 160V10h196V160z");
-        assert_eq!(chart.rejected_path, "M48 48V10h196V48zM450 160V159h196V160z");
+        assert_eq!((chart.bar_width, chart.old_path.as_str()), (196, "M146 160V85"));
+        assert_eq!(chart.new_path, "M146 85V48M347 160V10");
+        assert_eq!(chart.rejected_path, "M146 48V10M548 160V159");
         assert_eq!(chart.grid.last(), Some(&GridLine { y: 10, count: 100 }));
         assert_eq!(chart.today_x, 548);
     }

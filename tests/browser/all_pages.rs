@@ -21,7 +21,7 @@ enum Viewer {
     Alice,
     /// Anonymous, on a server without users.
     Setup,
-    /// The route has no page: it redirects, or returns JSON.
+    /// The route has no page: it redirects, or returns JSON, CSV or a part of a page.
     NoPage,
 }
 use Viewer::{Alice, Anonymous, NoPage, Setup};
@@ -52,6 +52,8 @@ const ROWS: &[(&str, Viewer)] = &[
     ("/w/{slug}/settings/tokens/{uuid}", Alice),
     ("/w/{slug}/settings/tokens/{uuid}/rename", Alice),
     ("/w/{slug}/settings/tokens/{uuid}/note", NoPage),
+    ("/w/{slug}/settings/tokens/{uuid}/usage.csv", NoPage),
+    ("/w/{slug}/settings/tokens/{uuid}/usage.html", NoPage),
     ("/w/{slug}/settings/tokens/{uuid}/use.json", NoPage),
     ("/w/{slug}/settings/tokens/{uuid}/rotate", Alice),
     ("/w/{slug}/settings/tokens/{uuid}/retire", Alice),

@@ -17,6 +17,7 @@ mod page_audit;
 mod page_states;
 mod tab_stops;
 mod token_lifecycle;
+mod token_pages;
 mod tokens_from_start_to_end;
 mod window;
 

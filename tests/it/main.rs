@@ -104,16 +104,20 @@ mod tokens {
     mod create_use_delete;
     mod expiry;
     mod pages;
+    mod resent_rotations;
     mod rotate;
+    mod rotation_steps;
     mod secret_scanning;
     mod token_model;
     mod token_page;
+    mod usage_by_day;
 }
 mod usage {
     mod usage_counts;
     mod usage_crashes;
     mod usage_events;
     mod usage_origins;
+    mod usage_shown;
     mod usage_tracking;
 }
 mod web {

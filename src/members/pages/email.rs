@@ -7,23 +7,19 @@ use crate::accounts::model::EmailAddress;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::members::change_email::{ChangeEmailError, EmailChange, change_email};
-use crate::members::pages::list::{MemberAction, MemberPath, find};
+use crate::members::pages::list::{MemberAction, MemberPath, find, forbidden};
 use crate::members::pages::member::refuse_email;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::{Field, Form};
-use crate::web::html::{self, Message};
+use crate::web::html;
 use crate::workspaces::email_authority::EmailAuthority;
 use crate::workspaces::extract::Administrator;
 
-/// `GET /w/{slug}/settings/members/{member}/email`: redirects to the member's page. Sign-in can redirect to this path.
-pub(crate) async fn back(
-    app: web::Data<AppState>,
-    Administrator(reader): Administrator,
-    path: MemberPath,
-) -> Result<HttpResponse, PageError> {
-    Ok(html::redirect(&find(&app, &reader, &path).await?.view.path))
-}
+const FORBIDDEN: (&str, &str) = (
+    "You can’t change this address here",
+    "An administrator of all workspaces of this person can change it, or the server administrator. Your own address is on your account page.",
+);
 
 /// `POST /w/{slug}/settings/members/{member}/email`
 pub(crate) async fn submit(
@@ -36,7 +32,7 @@ pub(crate) async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let found = find(&app, &reader, &path).await?;
     if found.email_authority == EmailAuthority::None || found.view.is_you {
-        return Err(forbidden(found.view.path));
+        return Err(forbidden(found.view.path, FORBIDDEN));
     }
     let (field, email) = Field::read::<EmailAddress>(&form, "email");
     let Some(email) = email else { return refuse_email(&app, &reader, &path, field).await };
@@ -52,7 +48,7 @@ pub(crate) async fn submit(
             session.flash(&format!("The email address {} is verified now.", user.email))?;
         }
         Ok(EmailChange::Unchanged(user)) => session.note(&format!("The email address is still {}.", user.email))?,
-        Err(ChangeEmailError::NotAllowed) => return Err(forbidden(found.view.path)),
+        Err(ChangeEmailError::NotAllowed) => return Err(forbidden(found.view.path, FORBIDDEN)),
         Err(ChangeEmailError::Replace(ReplaceEmailError::EmailTaken(_))) => {
             let field = field.with_error("Another user already has this address.");
             return refuse_email(&app, &reader, &path, field).await;
@@ -63,14 +59,4 @@ pub(crate) async fn submit(
         }
     }
     Ok(html::redirect(&found.view.path))
-}
-
-fn forbidden(member_path: String) -> PageError {
-    PageError::Forbidden(
-        Message::new(
-            "You can’t change this address here",
-            "Nothing was changed. An administrator of all workspaces of this person can change it, or the server administrator. Your own address is on your account page.",
-        )
-        .with_link(member_path, "Back to the member"),
-    )
 }

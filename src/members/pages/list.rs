@@ -148,6 +148,13 @@ impl From<MemberError> for PageError {
     }
 }
 
+/// The response to a change that the administrator may not make on this member: a heading, and who may make it.
+pub(crate) fn forbidden(member_path: String, (heading, remedy): (&'static str, &'static str)) -> PageError {
+    PageError::Forbidden(
+        Message::new(heading, format!("Nothing was changed. {remedy}")).with_link(member_path, "Back to the member"),
+    )
+}
+
 /// Formats the number of deleted tokens as a sentence with a leading space, or an empty text for none.
 pub(crate) fn deleted(tokens: usize) -> String {
     if tokens == 0 { String::new() } else { format!(" {} deleted.", count_tokens(tokens)) }

@@ -127,6 +127,16 @@ pub(crate) async fn show(
     Ok(html::ok(&page))
 }
 
+/// `GET /w/{slug}/settings/members/{member}/email`, `…/reset`: redirects to the member's page, which has the forms. Sign-in
+/// can redirect to these paths.
+pub(crate) async fn back(
+    app: web::Data<AppState>,
+    Administrator(reader): Administrator,
+    path: MemberPath,
+) -> Result<HttpResponse, PageError> {
+    Ok(html::redirect(&find(&app, &reader, &path).await?.view.path))
+}
+
 /// `POST /w/{slug}/settings/members/{member}`
 pub(crate) async fn submit(
     app: web::Data<AppState>,

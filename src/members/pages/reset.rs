@@ -9,24 +9,19 @@ use crate::accounts::password_reset::{ResetError, new_link_by};
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::base::random;
-use crate::members::pages::list::{MemberAction, MemberPath, find};
+use crate::members::pages::list::{MemberAction, MemberPath, find, forbidden};
 use crate::members::pages::member::{ResetLinkState, render_reset_link};
 use crate::members::reset_link::{ResetLinkError, create_reset_link};
 use crate::tokens::model::IdempotencyKey;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::form::Form;
-use crate::web::html::{self, Message};
 use crate::workspaces::extract::Administrator;
 
-/// `GET /w/{slug}/settings/members/{member}/reset`: redirects to the member's page. Sign-in can redirect to this path.
-pub(crate) async fn back(
-    app: web::Data<AppState>,
-    Administrator(reader): Administrator,
-    path: MemberPath,
-) -> Result<HttpResponse, PageError> {
-    Ok(html::redirect(&find(&app, &reader, &path).await?.view.path))
-}
+const FORBIDDEN: (&str, &str) = (
+    "You can’t create a password link for this person",
+    "An administrator of all workspaces of this person can create it, or the server administrator. Your own password is on your account page.",
+);
 
 /// `POST /w/{slug}/settings/members/{member}/reset`
 pub(crate) async fn submit(
@@ -61,16 +56,6 @@ pub(crate) async fn submit(
         Err(
             ResetLinkError::NotAllowed
             | ResetLinkError::Reset(ResetError::UnknownUser | ResetError::Deactivated | ResetError::InvalidLink),
-        ) => Err(forbidden(found.view.path)),
+        ) => Err(forbidden(found.view.path, FORBIDDEN)),
     }
-}
-
-fn forbidden(member_path: String) -> PageError {
-    PageError::Forbidden(
-        Message::new(
-            "You can’t create a password link for this person",
-            "Nothing was changed. An administrator of all workspaces of this person can create it, or the server administrator. Your own password is on your account page.",
-        )
-        .with_link(member_path, "Back to the member"),
-    )
 }

@@ -7,8 +7,8 @@ use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::tokens::delete::{DeleteOutcome, delete};
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{DeletionSource, TokenOwner};
-use crate::tokens::pages::list::{TokenPath, find, token_id};
+use crate::tokens::model::DeletionSource;
+use crate::tokens::pages::list::{TokenAction, TokenPath, find};
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -44,8 +44,7 @@ pub(crate) async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (uuid, owner) = (token_id(&path)?, TokenOwner::from(&member));
-    let actor = member.user.actor(client, app.clock.now());
+    let TokenAction { owner, uuid, actor } = TokenAction::new(&app, &member, &path, client)?;
     match app.db.write(move |conn| delete(conn, &owner, &uuid, DeletionSource::Page, &actor)).await? {
         DeleteOutcome::Deleted(name) => session.flash(&format!("Token {name} deleted."))?,
         // A second click or another tab: the token is deleted, so this is a success.

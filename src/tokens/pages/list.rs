@@ -5,6 +5,8 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::session::BrowserSession;
+use crate::audit::actor::Actor;
+use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 use crate::base::random;
@@ -13,7 +15,7 @@ use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
 use crate::tokens::day_counts::load_strip_days;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError};
+use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError, TokenOwner};
 use crate::tokens::store;
 use crate::tokens::view::{DeletedTokenView, TokenView};
 use crate::web::app_state::AppState;
@@ -145,6 +147,25 @@ pub(crate) fn token_id(path: &TokenPath) -> Result<PublicId, PageError> {
 pub(crate) async fn find(app: &AppState, member: &CurrentMember, path: &TokenPath) -> Result<Token, PageError> {
     let (membership, uuid) = (member.membership, token_id(path)?);
     app.db.read(move |conn| store::find(conn, membership, &uuid)).await?.ok_or(PageError::NotFound)
+}
+
+/// A change by the owner to the token in the path.
+pub(crate) struct TokenAction {
+    pub(crate) owner: TokenOwner,
+    pub(crate) uuid: PublicId,
+    pub(crate) actor: Actor,
+}
+
+impl TokenAction {
+    pub(crate) fn new(
+        app: &AppState,
+        member: &CurrentMember,
+        path: &TokenPath,
+        client: ClientInfo,
+    ) -> Result<Self, PageError> {
+        let (owner, uuid) = (TokenOwner::from(member), token_id(path)?);
+        Ok(Self { owner, uuid, actor: member.user.actor(client, app.clock.now()) })
+    }
 }
 
 /// The responses to a change of a token that failed, where the handler has no response of its own.

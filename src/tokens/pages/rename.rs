@@ -8,8 +8,8 @@ use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::{Token, TokenChangeError, TokenName, TokenOwner};
-use crate::tokens::pages::list::{TokenPath, find, path_of};
+use crate::tokens::model::{Token, TokenChangeError, TokenName};
+use crate::tokens::pages::list::{TokenAction, TokenPath, find, path_of};
 use crate::tokens::rename::rename;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -67,8 +67,8 @@ pub(crate) async fn submit(
         |name: Field| Ok(html::render(StatusCode::UNPROCESSABLE_ENTITY, &RenamePage::new(&member, &token, name)));
     let Some(name) = name else { return reject(field) };
 
-    let (owner, uuid, new_name) = (TokenOwner::from(&member), token.uuid, name.clone());
-    let actor = member.user.actor(client, app.clock.now());
+    let TokenAction { owner, uuid, actor } = TokenAction::new(&app, &member, &path, client)?;
+    let new_name = name.clone();
     match app.db.write(move |conn| rename(conn, &owner, &uuid, &new_name, &actor)).await {
         Ok(()) => {
             session.flash(&format!("Token {} renamed to {name}.", token.name))?;

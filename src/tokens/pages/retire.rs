@@ -6,8 +6,7 @@ use askama::Template;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::tokens::extract::TokenHolder;
-use crate::tokens::model::TokenOwner;
-use crate::tokens::pages::list::{TokenPath, find, token_id};
+use crate::tokens::pages::list::{TokenAction, TokenPath, find};
 use crate::tokens::rotate::{RetireOutcome, retire};
 use crate::tokens::view::{RotationStatus, TokenView};
 use crate::web::app_state::AppState;
@@ -49,8 +48,7 @@ pub(crate) async fn submit(
     client: ClientInfo,
     _: Form,
 ) -> Result<HttpResponse, PageError> {
-    let (owner, uuid) = (TokenOwner::from(&member), token_id(&path)?);
-    let actor = member.user.actor(client, app.clock.now());
+    let TokenAction { owner, uuid, actor } = TokenAction::new(&app, &member, &path, client)?;
     match app.db.write(move |conn| retire(conn, &owner, &uuid, &actor)).await? {
         RetireOutcome::Stopped(name) => session.flash(&format!("Old value of token {name} stopped."))?,
         RetireOutcome::AlreadyStopped(name) => {

@@ -7,15 +7,14 @@ use std::time::Duration;
 use crate::support::TestServer;
 use crate::support::api_client::Answer;
 use crate::support::browser_client::Browser;
-use crate::support::database::is_postgres;
 use crate::support::wait::{SetOnDrop, wait_until};
 
-const LIST: &str = "/w/acme/settings/tokens";
+pub(super) const LIST: &str = "/w/acme/settings/tokens";
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Opens the form that rotates a token and sends it.
-fn rotate(browser: &Browser, name: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) fn rotate(browser: &Browser, name: &str, more: &[(&str, &str)]) -> Answer {
     let path = browser.delete_path("acme", name).replace("/delete", "/rotate");
     let form = browser.get(&path);
     let key = form.hidden("form_key");
@@ -24,7 +23,7 @@ fn rotate(browser: &Browser, name: &str, more: &[(&str, &str)]) -> Answer {
     browser.post(&path, &fields)
 }
 
-fn list(browser: &Browser) -> String {
+pub(super) fn list(browser: &Browser) -> String {
     browser.get(LIST).text()
 }
 
@@ -50,42 +49,6 @@ fn the_old_value_works_until_its_grace_period_ends() {
         assert_eq!((refused.status, server.call(&new).status), (401, 200), "{grace}");
         assert!(refused.header("www-authenticate").contains("The value was stopped on 2026-1"), "{refused:?}");
     }
-}
-
-#[db_test]
-fn a_row_speaks_of_the_current_value() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let old = server.create_token(&alice, "acme", "Reporting");
-    server.call(&old);
-    server.flush();
-    let used = "Last used 23 Nov 2026, 12:00 UTC from 127.0.0.1";
-    assert!(list(&alice).contains(used), "{}", list(&alice));
-
-    server.clock.advance(HOUR);
-    let unused = "Not used yet · old value last used 23 Nov 2026, 12:00 UTC from 127.0.0.1";
-    let path = alice.delete_path("acme", "Reporting");
-    for change in ["rotate", "stop", "expose"] {
-        match change {
-            "rotate" => assert_eq!(rotate(&alice, "Reporting", &[("grace", "24h")]).status, 201),
-            "stop" => assert_eq!(alice.post(&path.replace("/delete", "/retire"), &[]).status, 303),
-            _ => assert_eq!(rotate(&alice, "Reporting", &[("grace", "none"), ("cause", "exposed")]).status, 201),
-        }
-        for page in [LIST, "/w/acme"] {
-            let text = alice.get(page).text();
-            assert!(text.contains(unused) && !text.contains("Last used"), "{change}, {page}: {text}");
-        }
-        let all = alice.get("/w/acme/settings/members/tokens").text();
-        assert!(all.contains("23 Nov 2026, 12:00 UTC (old value)"), "{change}: {all}");
-        let question = alice.get(&path).text();
-        let said = "It has not been used yet. The old value was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1";
-        assert!(question.contains(said), "{question}");
-    }
-
-    let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value();
-    server.call(&new);
-    server.flush();
-    assert!(list(&alice).contains("Last used 23 Nov 2026, 13:00 UTC"), "{}", list(&alice));
 }
 
 #[db_test]
@@ -145,256 +108,7 @@ fn one_of_two_concurrent_rotations_succeeds() {
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 7, "{statuses:?}");
 }
 
-#[db_test]
-fn a_resent_rotation_creates_no_second_value_and_offers_a_new_one() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    server.create_token(&alice, "acme", "Reporting");
-    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&path).hidden("form_key");
-    let new = alice.post(&path, &[("form_key", &key), ("grace", "24h")]).value();
-    let again = alice.post(&path, &[("form_key", &key), ("grace", "24h")]);
-    assert_eq!(again.status, 409);
-    assert!(again.text().contains("This token has already been rotated"), "{}", again.text());
-    assert_eq!(server.call(&new).status, 200);
-
-    let offered = alice.post(&path, &[("form_key", &again.hidden("form_key")), ("grace", "none")]);
-    assert_eq!((offered.status, server.call(&new).status, server.call(offered.value()).status), (201, 401, 200));
-}
-
-/// Presses the button that replaces a value whose response was lost.
-fn retry(browser: &Browser, warning: &Answer) -> Answer {
-    let path = warning.page().attribute("[role=alert] form", "action");
-    let fields = ["form_key", "grace", "replaced"].map(|name| (name, warning.hidden(name)));
-    browser.post(&path, &fields.each_ref().map(|(name, value)| (*name, value.as_str())))
-}
-
-#[db_test]
-fn a_lost_response_to_a_rotation_is_repeated_without_ending_the_old_value() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let old = server.create_token(&alice, "acme", "Reporting");
-    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let key = alice.get(&path).hidden("form_key");
-    let lost = alice.post(&path, &[("form_key", &key), ("grace", "24h")]).value();
-    server.clock.advance(HOUR);
-    let warning = alice.post(&path, &[("form_key", &key), ("grace", "24h")]);
-    let consequence = format!(
-        "Replacing it stops the value rpat…{} immediately. That value has never been used. \
-         The old value keeps working until 24 Nov 2026, 12:00 UTC.",
-        &lost[42..]
-    );
-    assert!(warning.text().contains(&consequence), "{}", warning.text());
-
-    let seen = retry(&alice, &warning);
-    assert_eq!(seen.status, 201, "{}", seen.text());
-    assert!(seen.text().contains("The old value keeps working until 24 Nov 2026, 12:00 UTC."), "{}", seen.text());
-    let new = seen.value();
-    assert_eq!([&old, &lost, &new].map(|value| server.call(value).status), [200, 401, 200]);
-    let activity = alice.get("/w/acme/settings/activity").text();
-    assert!(
-        activity.contains("replaced the new value of token Reporting and kept the old value until 24 Nov"),
-        "{activity}"
-    );
-    server.clock.advance(23 * HOUR);
-    assert_eq!([&old, &new].map(|value| server.call(value).status), [401, 200], "the grace period is not longer");
-
-    server.flush();
-    let warning = alice.post(&path, &[("form_key", &key), ("grace", "24h")]);
-    assert!(warning.text().contains("That value was last used on 24 Nov 2026, 12:00 UTC."), "{}", warning.text());
-    let newest = retry(&alice, &warning).value();
-    assert_eq!([&new, &newest].map(|value| server.call(value).status), [401, 200]);
-}
-
-#[db_test]
-fn a_page_does_not_offer_a_value_that_was_already_replaced() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    server.create_token(&alice, "acme", "Reporting");
-    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let keys: Vec<String> = (0..16).map(|_| alice.get(&path).hidden("form_key")).collect();
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let post = |key| {
-            let (browser, path) = (alice.clone(), &path);
-            scope.spawn(move || browser.post(path, &[("form_key", key), ("grace", "none")]))
-        };
-        let threads: Vec<_> = keys.iter().map(|key| post(key.as_str())).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut current = 0;
-    for answer in &answers {
-        if answer.status == 409 {
-            assert!(answer.text().contains("This value has already been replaced"), "{}", answer.text());
-            assert!(!answer.body.contains("data-secret") && !answer.text().contains("Token rotated"));
-            continue;
-        }
-        // Values that were replaced after their page was made: the page asks by this address.
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        let status = alice.get(&answer.page().attribute("[data-first-call]", "data-first-call")).json();
-        let works = server.call(answer.value()).status == 200;
-        assert_eq!(status["current"], works, "{status}");
-        current += usize::from(works);
-    }
-    assert_eq!(current, 1);
-}
-
-#[db_test]
-fn a_new_value_that_is_no_longer_the_current_one_is_not_shown() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    server.create_token(&alice, "acme", "Reporting");
-    // After the rotation the token has another current value, as if another request had replaced it already.
-    let replace = "UPDATE token_values SET hint = 'zzzz'";
-    let trigger = "CREATE TRIGGER replace_value AFTER INSERT ON events FOR EACH ROW";
-    if is_postgres() {
-        server.db_alter(&format!(
-            "CREATE FUNCTION replace_value() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {}; RETURN NULL; END'",
-            replace.replace('\'', "''")
-        ));
-        server.db_alter(&format!("{trigger} EXECUTE FUNCTION replace_value()"));
-    } else {
-        server.db_alter(&format!("{trigger} BEGIN {replace}; END"));
-    }
-    let answer = rotate(&alice, "Reporting", &[("grace", "none")]);
-    assert_eq!(answer.status, 409, "{}", answer.text());
-    assert!(answer.text().contains("This value has already been replaced"), "{}", answer.text());
-    assert!(!answer.body.contains("data-secret"), "{}", answer.body);
-}
-
-#[db_test]
-fn a_resent_creation_offers_to_replace_a_value_that_was_not_seen() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let key = alice.get("/w/acme/settings/tokens/new").hidden("form_key");
-    let lost = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]).value();
-    let again = alice.post(LIST, &[("name", "Reporting"), ("form_key", &key)]);
-    assert_eq!(again.status, 409);
-    assert!(again.text().contains("I didn’t save it. Replace the value"), "{}", again.text());
-    let path = again.page().attribute("[role=alert] form", "action");
-    let seen = alice.post(&path, &[("form_key", &again.hidden("form_key")), ("grace", "none")]);
-    assert_eq!((server.call(&lost).status, server.call(seen.value()).status), (401, 200));
-}
-
-/// The steps of a rotation that a page shows: done or not, and whether a step's button is the primary one.
-fn steps(answer: &Answer) -> Vec<String> {
-    let page = answer.page();
-    let primary = if page.has(".stages .primary") { vec!["primary".to_owned()] } else { Vec::new() };
-    let done: Vec<_> = page
-        .texts(".stages li")
-        .into_iter()
-        .map(|step| if step.starts_with("Done: ") { "done" } else { "open" }.to_owned())
-        .collect();
-    [done, primary].concat()
-}
-
-#[db_test]
-fn the_steps_of_a_rotation_show_what_is_left() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let old = server.create_token(&alice, "acme", "Reporting");
-    server.call(&old);
-    server.flush();
-    assert_eq!(steps(&alice.get(LIST)), Vec::<String>::new());
-    let answer = rotate(&alice, "Reporting", &[("grace", "24h")]);
-    assert_eq!(steps(&answer), ["open", "open", "open"]);
-    assert!(answer.text().contains("Old value last used 23 Nov 2026, 12:00 UTC from 127.0.0.1"), "{}", answer.text());
-    assert_eq!(steps(&alice.get(LIST)), ["done", "open", "open"]);
-    assert!(list(&alice).contains("It stops by itself on 24 Nov 2026, 12:00 UTC"), "{}", list(&alice));
-
-    let use_path = answer.page().attribute("[data-first-call]", "data-first-call");
-    server.call(answer.value());
-    server.flush();
-    assert_eq!(steps(&alice.get(LIST)), ["done", "done", "open"], "the old value was used within the last hour");
-    assert_eq!(alice.get(&use_path).json()["ready"], false);
-    server.clock.advance(HOUR);
-    assert_eq!(steps(&alice.get(LIST)), ["done", "done", "open", "primary"]);
-    assert_eq!(alice.get(&use_path).json()["ready"], true);
-    alice.post(&alice.delete_path("acme", "Reporting").replace("/delete", "/retire"), &[]);
-    assert_eq!(steps(&alice.get(LIST)), Vec::<String>::new());
-
-    // A value that was replaced without overlap: two steps are left.
-    let exposed = rotate(&alice, "Reporting", &[("grace", "none"), ("cause", "exposed")]);
-    assert_eq!(exposed.title(), "Exposed value replaced · Acme (Production) · Latchkey");
-    assert_eq!(steps(&exposed), ["open", "open", "done"]);
-    assert_eq!(steps(&alice.get(LIST)), ["done", "open", "done"]);
-    server.call(exposed.value());
-    server.flush();
-    assert_eq!(steps(&alice.get(LIST)), Vec::<String>::new());
-}
-
-#[db_test]
-fn ending_a_value_that_was_used_in_the_last_day_needs_confirmation() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let value = server.create_token(&alice, "acme", "Reporting");
-    let path = alice.delete_path("acme", "Reporting").replace("/delete", "/rotate");
-    let question = format!("a[href='{path}?cause=exposed'][data-dialog]");
-    assert!(!alice.get(LIST).page().has(&question), "an unused value");
-    server.call(&value);
-    server.flush();
-    server.clock.advance(DAY - Duration::from_secs(1));
-    let alice = server.signed_in("alice");
-    assert!(alice.get(LIST).page().has(&question));
-    let page = alice.get(&format!("{path}?cause=exposed"));
-    for text in [
-        "Replace the exposed value of “Reporting”?",
-        "The token was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1",
-        "Every value it has now stops working immediately.",
-    ] {
-        assert!(page.text().contains(text), "{text}: {}", page.text());
-    }
-    assert!(alice.get(&path).text().contains("that integration will fail until it has the new value"));
-
-    // The old value was used before the rotation only.
-    assert_eq!(rotate(&alice, "Reporting", &[("grace", "7d")]).status, 201);
-    let retire = path.replace("/rotate", "/retire");
-    let asks = |browser: &Browser| browser.get(LIST).page().has(&format!("a[href='{retire}'][data-dialog]"));
-    assert!(asks(&alice));
-    let said =
-        "has not been used since the new one was created. It was last used 23 Nov 2026, 12:00 UTC from 127.0.0.1";
-    assert!(alice.get(&retire).text().contains(said), "{}", alice.get(&retire).text());
-    server.clock.advance(Duration::from_secs(1));
-    assert!(!asks(&alice) && !alice.get(LIST).page().has(&question), "24 hours later");
-    assert_eq!(server.call(&value).status, 200, "asking ends nothing");
-    let replaced =
-        alice.post(&path, &[("form_key", &page.hidden("form_key")), ("grace", "none"), ("cause", "exposed")]);
-    assert_eq!((replaced.status, server.call(&value).status), (201, 401));
-}
-
-#[db_test]
-fn retiring_the_old_value_needs_confirmation_only_if_it_was_used_since() {
-    let server = TestServer::start();
-    let alice = server.signed_in("alice");
-    let old = server.create_token(&alice, "acme", "Reporting");
-    server.clock.advance(HOUR);
-    let new = rotate(&alice, "Reporting", &[("grace", "24h")]).value();
-    let retire = alice.delete_path("acme", "Reporting").replace("/delete", "/retire");
-    assert!(alice.get(LIST).body.contains(&format!("<form method=\"post\" action=\"{retire}\">")), "a plain button");
-
-    server.clock.advance(HOUR);
-    server.call(&old);
-    server.flush();
-    let list = alice.get(LIST);
-    assert!(list.body.contains(&format!("href=\"{retire}\" data-dialog")), "{}", list.body);
-    let asks = alice.get(&retire);
-    assert!(
-        asks.text().contains(
-            "has been used since the new one was created, most recently 23 Nov 2026, 14:00 UTC from 127.0.0.1"
-        ),
-        "{}",
-        asks.text()
-    );
-    assert_eq!(server.call(&old).status, 200, "asking stops nothing");
-
-    let stopped = alice.post(&retire, &[]);
-    assert_eq!((stopped.status, stopped.header("location")), (303, LIST));
-    assert!(list_says(&alice, "Old value of token Reporting stopped."));
-    assert_eq!((server.call(&old).status, server.call(&new).status), (401, 200));
-    assert_eq!(alice.post(&retire, &[]).status, 303, "a second click is no error");
-    assert_eq!(alice.get(&retire).status, 303, "there is nothing to ask any more");
-}
-
-fn list_says(browser: &Browser, text: &str) -> bool {
+pub(super) fn list_says(browser: &Browser, text: &str) -> bool {
     list(browser).contains(text)
 }
 

@@ -38,6 +38,7 @@ fn assert_careful(answer: &Answer, what: &str) {
         let is_right = match answer.body.trim_start().chars().next() {
             Some('<') => kind == "text/html; charset=utf-8",
             Some('{' | '[') => kind == "application/json",
+            _ if what.contains(".csv") => kind == "text/csv; charset=utf-8",
             _ => kind == "text/plain; charset=utf-8",
         };
         assert!(is_right, "{what}: {kind} for {}", answer.body);
