@@ -51,8 +51,8 @@ pub(crate) fn count_with_others(
     now: Timestamp,
 ) -> Result<Vec<Option<Count>>, DbError> {
     // Without the workspace, only the primary key finds these.
-    let keys: String = own.iter().map(|token| format!(", {}", token.0)).collect();
-    let own = |filter| (matching(&format!("token_id IN (NULL{keys})"), Some(filter), now), MATCHES_MAX);
+    let keys = own.iter().fold("NULL".to_owned(), |keys, token| format!("{keys}, {}", token.0));
+    let own = |filter| (matching(&format!("token_id IN ({keys})"), Some(filter), now), MATCHES_MAX);
     let pair = |filter: &TokenFilter| [of_workspace(workspace, Some(*filter), now), own(*filter)];
     let queries: Vec<(String, usize)> = filters.iter().flat_map(pair).collect();
     let counts = count_up_to(conn, &queries)?;
