@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middlewa
 use crate::accounts::keep_form::{TypedForm, keep_form};
 use crate::accounts::pages::login as account_pages;
 use crate::accounts::session_store::{map_session_errors, session_middleware};
-use crate::activity::{page, token_page, usage_csv, usage_fragment};
+use crate::activity::{page, token_page, usage_csv, usage_fragment, usage_page};
 use crate::api::docs::page as api_pages;
 use crate::api::v2::users;
 use crate::api::{self, forward_auth, introspection};
@@ -114,6 +114,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/tokens/{uuid}/retire" { GET retire::show, POST retire::submit }
     "/w/{slug}/settings/tokens/{uuid}/delete" { GET delete::show, POST delete::submit }
     "/w/{slug}/settings/activity" { GET page::show }
+    "/w/{slug}/settings/usage" { GET usage_page::show }
     "/w/{slug}/settings/members" { GET members::list }
     "/w/{slug}/settings/members/tokens" { GET tokens::list }
     "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }

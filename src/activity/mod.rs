@@ -1,4 +1,5 @@
-//! Reading audit events: the activity page, and the page of a token with its calls and events.
+//! Reading audit events and usage: the activity page, the page of a token with its calls and events, and the calls of a
+//! workspace.
 
 mod describe;
 mod event_view;
@@ -11,3 +12,4 @@ mod token_reader;
 mod token_usage_view;
 pub(crate) mod usage_csv;
 pub(crate) mod usage_fragment;
+pub(crate) mod usage_page;

@@ -40,7 +40,7 @@ impl FromRequest for ChartDays {
     }
 }
 
-/// The calls of a token by day.
+/// The calls of a token or of a workspace by day.
 pub(super) struct UsageByDay {
     /// Consecutive days; the last is today.
     pub days: Vec<DayCounts>,
@@ -53,12 +53,16 @@ pub(super) struct UsageByDay {
 
 impl UsageByDay {
     pub(super) fn new(token: &Token, rows: &[UsageDay], days: ChartDays, style: DateStyle, now: Timestamp) -> Self {
-        let days = day_counts(token, rows, days.0, now);
         let old_label = match token.previous.as_slice() {
             [old] => format!("old value rpat…{}", old.hint),
             _ => "old values".to_owned(),
         };
-        Self { chart: Chart::new(&days), days, old_label, format: TimeFormat::new("UTC", style, now) }
+        Self { old_label, ..Self::of_days(day_counts(token, rows, days.0, now), style, now) }
+    }
+
+    /// The calls of consecutive days, the last of which is today.
+    pub(super) fn of_days(days: Vec<DayCounts>, style: DateStyle, now: Timestamp) -> Self {
+        Self { chart: Chart::new(&days), days, old_label: String::new(), format: TimeFormat::new("UTC", style, now) }
     }
 
     /// Formats a day: `23 Nov 2026`.

@@ -1,13 +1,16 @@
-//! The periodic jobs of a server: flush of buffered token use, purge of old rows, planner statistics.
+//! The periodic jobs of a server: flush of buffered token use, purge of old rows, planner statistics, count of the tokens with
+//! the most calls.
 
 mod purge;
+mod purge_callers;
+mod top_tokens;
 
 use std::time::Duration;
 
 use actix_web::rt;
 use tokio::task::JoinHandle;
 
-use crate::background::purge::{PURGED, PurgeOutcome, PurgedRows};
+use crate::background::purge::{PURGED, PurgeOutcome};
 use crate::base::clock::{Clock, Timestamp};
 use crate::db::Db;
 use crate::usage::UsageRecorder;
@@ -21,19 +24,22 @@ pub(crate) struct BackgroundJobs {
     usage: UsageRecorder,
     flusher: JoinHandle<()>,
     purger: JoinHandle<()>,
+    counter: JoinHandle<()>,
 }
 
 impl BackgroundJobs {
     /// Spawns the jobs on the current actix system. Events older than `event_retention` are purged.
     pub(crate) fn start(db: Db, clock: Clock, usage: UsageRecorder, event_retention: Duration) -> Self {
         let flusher = rt::spawn(flush_usage(db.clone(), usage.clone()));
-        let purger = rt::spawn(purge_old_rows(db.clone(), clock, event_retention));
-        Self { db, usage, flusher, purger }
+        let purger = rt::spawn(purge_old_rows(db.clone(), clock.clone(), event_retention));
+        let counter = rt::spawn(count_top_tokens(db.clone(), clock));
+        Self { db, usage, flusher, purger, counter }
     }
 
     /// Stops the jobs and flushes buffered token use.
     pub(crate) async fn stop(self) {
         self.purger.abort();
+        self.counter.abort();
         // Waits for a flush that is running; aborting the task first would interrupt it.
         self.usage.flush(&self.db).await;
         self.flusher.abort();
@@ -47,19 +53,28 @@ async fn flush_usage(db: Db, usage: UsageRecorder) {
     }
 }
 
+/// The callers of tokens are purged once a day, because all of them are read.
+const PURGES_PER_PURGE_OF_CALLERS: u64 = 24;
+
 /// Interval between two warnings that the clock may be wrong.
 const WARNING_INTERVAL: Duration = Duration::from_hours(24);
 
 async fn purge_old_rows(db: Db, clock: Clock, event_retention: Duration) {
     let mut purges_until_warning = 0;
-    loop {
+    for round in 0_u64.. {
         let now = clock.now();
         let mut is_refused = false;
         for rows in PURGED {
             let retention = rows.retention.unwrap_or(event_retention);
             match db.write(move |conn| purge::purge(conn, rows, retention, now)).await {
-                Ok(outcome) => is_refused |= log_outcome(rows, outcome, now, purges_until_warning == 0),
+                Ok(outcome) => is_refused |= log_outcome(rows.name, outcome, now, purges_until_warning == 0),
                 Err(error) => log::warn!("can't purge {}: {error}", rows.name),
+            }
+        }
+        if round.is_multiple_of(PURGES_PER_PURGE_OF_CALLERS) {
+            match purge_callers::purge(&db, now).await {
+                Ok(outcome) => is_refused |= log_outcome(purge_callers::NAME, outcome, now, purges_until_warning == 0),
+                Err(error) => log::warn!("can't purge {}: {error}", purge_callers::NAME),
             }
         }
         purges_until_warning = match purges_until_warning {
@@ -73,9 +88,26 @@ async fn purge_old_rows(db: Db, clock: Clock, event_retention: Duration) {
     }
 }
 
+/// Shortest and longest pause between two counts of the top tokens.
+const COUNT_INTERVALS: (Duration, Duration) = (Duration::from_mins(5), Duration::from_hours(1));
+
+/// A pause is this many times as long as the count before it, within [`COUNT_INTERVALS`]: a count of a million tokens takes
+/// minutes, one of a hundred takes milliseconds.
+const PAUSE_FACTOR: u32 = 100;
+
+async fn count_top_tokens(db: Db, clock: Clock) {
+    let (shortest, longest) = COUNT_INTERVALS;
+    loop {
+        let start = clock.now();
+        if let Err(error) = top_tokens::count(&db, start).await {
+            log::warn!("can't count the calls of tokens: {error}");
+        }
+        rt::time::sleep((clock.now().since(start) * PAUSE_FACTOR).clamp(shortest, longest)).await;
+    }
+}
+
 /// Logs what a purge did. Returns whether it was refused.
-fn log_outcome(rows: PurgedRows, outcome: PurgeOutcome, now: Timestamp, warns: bool) -> bool {
-    let name = rows.name;
+fn log_outcome(name: &str, outcome: PurgeOutcome, now: Timestamp, warns: bool) -> bool {
     match outcome {
         PurgeOutcome::NothingDue | PurgeOutcome::Deleted { deleted: 0, .. } => false,
         PurgeOutcome::Deleted { deleted, left, total, before } => {

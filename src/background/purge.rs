@@ -8,11 +8,13 @@ use crate::accounts::one_time_links::store as links;
 use crate::accounts::{session_store, site_settings};
 use crate::audit::event;
 use crate::base::clock::{MAX_CLOCK_SKEW, Timestamp};
+use crate::base::day::Day;
 use crate::db::{DbConnection, DbError};
 use crate::tokens::delete::TOMBSTONE_RETENTION;
 use crate::tokens::purge_store as tokens;
 use crate::usage::day_store::{self, DAYS_RETENTION};
 use crate::usage::store as usage;
+use crate::usage::workspace_day_store;
 
 /// Rows that are deleted when they are older than a time.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,7 @@ pub(crate) struct PurgedRows {
 }
 
 /// All rows that are deleted by age, in the order of their deletion.
-pub(crate) const PURGED: [PurgedRows; 6] = [
+pub(crate) const PURGED: [PurgedRows; 7] = [
     PurgedRows {
         name: "ended sessions",
         key: "purged_sessions",
@@ -66,6 +68,13 @@ pub(crate) const PURGED: [PurgedRows; 6] = [
         count: day_store::count_days,
         delete: day_store::purge_days,
     },
+    PurgedRows {
+        name: "days of the usage of workspaces",
+        key: "purged_workspace_days",
+        retention: Some(DAYS_RETENTION),
+        count: workspace_day_store::count_days,
+        delete: workspace_day_store::purge_days,
+    },
     PurgedRows { name: "events", key: "purged_events", retention: None, count: event::count, delete: event::purge },
 ];
 
@@ -98,24 +107,48 @@ pub(crate) fn purge(
         return Ok(PurgeOutcome::NothingDue);
     }
     let newest = newest_row(conn)?;
-    let Some(newest) = newest.filter(|newest| now.since(*newest) <= MAX_CLOCK_SKEW) else {
-        return Ok(PurgeOutcome::ClockAhead { due, newest });
-    };
-    let before = now.min(newest) - retention;
+    let Some(before) = cutoff(newest, retention, now) else { return Ok(PurgeOutcome::ClockAhead { due, newest }) };
     let (due, total) = ((rows.count)(conn, Some(before))?, (rows.count)(conn, None)?);
-    let today = now.micros().div_euclid(86_400_000_000);
-    let deleted_today = site_settings::purged_on(conn, rows.key, today)?;
-    let share = ((total + deleted_today) / DAILY_SHARE).max(DAILY_MINIMUM);
-    let limit = (share - deleted_today).max(0).min(due);
+    let limit = limit_today(conn, rows.key, total, now)?.min(due);
     let deleted = if limit == 0 { 0 } else { (rows.delete)(conn, before, limit)? };
     let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
-    if deleted > 0 {
-        site_settings::store_purged(conn, rows.key, today, deleted_today + deleted)?;
-    }
+    add_deleted(conn, rows.key, deleted, now)?;
     Ok(PurgeOutcome::Deleted { deleted, left: due - deleted, total, before })
 }
 
+/// The time before which rows are deleted; `None` if the clock is too far beyond the newest row.
+pub(super) fn cutoff(newest: Option<Timestamp>, retention: Duration, now: Timestamp) -> Option<Timestamp> {
+    newest.filter(|newest| now.since(*newest) <= MAX_CLOCK_SKEW).map(|newest| now.min(newest) - retention)
+}
+
+/// The number of rows that may still be deleted today, of `total` rows that are there.
+pub(super) fn limit_today(
+    conn: &mut DbConnection,
+    key: &'static str,
+    total: i64,
+    now: Timestamp,
+) -> Result<i64, DbError> {
+    let deleted = site_settings::purged_on(conn, key, Day::containing(now).number())?;
+    let share = ((total + deleted) / DAILY_SHARE).max(DAILY_MINIMUM);
+    Ok((share - deleted).max(0))
+}
+
+/// Stores that rows were deleted today.
+pub(super) fn add_deleted(
+    conn: &mut DbConnection,
+    key: &'static str,
+    deleted: i64,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let today = Day::containing(now).number();
+    if deleted == 0 {
+        return Ok(());
+    }
+    let before = site_settings::purged_on(conn, key, today)?;
+    site_settings::store_purged(conn, key, today, before + deleted)
+}
+
 /// The time of the newest row that the use of the program wrote: an event, a page that was opened, a call.
-fn newest_row(conn: &mut DbConnection) -> Result<Option<Timestamp>, DbError> {
+pub(super) fn newest_row(conn: &mut DbConnection) -> Result<Option<Timestamp>, DbError> {
     Ok(event::newest(conn)?.max(session_store::newest(conn)?).max(usage::newest(conn)?))
 }

@@ -17,8 +17,8 @@ use crate::db::url::DatabaseUrl;
 const BATCH: i64 = 1_000;
 
 /// The tables that are not copied. A copied session would make its cookie valid on both servers. Sign-in attempts
-/// expire within minutes. An epoch refers to its own database.
-pub const EXCLUDED_TABLES: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch"];
+/// expire within minutes. An epoch refers to its own database. A server counts the top tokens when it starts.
+pub const EXCLUDED_TABLES: &[&str] = &["sessions", "sign_in_attempts", "identity_epoch", "top_tokens"];
 
 /// The tables that triggers of the target fill from the copied ones.
 pub const DERIVED_TABLES: &[&str] = &["token_listings"];
@@ -335,6 +335,12 @@ tables! {
         agent: String,
         first_seen_at: i64,
         last_seen_at: i64,
+        calls: i64,
+        rejected: i64,
+    }
+    workspace_usage_days by workspace_id, day {
+        workspace_id: i64,
+        day: i64,
         calls: i64,
         rejected: i64,
     }

@@ -5,7 +5,7 @@
 pub struct UserId(pub(crate) i64);
 
 /// Row key of a workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceId(pub(crate) i64);
 
 /// Row key of a membership.

@@ -186,6 +186,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    workspace_usage_days (workspace_id, day) {
+        workspace_id -> BigInt,
+        day -> BigInt,
+        calls -> BigInt,
+        rejected -> BigInt,
+    }
+}
+
+diesel::table! {
+    top_tokens (token_id) {
+        token_id -> BigInt,
+        workspace_id -> BigInt,
+        calls -> BigInt,
+        rejected -> BigInt,
+        counted_at -> BigInt,
+    }
+}
+
+diesel::table! {
     events (id) {
         id -> BigInt,
         at -> BigInt,

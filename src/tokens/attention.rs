@@ -66,14 +66,6 @@ impl AttentionKind {
             Self::Unused => TokenFilter::Unused,
         }
     }
-
-    fn is_about(self, token: &Token, now: Timestamp) -> bool {
-        match self {
-            Self::Expired => token.current.ended_at(now).is_some(),
-            Self::ExpiresSoon => expires_soon(token, now),
-            Self::Unused => is_stale(token, now),
-        }
-    }
 }
 
 /// Counts the tokens of a workspace that need attention. Leaves out what is about the administrator's `own` tokens alone.
@@ -83,12 +75,10 @@ pub(crate) fn count_in_workspace(
     own: &[Token],
     now: Timestamp,
 ) -> Result<Vec<(AttentionKind, Count)>, DbError> {
-    let filters: Vec<_> = AttentionKind::VARIANTS.iter().map(|kind| Some(kind.filter())).collect();
-    let counts = filter_store::count(conn, workspace, &filters, now)?;
-    let has_others = |(kind, count): &(AttentionKind, Count)| {
-        count.rows > own.iter().filter(|token| kind.is_about(token, now)).count()
-    };
-    Ok(AttentionKind::VARIANTS.iter().copied().zip(counts).filter(has_others).collect())
+    let filters: Vec<_> = AttentionKind::VARIANTS.iter().map(|kind| kind.filter()).collect();
+    let own: Vec<_> = own.iter().map(|token| token.key).collect();
+    let counts = filter_store::count_with_others(conn, workspace, &filters, &own, now)?;
+    Ok(AttentionKind::VARIANTS.iter().zip(counts).filter_map(|(kind, count)| Some((*kind, count?))).collect())
 }
 
 /// Lists what needs attention, in the order of the tokens.
@@ -106,7 +96,7 @@ fn of_token(token: &Token, now: Timestamp) -> Option<Attention<'_>> {
     let current = &token.current;
     match current.ends_at {
         Some(at) if at <= now => return Some(Attention::Expired(token, at)),
-        Some(at) if expires_soon(token, now) => return Some(Attention::ExpiresSoon(token, at)),
+        Some(at) if at <= now + EXPIRING_SOON => return Some(Attention::ExpiresSoon(token, at)),
         Some(_) | None => {}
     }
     if let Some(old) = token.retiring(now) {
@@ -114,10 +104,6 @@ fn of_token(token: &Token, now: Timestamp) -> Option<Attention<'_>> {
         return is_ready.then_some(Attention::RotationWaits(token));
     }
     is_stale(token, now).then_some(Attention::Unused(token))
-}
-
-fn expires_soon(token: &Token, now: Timestamp) -> bool {
-    token.current.ends_at.is_some_and(|at| now < at && at <= now + EXPIRING_SOON)
 }
 
 /// The value of a deleted token, or a replaced value, that was tried most recently.

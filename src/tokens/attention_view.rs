@@ -1,9 +1,13 @@
 //! The strip of what needs attention, for the pages of tokens.
 
+use std::time::Duration;
+
 use crate::base::clock::Timestamp;
 use crate::db::list_conditions::Count;
 use crate::tokens::attention::{self, Attention, AttentionKind};
+use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::model::Token;
+use crate::tokens::view::STALE;
 use crate::web::list::format_count;
 use crate::web::time_view::TimeView;
 
@@ -73,7 +77,7 @@ impl AttentionView {
 
 /// A line of the strip about the whole workspace, for administrators.
 pub(crate) struct WorkspaceAttention {
-    /// The number of tokens and what is the matter: `4 tokens expire within 7 days`.
+    /// The number of tokens and what is the matter: `4 tokens expire within 14 days`.
     pub text: String,
     /// The path of the filtered list.
     pub path: String,
@@ -86,12 +90,18 @@ impl WorkspaceAttention {
     }
 
     fn new(kind: AttentionKind, count: Count, members_path: &str) -> Self {
-        let (one, many) = match kind {
-            AttentionKind::Expired => ("token has expired", "tokens have expired"),
-            AttentionKind::ExpiresSoon => ("token expires within 7 days", "tokens expire within 7 days"),
-            AttentionKind::Unused => ("token has not been used for 30 days", "tokens have not been used for 30 days"),
+        let (subject, has, expires) =
+            if count.rows == 1 { ("token", "has", "expires") } else { ("tokens", "have", "expire") };
+        let state = match kind {
+            AttentionKind::Expired => format!("{has} expired"),
+            AttentionKind::ExpiresSoon => format!("{expires} within {} days", days(EXPIRING_SOON)),
+            AttentionKind::Unused => format!("{has} not been used for {} days", days(STALE)),
         };
-        let text = format!("{} {}", format_count(count), if count.rows == 1 { one } else { many });
+        let text = format!("{} {subject} {state}", format_count(count));
         Self { text, path: format!("{members_path}/tokens?filter={}", kind.filter().as_str()) }
     }
+}
+
+fn days(period: Duration) -> u64 {
+    period.as_secs() / 86_400
 }

@@ -1,13 +1,15 @@
-//! The calls of tokens by day, from the rows of their values.
+//! The calls of tokens by day, from the rows of their values, and those of a workspace.
 
 use crate::base::clock::Timestamp;
 use crate::base::day::Day;
+use crate::db::ids::WorkspaceId;
 use crate::db::{DbConnection, DbError};
 use crate::tokens::model::Token;
 use crate::usage::day_store::{self, UsageDay};
+use crate::usage::workspace_day_store;
 use crate::web::chart::{DayCounts, Strip};
 
-/// Number of days in the strip of a token.
+/// Number of days in a strip.
 const STRIP_DAYS: u16 = 30;
 
 /// The counts of the latest `count` days up to today, from rows that may belong to other tokens too.
@@ -37,4 +39,33 @@ pub(crate) fn load_strip_days<'a>(
 /// The strip of a token, from the rows of [`load_strip_days`].
 pub(crate) fn strip(token: &Token, rows: &[UsageDay], now: Timestamp) -> Strip {
     Strip::new(&day_counts(token, rows, STRIP_DAYS, now))
+}
+
+/// Loads the counts of a workspace on the latest `count` days up to `today`. It has no earlier values: all calls are new.
+pub(crate) fn load_workspace_days(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    today: Day,
+    count: u16,
+) -> Result<Vec<DayCounts>, DbError> {
+    let rows = workspace_day_store::days(conn, workspace, today, count)?;
+    let counts = |day| {
+        let row = rows.iter().find(|row| row.day == day);
+        row.map_or(DayCounts { day, old: 0, new: 0, rejected: 0 }, |row| DayCounts {
+            day,
+            old: 0,
+            new: row.calls,
+            rejected: row.rejected,
+        })
+    };
+    Ok(today.latest(count).map(counts).collect())
+}
+
+/// Loads the strip of a workspace.
+pub(crate) fn load_workspace_strip(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    now: Timestamp,
+) -> Result<Strip, DbError> {
+    Ok(Strip::new(&load_workspace_days(conn, workspace, Day::containing(now), STRIP_DAYS)?))
 }

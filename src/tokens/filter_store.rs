@@ -2,7 +2,7 @@
 //! `token_listings`.
 
 use crate::base::clock::Timestamp;
-use crate::db::ids::WorkspaceId;
+use crate::db::ids::{TokenId, WorkspaceId};
 use crate::db::list_conditions::{Count, count_up_to};
 use crate::db::{DbConnection, DbError};
 use crate::tokens::filter::{TimeCondition, TokenFilter, TokenTime};
@@ -38,16 +38,40 @@ pub(crate) fn count(
     filters: &[Option<TokenFilter>],
     now: Timestamp,
 ) -> Result<Vec<Count>, DbError> {
-    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
-    let query = |filter: &Option<TokenFilter>| match filter {
-        None => (all.clone(), COUNT_MAX),
-        Some(filter) => {
-            let conditions = comparisons(*filter, now)
-                .into_iter()
-                .fold(all.clone(), |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"));
-            (conditions, MATCHES_MAX)
-        }
-    };
-    let queries: Vec<(String, usize)> = filters.iter().map(query).collect();
+    let queries: Vec<(String, usize)> = filters.iter().map(|filter| of_workspace(workspace, *filter, now)).collect();
     count_up_to(conn, &queries)
+}
+
+/// Counts the tokens of a workspace that match each filter; `None` for a filter that matches none but the `own` ones.
+pub(crate) fn count_with_others(
+    conn: &mut DbConnection,
+    workspace: WorkspaceId,
+    filters: &[TokenFilter],
+    own: &[TokenId],
+    now: Timestamp,
+) -> Result<Vec<Option<Count>>, DbError> {
+    // Without the workspace, only the primary key finds these.
+    let keys = own.iter().fold("NULL".to_owned(), |keys, token| format!("{keys}, {}", token.0));
+    let own = |filter| (matching(&format!("token_id IN ({keys})"), Some(filter), now), MATCHES_MAX);
+    let pair = |filter: &TokenFilter| [of_workspace(workspace, Some(*filter), now), own(*filter)];
+    let queries: Vec<(String, usize)> = filters.iter().flat_map(pair).collect();
+    let counts = count_up_to(conn, &queries)?;
+    let with_others = |pair: &[Count]| match pair {
+        [all, own] => Some(*all).filter(|all| all.rows > own.rows),
+        _ => None,
+    };
+    Ok(counts.chunks(2).map(with_others).collect())
+}
+
+/// The query of the tokens of a workspace that match a filter, and the limit up to which they are counted.
+fn of_workspace(workspace: WorkspaceId, filter: Option<TokenFilter>, now: Timestamp) -> (String, usize) {
+    let limit = if filter.is_some() { MATCHES_MAX } else { COUNT_MAX };
+    (matching(&format!("workspace_id = {}", workspace.0), filter, now), limit)
+}
+
+fn matching(condition: &str, filter: Option<TokenFilter>, now: Timestamp) -> String {
+    let comparisons = filter.map_or_else(Vec::new, |filter| comparisons(filter, now));
+    comparisons.into_iter().fold(format!("FROM token_listings WHERE {condition}"), |sql, (column, sign, number)| {
+        format!("{sql} AND {column} {sign} {number}")
+    })
 }

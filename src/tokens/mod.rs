@@ -19,4 +19,5 @@ pub mod rename;
 pub mod rotate;
 pub mod secret;
 pub(crate) mod store;
+pub(crate) mod unused_store;
 pub(crate) mod view;

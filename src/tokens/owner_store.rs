@@ -83,6 +83,18 @@ pub(crate) fn list_by_key(conn: &mut DbConnection, keys: &[i64]) -> Result<Vec<(
     Ok(group_values_with_owners(rows))
 }
 
+/// The tokens with these keys, deleted or not, with their owners, sorted by key.
+pub(crate) fn list_by_key_with_deleted(conn: &mut DbConnection, keys: &[i64]) -> Result<Vec<(Token, User)>, DbError> {
+    let rows = tokens::table
+        .inner_join(token_values::table.inner_join(value_uses::table))
+        .inner_join(memberships::table.inner_join(users::table))
+        .filter(tokens::id.eq_any(keys))
+        .order((tokens::id, token_values::generation.desc()))
+        .select((TOKEN, USER))
+        .load(conn)?;
+    Ok(group_values_with_owners(rows))
+}
+
 /// Those of the tokens that belong to the workspace and are not deleted, with their owners.
 pub(crate) fn list_in_workspace(
     conn: &mut DbConnection,

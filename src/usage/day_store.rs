@@ -88,13 +88,13 @@ const ADD_ALL: &str = "
     ON CONFLICT (day, value_id) DO UPDATE SET calls = usage_days.calls + excluded.calls,
         rejected = usage_days.rejected + excluded.rejected";
 
-/// Of these rejected calls, the values and days that had none before. They must have been added in this transaction.
+/// Of these calls, the values and days that had no rejected one before. They must have been added in this transaction.
 pub(super) fn first_rejected(
     conn: &mut DbConnection,
-    rejected: &HashMap<(Day, ValueId), i64>,
+    added: &BTreeMap<(Day, ValueId), Counts>,
 ) -> Result<Vec<(Day, ValueId)>, DbError> {
     let mut by_day: BTreeMap<Day, Vec<i64>> = BTreeMap::new();
-    for (day, value) in rejected.keys() {
+    for ((day, value), _) in added.iter().filter(|(_, (_, rejected))| *rejected > 0) {
         by_day.entry(*day).or_default().push(value.0);
     }
     let mut first = Vec::new();
@@ -104,7 +104,9 @@ pub(super) fn first_rejected(
                 .filter(usage_days::day.eq(day.number()).and(usage_days::value_id.eq_any(values)))
                 .select(DAY)
                 .load::<UsageDay>(conn)?;
-            let is_first = |row: &UsageDay| rejected.get(&(row.day, row.value)) == Some(&row.rejected);
+            let is_first = |row: &UsageDay| {
+                added.get(&(row.day, row.value)).is_some_and(|(_, rejected)| *rejected == row.rejected)
+            };
             first.extend(rows.into_iter().filter(is_first).map(|row| (row.day, row.value)));
         }
     }
@@ -156,25 +158,32 @@ struct Number {
     number: i64,
 }
 
-/// Visits each day once, by its first row.
-const DAYS: &str = "WITH RECURSIVE days (day) AS (SELECT min(day) FROM usage_days UNION ALL \
-    SELECT (SELECT min(later.day) FROM usage_days later WHERE later.day > days.day) FROM days WHERE days.day IS NOT NULL) \
-    SELECT day AS number FROM days WHERE day IS NOT NULL ORDER BY day";
-
-fn stored_days(conn: &mut DbConnection, before: Option<Timestamp>) -> Result<Vec<i64>, DbError> {
+/// The days in a table of calls that ended before `before`, or all of them. Visits each day once, by its first row.
+pub(super) fn stored_days(
+    conn: &mut DbConnection,
+    table: &'static str,
+    before: Option<Timestamp>,
+) -> Result<Vec<i64>, DbError> {
+    let days = format!(
+        "WITH RECURSIVE days (day) AS (SELECT min(day) FROM {table} UNION ALL SELECT (SELECT min(later.day) FROM {table} later \
+         WHERE later.day > days.day) FROM days WHERE days.day IS NOT NULL) \
+         SELECT day AS number FROM days WHERE day IS NOT NULL ORDER BY day"
+    );
     let before = before.map_or(i64::MAX, |at| Day::containing(at).number());
-    let days = diesel::sql_query(DAYS).load::<Number>(conn)?;
+    let days = diesel::sql_query(days).load::<Number>(conn)?;
     Ok(days.into_iter().map(|row| row.number).filter(|day| *day < before).collect())
 }
 
 /// Counts the days with calls, or those that ended before `before`.
 pub(crate) fn count_days(conn: &mut DbConnection, before: Option<Timestamp>) -> Result<i64, DbError> {
-    Ok(i64::try_from(stored_days(conn, before)?.len()).unwrap_or(i64::MAX))
+    Ok(i64::try_from(stored_days(conn, TABLE, before)?.len()).unwrap_or(i64::MAX))
 }
+
+const TABLE: &str = "usage_days";
 
 /// Deletes the calls of the oldest days that ended before `before`, at most `limit` days. Returns the number of days.
 pub(crate) fn purge_days(conn: &mut DbConnection, before: Timestamp, limit: i64) -> Result<usize, DbError> {
-    let days = stored_days(conn, Some(before))?;
+    let days = stored_days(conn, TABLE, Some(before))?;
     let days = &days[..days.len().min(usize::try_from(limit).unwrap_or(0))];
     diesel::delete(usage_days::table.filter(usage_days::day.eq_any(days))).execute(conn)?;
     Ok(days.len())
@@ -182,7 +191,7 @@ pub(crate) fn purge_days(conn: &mut DbConnection, before: Timestamp, limit: i64)
 
 /// Deletes the calls of values that are removed.
 pub(crate) fn delete_days(conn: &mut DbConnection, values: &[i64]) -> Result<(), DbError> {
-    let days = stored_days(conn, None)?;
+    let days = stored_days(conn, TABLE, None)?;
     let rows = usage_days::table.filter(usage_days::day.eq_any(days).and(usage_days::value_id.eq_any(values)));
     diesel::delete(rows).execute(conn)?;
     Ok(())

@@ -1,5 +1,5 @@
-//! Writes buffered uses in the caller's transaction: the last use of each value, its calls by day, and the callers of its
-//! token.
+//! Writes buffered uses in the caller's transaction: the last use of each value, its calls by day, the callers of its token,
+//! and the calls of its workspace by day.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -9,11 +9,12 @@ use crate::base::day::Day;
 use crate::db::ids::ValueId;
 use crate::db::{DbConnection, DbError};
 use crate::usage::buffer::{ClientIndex, UsageBatch, UsageEntry};
+use crate::usage::day_store::{self, Counts};
 use crate::usage::event_store::{self, FirstRejection};
 use crate::usage::origins::Origin;
 use crate::usage::program::product_and_version;
 use crate::usage::store::{ClientColumns, ValueUse, mark_rejected, mark_used};
-use crate::usage::{day_store, origin_store};
+use crate::usage::{origin_store, workspace_day_store};
 
 /// Writes the entries of a batch at the positions `range` of each list.
 pub(super) fn write(conn: &mut DbConnection, batch: &UsageBatch, range: &Range<usize>) -> Result<(), DbError> {
@@ -23,13 +24,14 @@ pub(super) fn write(conn: &mut DbConnection, batch: &UsageBatch, range: &Range<u
     mark_rejected(conn, &by_value(rejected), &clients)?;
     drop(clients);
 
-    let rejected_by_day = write_days(conn, used, rejected)?;
+    let counts = by_day(used, rejected);
+    day_store::add(conn, &counts)?;
     let callers = Callers::new(batch);
     let new = origin_store::add(conn, &callers.uses(used, rejected))?;
     let changes = origin_store::insert(conn, new)?;
 
     event_store::record_new_origins(conn, &changes)?;
-    let first = day_store::first_rejected(conn, &rejected_by_day)?;
+    let first = day_store::first_rejected(conn, &counts)?;
     // The entries of a value are in the order of their first uses.
     let mut entries: HashMap<(Day, ValueId), &UsageEntry> = HashMap::new();
     for (value, entry) in rejected {
@@ -41,7 +43,8 @@ pub(super) fn write(conn: &mut DbConnection, batch: &UsageBatch, range: &Range<u
         Some(FirstRejection { value: key.1, at: entry.first, client })
     };
     let first: Vec<FirstRejection> = first.iter().filter_map(rejection).collect();
-    event_store::record_first_rejections(conn, &first)
+    event_store::record_first_rejections(conn, &first)?;
+    workspace_day_store::add(conn, &counts)
 }
 
 /// Merges the entries of each value, which are neighbours.
@@ -55,23 +58,16 @@ fn by_value(entries: &[(ValueId, UsageEntry)]) -> Vec<ValueUse> {
     entries.chunk_by(|(one, _), (other, _)| one == other).filter_map(merge).collect()
 }
 
-/// Adds the calls of each value and day. Returns the numbers of rejected ones.
-fn write_days(
-    conn: &mut DbConnection,
-    used: &[(ValueId, UsageEntry)],
-    rejected: &[(ValueId, UsageEntry)],
-) -> Result<HashMap<(Day, ValueId), i64>, DbError> {
-    let mut counts: BTreeMap<(Day, ValueId), day_store::Counts> = BTreeMap::new();
+/// The calls of each value and day.
+fn by_day(used: &[(ValueId, UsageEntry)], rejected: &[(ValueId, UsageEntry)]) -> BTreeMap<(Day, ValueId), Counts> {
+    let mut counts: BTreeMap<(Day, ValueId), Counts> = BTreeMap::new();
     for (value, entry) in used {
         counts.entry((entry.day, *value)).or_default().0 += i64::from(entry.count);
     }
-    let mut rejected_by_day = HashMap::new();
     for (value, entry) in rejected {
         counts.entry((entry.day, *value)).or_default().1 += i64::from(entry.count);
-        *rejected_by_day.entry((entry.day, *value)).or_default() += i64::from(entry.count);
     }
-    day_store::add(conn, &counts)?;
-    Ok(rejected_by_day)
+    counts
 }
 
 /// The clients of a batch as callers: several clients can be the same program.

@@ -10,6 +10,9 @@ pub mod origin_store;
 pub mod origins;
 mod program;
 pub(crate) mod store;
+pub(crate) mod top_token_store;
+pub(crate) mod top_tokens;
+pub(crate) mod workspace_day_store;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Text};
 
 use crate::base::clock::Timestamp;
 use crate::db::ids::{TokenId, ValueId};
-use crate::db::schema::{token_values, usage_origins};
+use crate::db::schema::{token_values, tokens, usage_origins};
 use crate::db::transaction::advisory_lock;
 use crate::db::{DbConnection, DbError};
 use crate::usage::origin_row_store::{AddToOrigin, ReplaceOrigin};
@@ -33,6 +33,55 @@ pub fn origins(conn: &mut DbConnection, token: TokenId) -> Result<Vec<Origin>, D
         .order((usage_origins::last_seen_at.desc(), usage_origins::ip, usage_origins::agent))
         .select(ORIGIN)
         .load(conn)?)
+}
+
+/// The callers of some tokens, in the order of the tokens' keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedOrigins {
+    /// The tokens are those after this one, up to and including `last`.
+    pub after: TokenId,
+    pub last: TokenId,
+    pub total: i64,
+    /// The callers that were last seen before a time.
+    pub unseen: i64,
+}
+
+/// Number of tokens that one step counts.
+const TOKENS_PER_STEP: i64 = 1000;
+
+/// Counts the callers of the tokens that follow `after`, and those of them that were last seen before `before`. There is no
+/// index on that time, because each flush changes it.
+pub(crate) fn count_unseen(
+    conn: &mut DbConnection,
+    after: TokenId,
+    before: Timestamp,
+) -> Result<Option<CountedOrigins>, DbError> {
+    let next = tokens::table.filter(tokens::id.gt(after.0)).order(tokens::id).limit(TOKENS_PER_STEP);
+    let Some(last) = next.select(tokens::id).load::<i64>(conn)?.pop() else { return Ok(None) };
+    let rows =
+        || usage_origins::table.filter(usage_origins::token_id.gt(after.0).and(usage_origins::token_id.le(last)));
+    let total = rows().count().get_result(conn)?;
+    let unseen = rows().filter(usage_origins::last_seen_at.lt(before.micros())).count().get_result(conn)?;
+    Ok(Some(CountedOrigins { after, last: TokenId(last), total, unseen }))
+}
+
+/// Deletes the counted callers that were last seen before `before`: the oldest ones, about `limit`. Returns their number.
+pub(crate) fn purge_unseen(
+    conn: &mut DbConnection,
+    counted: &CountedOrigins,
+    before: Timestamp,
+    limit: i64,
+) -> Result<i64, DbError> {
+    let (after, last) = (counted.after.0, counted.last.0);
+    let of_tokens = || usage_origins::token_id.gt(after).and(usage_origins::token_id.le(last));
+    let unseen = || of_tokens().and(usage_origins::last_seen_at.lt(before.micros()));
+    let times = usage_origins::table.filter(unseen()).order(usage_origins::last_seen_at);
+    let end =
+        times.select(usage_origins::last_seen_at).offset(limit - 1).limit(1).get_result::<i64>(conn).optional()?;
+    // Without a row at the limit, there are fewer.
+    let end = end.unwrap_or(i64::MAX);
+    let oldest = usage_origins::table.filter(unseen().and(usage_origins::last_seen_at.le(end)));
+    Ok(i64::try_from(diesel::delete(oldest).execute(conn)?).unwrap_or(i64::MAX))
 }
 
 /// Adds the uses of each value to the row of their caller. Returns the callers that have no row yet. Uses of values that no

@@ -20,6 +20,8 @@ pub(crate) enum Section {
     Tokens,
     /// Settings: the members and all tokens of the workspace.
     Members,
+    /// Settings: the calls with all tokens of the workspace.
+    Usage,
     /// Settings: the audit events.
     Activity,
 }
@@ -33,6 +35,7 @@ impl Section {
             Self::General => format!("/w/{slug}/settings"),
             Self::Tokens => format!("/w/{slug}/settings/tokens"),
             Self::Members => format!("/w/{slug}/settings/members"),
+            Self::Usage => format!("/w/{slug}/settings/usage"),
             Self::Activity => format!("/w/{slug}/settings/activity"),
         }
     }
@@ -41,7 +44,7 @@ impl Section {
         match self {
             Self::Overview | Self::General | Self::Activity => true,
             Self::Tokens => role.can_have_tokens(),
-            Self::Members => role.is_admin(),
+            Self::Members | Self::Usage => role.is_admin(),
         }
     }
 }
@@ -182,6 +185,7 @@ impl WorkspaceLayout {
             ("General", Section::General),
             ("API Token", Section::Tokens),
             ("Members", Section::Members),
+            ("Usage", Section::Usage),
             ("Activity", Section::Activity),
         ];
         let settings = settings.into_iter().filter(|(_, it)| it.is_for(member.role));

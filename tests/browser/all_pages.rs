@@ -59,6 +59,7 @@ const ROWS: &[(&str, Viewer)] = &[
     ("/w/{slug}/settings/tokens/{uuid}/retire", Alice),
     ("/w/{slug}/settings/tokens/{uuid}/delete", Alice),
     ("/w/{slug}/settings/activity", Alice),
+    ("/w/{slug}/settings/usage", Alice),
     ("/w/{slug}/settings/members", Alice),
     ("/w/{slug}/settings/members/tokens", Alice),
     ("/w/{slug}/settings/members/tokens/revoke", Alice),

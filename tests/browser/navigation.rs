@@ -118,8 +118,15 @@ fn the_palette_finds_pages_workspaces_and_members() {
     window.wait_for_text("Your role is");
     press_ctrl_k(&window);
     window.wait_for_visible(&option("Acme"));
+    window.run_script(
+        "window.requested = [];
+         const original = window.fetch;
+         window.fetch = (url, ...rest) => { window.requested.push(String(url)); return original(url, ...rest); };",
+    );
     window.press("alice");
     window.wait_for_text("Nothing found.");
+    let requested = window.run_script("return window.requested").to_string();
+    assert!(requested.contains("/workspaces?q=alice") && !requested.contains("/members"), "{requested}");
     assert!(audit.problems.is_empty(), "{:#?}", audit.problems);
     assert_eq!(window.console_messages(), Vec::<String>::new());
 }

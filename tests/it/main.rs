@@ -58,6 +58,7 @@ mod db {
     mod schema;
 }
 mod members {
+    mod attention_counts;
     mod change_role_and_remove;
     mod invitations;
     mod lists;
@@ -118,6 +119,8 @@ mod usage {
     mod usage_origins;
     mod usage_shown;
     mod usage_tracking;
+    mod workspace_usage;
+    mod workspace_usage_page;
 }
 mod web {
     mod all_routes;

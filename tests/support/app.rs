@@ -71,7 +71,7 @@ impl Drop for Instance {
 }
 
 /// Every table that requests write to.
-pub const TABLES: [&str; 14] = [
+pub const TABLES: [&str; 15] = [
     "users",
     "sessions",
     "sign_in_attempts",
@@ -84,6 +84,7 @@ pub const TABLES: [&str; 14] = [
     "value_uses",
     "usage_days",
     "usage_origins",
+    "workspace_usage_days",
     "token_values",
     "events",
 ];

@@ -51,11 +51,18 @@ impl NewPage {
     }
 }
 
+/// Query of the page: a suggested name.
+#[derive(serde::Deserialize)]
+pub(crate) struct NewTokenQuery {
+    name: Option<String>,
+}
+
 /// `GET /w/{slug}/settings/tokens/new`
 pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     prefill: Prefill,
+    query: Result<web::Query<NewTokenQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let membership = member.membership;
     let live = app.db.read(move |conn| store::list_active(conn, membership)).await?;
@@ -63,6 +70,9 @@ pub(crate) async fn show(
     if live.len() >= MAX_TOKENS {
         page.rows = live.iter().map(|token| TokenView::new(token, &page.layout.tokens_path, app.clock.now())).collect();
     } else {
+        let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
+        // Only a valid name is accepted, so that a link cannot put arbitrary text on this page.
+        page.name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(&name));
         page.layout.flash = prefill.flash();
         prefill.fill([("name", &mut page.name)]);
         page.expires = page.expires.prefilled(&prefill);

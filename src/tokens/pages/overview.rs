@@ -9,10 +9,12 @@ use crate::db::DbError;
 use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
 use crate::tokens::checklist::Progress;
+use crate::tokens::day_counts::load_workspace_strip;
 use crate::tokens::model::MAX_TOKENS;
 use crate::tokens::pages::checklist::ChecklistView;
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
+use crate::web::chart::Strip;
 use crate::web::error::PageError;
 use crate::web::html;
 use crate::web::time_view::TimeView;
@@ -34,6 +36,9 @@ struct OverviewPage {
     settings_path: String,
     api_url: String,
     checklist: Option<ChecklistView>,
+    /// The calls of the workspace in 30 days, for an administrator.
+    usage: Option<Strip>,
+    usage_path: String,
     /// The last backup, for an administrator, if it is too old.
     overdue_backup: Option<TimeView>,
 }
@@ -63,9 +68,10 @@ pub(crate) async fn show(
             Vec::new()
         };
         let backup = if role.is_admin() { site_settings::overdue_backup(conn, now)? } else { None };
-        Ok::<_, DbError>((tokens, deleted, counts, steps, backup))
+        let usage = if role.is_admin() { Some(load_workspace_strip(conn, workspace.key, now)?) } else { None };
+        Ok::<_, DbError>((tokens, deleted, counts, steps, backup, usage))
     });
-    let (tokens, deleted, counts, steps, overdue_backup) = read.await?;
+    let (tokens, deleted, counts, steps, overdue_backup, usage) = read.await?;
     let layout = WorkspaceLayout::new(&member, Section::Overview).with_flash(session.take_flash());
     Ok(html::ok(&OverviewPage {
         workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
@@ -79,6 +85,8 @@ pub(crate) async fn show(
         settings_path: Section::General.path(&member.workspace.slug),
         api_url: app.site.public_url.join("/api/v2/workspace.json"),
         checklist: ChecklistView::new(steps, &layout),
+        usage,
+        usage_path: Section::Usage.path(&member.workspace.slug),
         overdue_backup: overdue_backup.map(TimeView::new),
         layout,
     }))

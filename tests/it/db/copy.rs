@@ -48,6 +48,8 @@ const PEOPLE: &str = "
     INSERT INTO usage_origins (token_id, ip, agent, first_seen_at, last_seen_at, calls, rejected)
     SELECT id, o.ip, o.agent, created_at + 1, created_at + 2, id % 7, id % 2 FROM tokens,
         (SELECT '' AS ip, '' AS agent UNION SELECT '192.0.2.1', 'a' UNION SELECT '192.0.2.1', 'b' UNION SELECT '192.0.2.9', '') o;
+    INSERT INTO workspace_usage_days (workspace_id, day, calls, rejected) VALUES (1, 20000, 7, 1), (1, 20001, 9, 0), (1, 20009, 0, 4);
+    INSERT INTO top_tokens (token_id, workspace_id, calls, rejected, counted_at) VALUES (1, 1, 7, 1, 1700000000000000);
     INSERT INTO events (at, kind, actor, workspace, token, ip, agent, detail, action, actor_name, actor_email, subject,
         subject_name, subject_email, token_name)
     SELECT created_at, 'authn_token_created', 'actor ' || id, 'workspace', uuid, '192.0.2.9', 'agent', 'detail ' || id,

@@ -26,7 +26,7 @@ fn add_members(server: &TestServer, members: u32) {
 const FILLED: [&str; 5] = ["users", "memberships", "tokens", "token_values", "value_uses"];
 
 /// Adds very many members. The triggers are off meanwhile: the rows of the view are copied at the end.
-fn add_many_members(server: &TestServer, members: u32) {
+pub(super) fn add_many_members(server: &TestServer, members: u32) {
     let mut conn = server.database.connect();
     let mut triggers = Vec::new();
     if is_postgres() {

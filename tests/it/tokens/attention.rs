@@ -146,12 +146,15 @@ fn an_administrator_sees_how_many_tokens_of_the_workspace_need_attention() {
     let bob = server.signed_in("bob");
     create(&bob, "Export", "30");
     create(&bob, "Import", "30");
+    server.clock.advance(16 * DAY - Duration::from_secs(1));
     assert_eq!(strip(&server.signed_in("alice")), [""; 0]);
-    server.clock.advance(24 * DAY);
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!(lines(&server.signed_in("alice")), ["In the whole workspace: 2 tokens expire within 14 days See"]);
+    server.clock.advance(8 * DAY);
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
     assert_eq!(strip(&bob).len(), 2, "Bob is no administrator");
-    assert_eq!(lines(&alice), ["In the whole workspace: 2 tokens expire within 7 days See"]);
-    let link = alice.get("/w/acme").page().link_labeled("See: 2 tokens expire within 7 days");
+    assert_eq!(lines(&alice), ["In the whole workspace: 2 tokens expire within 14 days See"]);
+    let link = alice.get("/w/acme").page().link_labeled("See: 2 tokens expire within 14 days");
     assert_eq!(alice.get(&link).page().texts("tbody tr").len(), 2);
     assert!(!alice.get("/w/acme").page().texts(".menu a").iter().any(|it| it.contains("attention")), "own tokens only");
 
@@ -175,4 +178,22 @@ fn an_administrator_sees_how_many_tokens_of_the_workspace_need_attention() {
             "In the whole workspace: 3 tokens have not been used for 30 days See"
         ]
     );
+}
+
+/// The list counts uses by the hour, the strip does not.
+#[db_test]
+fn what_is_about_an_administrators_own_tokens_alone_is_not_counted_for_the_workspace() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = create(&alice, "Reporting", "never");
+    server.clock.advance(DAY + Duration::from_mins(40));
+    server.call(&value);
+    server.flush();
+    let unused = "/w/acme/settings/members/tokens?filter=unused";
+    server.clock.advance(30 * DAY - Duration::from_mins(30));
+    let alice = server.signed_in("alice");
+    assert_eq!(alice.get(unused).page().texts("tbody tr").len(), 1);
+    assert_eq!(strip(&alice), [""; 0]);
+    server.clock.advance(Duration::from_mins(30));
+    assert_eq!(strip(&alice), ["Reporting has not been used for 30 days Delete"]);
 }

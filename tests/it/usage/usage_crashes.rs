@@ -122,6 +122,7 @@ fn no_call_counts_twice_and_none_is_lost_by_an_instance_that_is_stopped() {
         let counted = site.counted("usage_days") - before;
         prop_assert!(counted <= sent && (is_killed || counted == sent), "{counted} of {sent}");
         prop_assert_eq!(site.counted("usage_origins"), site.counted("usage_days"));
+        prop_assert_eq!(site.counted("workspace_usage_days"), site.counted("usage_days"));
         for _ in 0..count {
             instances.push(site.serve());
         }

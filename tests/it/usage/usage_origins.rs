@@ -84,3 +84,53 @@ fn a_flood_of_made_up_programs_removes_neither_the_oldest_nor_the_busiest_caller
     assert_eq!(now.len(), 21);
     assert!(now.contains(&"  2996 0".to_owned()), "the others: {now:?}");
 }
+
+#[db_test]
+fn a_caller_is_purged_400_days_after_its_last_call() {
+    let mut server = TestServer::start();
+    let value = server.create_token(&server.signed_in("alice"), "acme", "Reporting");
+    let (id, start, uses) = (id_of(&server, &value), server.now(), UsageRecorder::default());
+    for (agent, hours) in [("old/1.0", 0), ("kept/1.0", 0), ("kept/1.0", 24), ("new/1.0", 24 * 400)] {
+        uses.record(id, client(agent), start + Duration::from_hours(hours));
+    }
+    flush(&uses, &server);
+    let all = ["127.0.0.1 kept/1.0 2 0", "127.0.0.1 old/1.0 1 0", "127.0.0.1 new/1.0 1 0"];
+    assert_eq!(origins(&server), all);
+    // The purge of callers is the last of a start, after that of the link.
+    let end_of_purge = |server: &TestServer| server.rows("SELECT uuid AS text FROM one_time_links").is_empty();
+    server.clock.advance(Duration::from_hours(24 * 400));
+    server.signed_in("alice");
+    server.restart();
+    server.wait_until(end_of_purge);
+    assert_eq!(origins(&server), all, "not seen for exactly 400 days");
+    server.clock.advance(Duration::from_secs(1));
+    server.signed_in("alice");
+    server.restart();
+    server.wait_until(|server| origins(server) == [all[0], all[2]]);
+    let purged = server.rows("SELECT value AS text FROM settings WHERE key = 'purged_callers'");
+    assert_eq!(purged.len(), 1, "{purged:?}");
+    // A clock that is ahead deletes nothing.
+    server.clock.advance(Duration::from_hours(24 * 900));
+    server.restart();
+    server.restart();
+    assert_eq!(origins(&server), [all[0], all[2]]);
+}
+
+#[db_test]
+fn a_day_purges_a_tenth_of_the_callers_and_at_least_ten() {
+    let mut server = TestServer::start();
+    let (alice, start, uses) = (server.signed_in("alice"), server.now(), UsageRecorder::default());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    for name in ["One", "Two"] {
+        let id = id_of(&server, &server.create_token(&alice, "acme", name));
+        (0..8).for_each(|nth| uses.record(id, client(&format!("{name}{nth}/1.0")), at(nth)));
+        uses.record(id, client("now/1.0"), start + Duration::from_hours(24 * 401));
+    }
+    flush(&uses, &server);
+    for (days, left) in [(401, 8), (1, 2), (1, 2)] {
+        server.clock.advance(Duration::from_hours(24 * days));
+        server.signed_in("alice");
+        server.restart();
+        server.wait_until(|server| origins(server).len() == left);
+    }
+}

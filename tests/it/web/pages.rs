@@ -69,6 +69,7 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/delete", [303, 404, 403, 404, 303]),
     ("GET", "/w/{slug}/settings/activity", [303, 404, 200, 200, 200]),
+    ("GET", "/w/{slug}/settings/usage", [303, 404, 403, 403, 200]),
     ("GET", "/w/{slug}/settings/members", [303, 404, 403, 403, 200]),
     ("GET", "/w/{slug}/settings/members/tokens", [303, 404, 403, 403, 200]),
     ("GET", "/w/{slug}/settings/members/tokens/revoke", [303, 404, 403, 403, 200]),
@@ -206,6 +207,7 @@ fn every_signed_in_page_shows_its_workspace_and_kind() {
             (format!("/w/{slug}/settings/members"), "Members · "),
             (format!("/w/{slug}/settings/members/tokens"), "All tokens · "),
             (format!("/w/{slug}/settings/members/{}", server.uuid_of("bob")), "Bob · "),
+            (format!("/w/{slug}/settings/usage"), "Usage · "),
             (format!("/w/{slug}/settings/activity"), "Activity · "),
             (delete, "Delete token Reporting · "),
         ] {
@@ -258,7 +260,7 @@ fn the_workspace_switcher_stays_on_the_page_where_the_role_permits_it() {
 fn the_menu_has_what_the_role_permits() {
     let server = TestServer::start();
     for (name, items) in [
-        ("alice", "General API Token Members Activity"),
+        ("alice", "General API Token Members Usage Activity"),
         ("bob", "General API Token Activity"),
         ("dave", "General Activity"),
     ] {

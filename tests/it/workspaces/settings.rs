@@ -146,7 +146,7 @@ fn a_change_of_kind_needs_confirmation() {
         assert!(asked.text().contains("Mark this as a demo workspace?"), "{}", asked.text());
         assert!(asked.body.contains("name=\"confirm_kind\" value=\"demo\""));
         assert_eq!([shown(&asked, "kind"), shown(&asked, "country")], ["demo", "rw"]);
-        assert_eq!(asked.title(), "General · Acme (Production) · Latchkey", "it is what it was");
+        assert_eq!(asked.title(), "Error: General · Acme (Production) · Latchkey");
     }
     assert_eq!(server.db_rows(&["workspaces"]), before);
 

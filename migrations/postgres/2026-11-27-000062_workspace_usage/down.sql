@@ -1,0 +1,2 @@
+DROP TABLE top_tokens;
+DROP TABLE workspace_usage_days;
