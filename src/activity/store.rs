@@ -92,12 +92,12 @@ pub(crate) fn list_of_token(
     conn: &mut DbConnection,
     workspace: &PublicId,
     token: &PublicId,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<EventRecord>, DbError> {
     Ok(events::table
         .filter(events::token.eq(token.as_str()).and(events::workspace.eq(workspace.as_str())))
         .order((events::at.desc(), events::id.desc()))
-        .limit(limit)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .select(EVENT)
         .load(conn)?)
 }

@@ -30,7 +30,7 @@ use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
 /// Maximum number of events on the page.
-const EVENTS: i64 = 20;
+const EVENTS: usize = 20;
 
 #[derive(Template)]
 #[template(path = "activity/token.html")]
@@ -49,6 +49,8 @@ struct TokenPage {
     usage: UsageByDay,
     callers: Vec<CallerView>,
     events: Vec<EventView>,
+    /// The token has older events.
+    has_more_events: bool,
 }
 
 impl TokenPage {
@@ -67,7 +69,7 @@ impl TokenPage {
                 let Some((token, owner)) = reader.find(conn, &uuid)? else { return Ok(None) };
                 let rows = day_store::days(conn, &token.value_keys(), Day::containing(now), days.0)?;
                 let origins = origin_store::origins(conn, token.key)?;
-                let events = list_of_token(conn, &workspace, &uuid, EVENTS)?;
+                let events = list_of_token(conn, &workspace, &uuid, EVENTS + 1)?;
                 Ok::<_, DbError>(Some((token, owner, rows, origins, events)))
             })
             .await?;
@@ -86,7 +88,8 @@ impl TokenPage {
             note: Self::note_of(&token),
             usage: UsageByDay::new(&token, &rows, days, style, now),
             callers: CallerView::list(origins, now),
-            events: events.iter().map(EventView::new).collect(),
+            has_more_events: events.len() > EVENTS,
+            events: events.iter().take(EVENTS).map(EventView::new).collect(),
             layout,
         })
     }

@@ -234,4 +234,7 @@ fn the_largest_page_is_small() {
     server.database.connect().batch_execute(&rows).unwrap();
     let sizes = ["", "?days=90"].map(|query| alice.get(&format!("{path}{query}")).body.len());
     assert!(sizes.iter().all(|size| *size < 30_000), "{sizes:?}");
+    let page = alice.get(&path);
+    assert_eq!(page.page().texts(".sentence").len(), 20);
+    assert!(page.text().contains("These are the latest 20 events."), "{}", page.text());
 }

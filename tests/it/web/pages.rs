@@ -59,6 +59,8 @@ const ROWS: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/w/{slug}/settings/tokens/{uuid}/rename", [303, 404, 403, 404, 200]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/note", [303, 404, 403, 404, 303]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/note", [303, 404, 403, 404, 303]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/usage.csv", [303, 404, 403, 404, 200]),
+    ("GET", "/w/{slug}/settings/tokens/{uuid}/usage.html", [303, 404, 403, 404, 200]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/use.json", [303, 404, 403, 404, 200]),
     ("GET", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 200]),
     ("POST", "/w/{slug}/settings/tokens/{uuid}/rotate", [303, 404, 403, 404, 422]),
