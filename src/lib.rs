@@ -17,7 +17,7 @@
 //! | [`api`] | the HTTP API, forward authentication, introspection | `auth` |
 //! | [`health`] | probes: `/healthz`, `/readyz` | `accounts` |
 //! | [`routes`] | every URL | `health`, every feature |
-//! | [`background`] | periodic jobs: flush of token use, purge, planner statistics | `tokens` |
+//! | [`background`] | periodic jobs: flush of token use, purge, planner statistics, top tokens | `tokens` |
 //! | [`server`] | builds, runs and stops the HTTP server | `routes`, `background` |
 //! | [`cli`] | the command line | everything |
 //!

@@ -386,7 +386,8 @@ fn selected_tokens_are_revoked_together() {
 }
 
 /// The pages of the lists whose queries differ.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
+    "/w/acme/settings/usage",
     MEMBERS,
     "/w/acme/settings/members?dir=desc",
     "/w/acme/settings/members?sort=role",
@@ -439,6 +440,10 @@ fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
     // not tested, and fewer rows suffice.
     let tests_plans = !is_postgres();
     add_many_members(&server, if tests_plans { 10_000 } else { 2_000 });
+    server.db_execute(
+        "INSERT INTO top_tokens (token_id, workspace_id, calls, rejected, counted_at) \
+         SELECT token_id, workspace_id, 1, 1, 0 FROM token_listings ORDER BY token_id LIMIT 10",
+    );
     let alice = server.signed_in("alice");
     let mut conn = server.database.connect();
     for path in PAGES {
