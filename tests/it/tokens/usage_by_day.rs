@@ -58,6 +58,7 @@ fn the_part_for_the_script_is_the_chart_of_the_page() {
     for (query, days) in [("", 30), ("?days=90", 90)] {
         server.call(&value);
         server.flush();
+        server.clock.advance(DAY);
         let page = alice.get(&format!("{path}{query}"));
         let part_path = page.page().attribute("[data-usage]", "data-usage");
         assert_eq!(part_path, format!("{path}/usage.html?days={days}"));
