@@ -30,6 +30,7 @@ mod accounts {
 }
 mod activity {
     mod events;
+    mod search;
 }
 mod api {
     mod assertions;
