@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route, guard, middleware};
 
+use crate::accounts::keep_form::{TypedForm, keep_form};
 use crate::accounts::pages::login as account_pages;
 use crate::accounts::session_store::{map_session_errors, session_middleware};
 use crate::activity::page;
@@ -142,6 +143,53 @@ routes! { GATEWAY, serve_gateway, api::other_method, ["", "/"];
     "/oauth2/introspect" { POST introspection::introspect }
 }
 
+/// The forms that users type into. Their input is kept if the session has ended.
+const TYPED_FORMS: &[TypedForm] = &[
+    TypedForm { action: "/account/name", page: "/account", fields: &["name"] },
+    TypedForm { action: "/account/email", page: "/account", fields: &["email"] },
+    TypedForm { action: "/workspaces/new", page: "/workspaces/new", fields: &["name", "kind", "slug"] },
+    TypedForm {
+        action: "/w/{slug}/settings",
+        page: "/w/{slug}/settings",
+        fields: &["name", "kind", "country", "languages", "timezone", "date_style"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/members/invitations",
+        page: "/w/{slug}/settings/members/invitations",
+        fields: &["role", "email", "note"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/tokens",
+        page: "/w/{slug}/settings/tokens/new",
+        fields: &["name", "expiry", "expires_on"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/tokens/{uuid}",
+        page: "/w/{slug}/settings/tokens/{uuid}/rename",
+        fields: &["name"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/tokens/{uuid}/note",
+        page: "/w/{slug}/settings/tokens/{uuid}",
+        fields: &["note"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/tokens/{uuid}/rotate",
+        page: "/w/{slug}/settings/tokens/{uuid}/rotate",
+        fields: &["grace", "expiry", "expires_on"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/members/{member}",
+        page: "/w/{slug}/settings/members/{member}",
+        fields: &["role"],
+    },
+    TypedForm {
+        action: "/w/{slug}/settings/members/{member}/email",
+        page: "/w/{slug}/settings/members/{member}",
+        fields: &["email"],
+    },
+];
+
 /// Registers all routes. Pages have a session and accept forms from the same origin only; the API has neither.
 pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static_folder: &std::path::Path) {
     let files = actix_files::Files::new("", static_folder).use_last_modified(false);
@@ -163,6 +211,7 @@ pub fn serve(config: &mut ServiceConfig, app: &AppState, site_key: &[u8], static
         .service(
             web::scope("")
                 .wrap(middleware::from_fn(keep_menu))
+                .wrap(middleware::from_fn(|request, next: middleware::Next<_>| keep_form(TYPED_FORMS, request, next)))
                 .wrap(session_middleware(app, site_key))
                 .wrap(middleware::from_fn(map_session_errors))
                 .wrap(middleware::from_fn(csrf::same_origin))
@@ -192,4 +241,30 @@ fn other_method(_: &HttpRequest, allow: &str) -> HttpResponse {
 
 fn allow_header(methods: &[&str]) -> String {
     methods.iter().map(|method| if *method == "GET" { "GET, HEAD" } else { method }).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_with_a_secret_is_kept() {
+        for form in TYPED_FORMS {
+            for field in form.fields {
+                let is_secret =
+                    ["password", "value", "token", "key", "code", "reader"].iter().any(|it| field.contains(it));
+                assert!(!is_secret, "{field} of {}", form.action);
+            }
+            assert!(
+                PAGES.iter().any(|(path, methods)| *path == form.action && methods.contains(&"POST")),
+                "{}",
+                form.action
+            );
+            assert!(
+                PAGES.iter().any(|(path, methods)| *path == form.page && methods.contains(&"GET")),
+                "{}",
+                form.page
+            );
+        }
+    }
 }

@@ -15,6 +15,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App as Actix, HttpMessage as _, middleware, web};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::accounts::kept_form::KeptFormKey;
 use crate::accounts::password_hasher::PasswordHasher;
 use crate::accounts::services::{AccountServices, MAX_DELAYED_RESPONSES};
 use crate::accounts::site_settings;
@@ -142,6 +143,7 @@ impl Server {
         let (app_data, usage_data) = (web::Data::new(app.clone()), web::Data::new(usage.clone()));
         let has_access_log = log::log_enabled!(target: ACCESS_LOG, log::Level::Info);
         let token_cache = TokenCache::default();
+        let form_key = web::Data::new(KeptFormKey::new(&site_key));
         // A delayed response holds its connection, which must leave room for those of others.
         let max_delayed = MAX_DELAYED_RESPONSES.min(raise_open_files_limit() / 12);
         let accounts_data = web::Data::new(AccountServices::new(passwords, &site_key, max_delayed));
@@ -161,6 +163,7 @@ impl Server {
                 .app_data(retention_days.clone())
                 .app_data(backup_check.clone())
                 .app_data(menu_mark.clone())
+                .app_data(form_key.clone())
                 .configure(|config| {
                     if let Some(rate) = &rate {
                         config.app_data(rate.clone());

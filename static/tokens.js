@@ -43,6 +43,7 @@ if (secret) {
 
   // The entry in the history is a POST, which a browser would submit again. With the query, a link to the list adds an entry.
   history.replaceState(null, "", `${secret.dataset.list}?from=reveal`);
+  sessionStorage.setItem("list", secret.dataset.list);
 
   const markSaved = () => {
     needsCopy = false;
@@ -74,6 +75,22 @@ if (secret) {
       all("button", form).forEach((button) => button.removeAttribute("aria-disabled"));
     }));
   }, window);
+}
+
+// The forms whose response shows a new value. Back from that response leads past the form to the list. A form that was refused
+// is a POST in the history, which Back would submit again, so submitting it replaces that entry by its page.
+const valueForms = all("form[data-page]");
+if (valueForms.length) {
+  const skip = () => {
+    const list = sessionStorage.getItem("list");
+    if (!list) return;
+    document.documentElement.hidden = true;
+    location.replace(list);
+  };
+  if (performance.getEntriesByType("navigation")[0]?.type === "back_forward") skip();
+  else sessionStorage.removeItem("list");
+  on("pageshow", (event) => event.persisted && skip(), window);
+  valueForms.forEach((form) => on("submit", () => history.replaceState(null, "", form.dataset.page), form));
 }
 
 // The expiry that a form's choice gives.

@@ -4,6 +4,8 @@ pub mod access;
 pub(crate) mod change_email;
 pub mod create;
 pub(crate) mod extract;
+pub(crate) mod keep_form;
+pub(crate) mod kept_form;
 mod locked_logins;
 pub(crate) mod login;
 mod login_throttle;

@@ -35,6 +35,9 @@ const FLASH: &str = "flash";
 
 const NOTE: &str = "note";
 
+/// Key of the encrypted form that the user had filled in before they signed in again.
+const KEPT_FORM: &str = "kept_form";
+
 /// The message of the previous page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flash {
@@ -158,6 +161,21 @@ impl BrowserSession {
     pub fn take_flash(&self) -> Option<Flash> {
         let done = self.take(FLASH).map(|text| Flash { text, is_done: true });
         done.or_else(|| self.take(NOTE).map(|text| Flash { text, is_done: false }))
+    }
+
+    /// Stores an encrypted form for its page. It must be encrypted, because the database stores it.
+    pub(super) fn keep_form(&self, encrypted: &str) -> Result<(), PageError> {
+        self.set(KEPT_FORM, encrypted)
+    }
+
+    /// Returns the encrypted form.
+    pub(super) fn kept_form(&self) -> Option<String> {
+        valid_or_none(self.entry(KEPT_FORM))
+    }
+
+    /// Removes the encrypted form.
+    pub(super) fn remove_kept_form(&self) {
+        self.0.remove(KEPT_FORM);
     }
 
     fn take(&self, key: &'static str) -> Option<String> {

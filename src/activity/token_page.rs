@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::activity::event_view::EventView;
 use crate::activity::store::list_of_token;
@@ -121,11 +122,16 @@ pub(crate) async fn show(
     path: TokenPath,
     query: Result<web::Query<TokenPageQuery>, actix_web::Error>,
     session: BrowserSession,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let days = query.ok().and_then(|query| query.into_inner().days);
     let days = if days.as_deref() == Some("90") { 90 } else { 30 };
     let mut page = TokenPage::load(&app, &member, &path, days).await?;
     page.layout.flash = session.take_flash();
+    if page.can_change() {
+        page.layout.flash = prefill.flash().or(page.layout.flash);
+        prefill.fill([("note", &mut page.note)]);
+    }
     Ok(html::ok(&page))
 }
 

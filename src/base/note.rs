@@ -18,6 +18,12 @@ impl Note {
         if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
     }
 
+    /// Returns the note case folded, for searches.
+    #[must_use]
+    pub fn case_folded(&self) -> String {
+        text::case_fold(&self.0)
+    }
+
     /// Returns the text for display.
     #[must_use]
     pub fn as_str(&self) -> &str {

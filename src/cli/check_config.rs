@@ -10,6 +10,7 @@ use crate::config::{DatabaseArgs, ServerArgs};
 pub(super) fn check_config(data: &DatabaseArgs, server: &ServerArgs, matches: &ArgMatches) -> CliResult {
     let (_, matches) = matches.subcommand().ok_or_else(|| CliError::usage("no command"))?;
     let command = Cli::command();
+    let mut rows = Vec::new();
     for arg in command.get_arguments().filter(|arg| arg.get_env().is_some()) {
         let (id, flag) = (arg.get_id().as_str(), arg.get_long().unwrap_or_default());
         let source = match matches.value_source(id) {
@@ -22,7 +23,11 @@ pub(super) fn check_config(data: &DatabaseArgs, server: &ServerArgs, matches: &A
             ("database_url", Some(url)) => url.to_string(),
             _ => raw_values(matches, id),
         };
-        print(&format!("{flag:<27} {value:<40} {source}"))?;
+        rows.push((flag.to_owned(), value, source));
+    }
+    let width = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default();
+    for (flag, value, source) in rows {
+        print(&format!("{flag:<27} {value:<width$} {source}"))?;
     }
     let invalid = |error: crate::config::ConfigError| CliError::usage(error.to_string());
     let database = data.database().map_err(invalid)?;

@@ -65,16 +65,18 @@ pub(crate) fn back_up(url: &DatabaseUrl, target: &Path, now: Timestamp) -> Resul
         let dump = if is_folder { target.join("latchkey.dump") } else { target.to_owned() };
         return Err(BackupError::NotSqlite(url.clone(), dump));
     }
-    let file = &if is_folder { target.join(name(now)) } else { target.to_owned() };
+    let free_name = || if is_folder { first_free(target, now) } else { target.to_owned() };
+    let mut file = free_name();
     if file.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists(file.clone()));
+        return Err(BackupError::Exists(file));
     }
     let mut conn = connection::open_existing(url)?;
-    let failed = |error| BackupError::Write(file.clone(), error);
+    let chosen = file.clone();
+    let failed = |error| BackupError::Write(chosen.clone(), error);
     // SQLite could parse a relative path as a URI.
-    let target = std::path::absolute(file).map_err(failed)?;
-    let folder = target.parent().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
-    let temporary = tempfile::Builder::new().prefix(".latchkey-backup-").tempfile_in(folder).map_err(failed)?;
+    let absolute = std::path::absolute(&file).map_err(failed)?;
+    let folder = absolute.parent().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?;
+    let mut temporary = tempfile::Builder::new().prefix(".latchkey-backup-").tempfile_in(folder).map_err(failed)?;
     let path = temporary.path().to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
 
     diesel::sql_query("VACUUM INTO ?")
@@ -84,23 +86,43 @@ pub(crate) fn back_up(url: &DatabaseUrl, target: &Path, now: Timestamp) -> Resul
     check(temporary.path())?;
     // VACUUM INTO does not sync the file.
     temporary.as_file().sync_all().map_err(failed)?;
-    let backup = temporary.persist_noclobber(&target).map_err(|error| match error.error.kind() {
-        std::io::ErrorKind::AlreadyExists => BackupError::Exists(file.clone()),
-        _ => failed(error.error),
-    })?;
+    let backup = loop {
+        let error = match temporary.persist_noclobber(std::path::absolute(&file).map_err(failed)?) {
+            Ok(backup) => break backup,
+            Err(error) => error,
+        };
+        match error.error.kind() {
+            // Another backup took the name meanwhile.
+            std::io::ErrorKind::AlreadyExists if is_folder => (file, temporary) = (free_name(), error.file),
+            std::io::ErrorKind::AlreadyExists => return Err(BackupError::Exists(file)),
+            _ => return Err(failed(error.error)),
+        }
+    };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(Backup { file: file.clone(), bytes: backup.metadata().map_err(failed)?.len() })
+    Ok(Backup { file, bytes: backup.metadata().map_err(failed)?.len() })
 }
 
-/// The name of a backup in a folder: `latchkey-2026-11-23T18-21-04Z.db`.
-fn name(at: Timestamp) -> String {
-    format!("latchkey-{}.db", at.file_stamp())
+/// The first free name for a backup in a folder: `latchkey-2026-11-23T18-21-04Z.db`, and for more backups in the same second
+/// `latchkey-2026-11-23T18-21-04Z_2.db` and so on.
+fn first_free(folder: &Path, at: Timestamp) -> PathBuf {
+    let stamp = at.file_stamp();
+    let mut file = folder.join(format!("latchkey-{stamp}.db"));
+    let mut number = 1;
+    while file.symlink_metadata().is_ok() {
+        number += 1;
+        file = folder.join(format!("latchkey-{stamp}_{number}.db"));
+    }
+    file
 }
 
-/// Returns whether [`name`] could have made this name.
+/// Returns whether [`first_free`] could have made this name.
 fn is_name(name: &str) -> bool {
     let stamp = name.strip_prefix("latchkey-").and_then(|rest| rest.strip_suffix(".db"));
     stamp.is_some_and(|stamp| {
+        let (stamp, number) = stamp.split_once('_').unwrap_or((stamp, "2"));
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return false;
+        }
         let digits_as_zero: String = stamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         digits_as_zero == "0000-00-00T00-00-00Z"
     })

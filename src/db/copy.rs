@@ -299,6 +299,7 @@ tables! {
         deleted_via: Option<String>,
         note: Option<String>,
         name_sort: String,
+        note_key: String,
     }
     token_values by id as numbered {
         id: i64,

@@ -116,6 +116,7 @@ diesel::table! {
         deleted_via -> Nullable<Text>,
         note -> Nullable<Text>,
         name_sort -> Text,
+        note_key -> Text,
     }
 }
 

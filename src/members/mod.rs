@@ -12,5 +12,5 @@ pub(crate) mod remove;
 pub(crate) mod reset_link;
 pub(crate) mod revoke_tokens;
 mod store;
-mod token_filter;
 mod token_list_store;
+mod token_order;

@@ -9,19 +9,15 @@ use diesel::prelude::*;
 use crate::accounts::model::User;
 use crate::base::clock::Timestamp;
 use crate::db::ids::WorkspaceId;
-use crate::db::list_conditions::{Conditions, Count, count_up_to, order_and_limit};
+use crate::db::list_conditions::{Conditions, order_and_limit};
 use crate::db::list_page::{Cursor, Direction, Page, SortColumn, SortValue, fetch};
 use crate::db::schema::token_listings;
 use crate::db::{DbConnection, DbError};
-use crate::members::token_filter::{TimeCondition, TokenFilter, TokenOrder, TokenTime};
+use crate::members::token_order::TokenOrder;
+use crate::tokens::filter::{TokenFilter, TokenTime};
+use crate::tokens::filter_store::{MATCHES_MAX, comparisons};
 use crate::tokens::model::Token;
 use crate::tokens::owner_store::list_by_key;
-
-/// Tokens of a workspace are counted up to this number.
-const COUNT_MAX: usize = 100_000;
-
-/// The matches of a filter or a search are counted up to this number. With more, a page reads the list in its order.
-pub(crate) const MATCHES_MAX: usize = 1_000;
 
 /// What the list is sorted by.
 #[derive(Debug)]
@@ -107,43 +103,6 @@ impl TokenSelection {
             conditions.and(&format!("{sign}token_listings.{column} {sign_of}"), SortValue::Number(number))
         })
     }
-}
-
-/// The comparisons of a filter: column, sign and number.
-fn comparisons(filter: TokenFilter, now: Timestamp) -> Vec<(&'static str, &'static str, i64)> {
-    let (time, condition) = filter.condition(now);
-    let (column, never) = match time {
-        TokenTime::Ends => ("ends_at", i64::MAX),
-        TokenTime::RetiringUntil => ("retiring_until", 0),
-        TokenTime::UsedHour => ("used_hour", 0),
-        TokenTime::IdleSince => ("idle_since", 0),
-        TokenTime::ValueCreated => ("value_created_at", 0),
-    };
-    match condition {
-        TimeCondition::After(at) => vec![(column, ">", at.micros())],
-        TimeCondition::Until(at) => vec![(column, "<=", at.micros())],
-        TimeCondition::Within(from, until) => vec![(column, ">", from.micros()), (column, "<=", until.micros())],
-        TimeCondition::Never => vec![(column, "=", never)],
-    }
-}
-
-/// Counts all tokens of a workspace, and those of each filter.
-pub(super) fn count(
-    conn: &mut DbConnection,
-    workspace: WorkspaceId,
-    filters: &[TokenFilter],
-    now: Timestamp,
-) -> Result<Vec<Count>, DbError> {
-    let all = format!("FROM token_listings WHERE workspace_id = {}", workspace.0);
-    let filtered = |filter: &TokenFilter| {
-        let conditions = comparisons(*filter, now)
-            .into_iter()
-            .fold(all.clone(), |sql, (column, sign, number)| format!("{sql} AND {column} {sign} {number}"));
-        (conditions, MATCHES_MAX)
-    };
-    let queries: Vec<(String, usize)> =
-        std::iter::once((all.clone(), COUNT_MAX)).chain(filters.iter().map(filtered)).collect();
-    count_up_to(conn, &queries)
 }
 
 /// Loads the keys of the tokens that match the search and the filter: at most one more than [`MATCHES_MAX`].

@@ -1,8 +1,10 @@
 //! The strip of what needs attention, for the pages of tokens.
 
 use crate::base::clock::Timestamp;
-use crate::tokens::attention::{self, Attention};
+use crate::db::list_conditions::Count;
+use crate::tokens::attention::{self, Attention, AttentionKind};
 use crate::tokens::model::Token;
+use crate::web::list::format_count;
 use crate::web::time_view::TimeView;
 
 /// A line of the strip: what is the matter, and a link to the remedy.
@@ -71,8 +73,25 @@ impl AttentionView {
 
 /// A line of the strip about the whole workspace, for administrators.
 pub(crate) struct WorkspaceAttention {
-    /// The number of tokens and what is the matter: `4 tokens expire soon`.
+    /// The number of tokens and what is the matter: `4 tokens expire within 7 days`.
     pub text: String,
     /// The path of the filtered list.
     pub path: String,
+}
+
+impl WorkspaceAttention {
+    /// The lines for an administrator, from [`attention::count_in_workspace`].
+    pub(crate) fn list(counts: &[(AttentionKind, Count)], members_path: &str) -> Vec<Self> {
+        counts.iter().map(|(kind, count)| Self::new(*kind, *count, members_path)).collect()
+    }
+
+    fn new(kind: AttentionKind, count: Count, members_path: &str) -> Self {
+        let (one, many) = match kind {
+            AttentionKind::Expired => ("token has expired", "tokens have expired"),
+            AttentionKind::ExpiresSoon => ("token expires within 7 days", "tokens expire within 7 days"),
+            AttentionKind::Unused => ("token has not been used for 30 days", "tokens have not been used for 30 days"),
+        };
+        let text = format!("{} {}", format_count(count), if count.rows == 1 { one } else { many });
+        Self { text, path: format!("{members_path}/tokens?filter={}", kind.filter().as_str()) }
+    }
 }

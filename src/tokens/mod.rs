@@ -8,6 +8,8 @@ pub(crate) mod day_counts;
 pub mod delete;
 pub mod expiry;
 pub(crate) mod extract;
+pub(crate) mod filter;
+pub(crate) mod filter_store;
 pub mod model;
 pub mod note;
 pub mod owner_store;

@@ -250,7 +250,10 @@ pub(crate) fn rename_token(conn: &mut DbConnection, token: TokenId, name: &Token
 
 pub(crate) fn set_note(conn: &mut DbConnection, token: TokenId, note: Option<&Note>) -> Result<(), DbError> {
     diesel::update(tokens::table.filter(tokens::id.eq(token.0)))
-        .set(tokens::note.eq(note.map(Note::as_str)))
+        .set((
+            tokens::note.eq(note.map(Note::as_str)),
+            tokens::note_key.eq(note.map(Note::case_folded).unwrap_or_default()),
+        ))
         .execute(conn)?;
     Ok(())
 }

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use crate::base::clock::Timestamp;
 use crate::base::random;
+use crate::tokens::day_counts::strip;
 use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::model::{DeletionSource, IdempotencyKey, LastUse, StoredValue, Token, Tombstone};
+use crate::usage::day_store::UsageDay;
+use crate::web::chart::Strip;
 pub(crate) use crate::web::time_view::TimeView;
 
 /// Time without any use from which a token is shown as unused.
@@ -148,6 +151,8 @@ pub(crate) struct TokenView {
     /// The current value is 30 days old or more, and no value was used in that time.
     pub is_stale: bool,
     pub expiry: ExpiryView,
+    /// The calls by day, on pages that show them.
+    pub strip: Option<Strip>,
     /// The rotation in progress, if any: two values are active.
     pub rotation: Option<RotationStatus>,
     /// The replacement of a value that has ended, until the first use of the new one.
@@ -180,6 +185,7 @@ impl TokenView {
             awaits_first_use: last_use.is_none() && token.current.is_active_at(now),
             is_stale,
             expiry: ExpiryView::new(token.current.ends_at, now),
+            strip: None,
             rotation: token.retiring(now).map(|old| RotationStatus::new(&token.current, old, now)),
             replacement: token
                 .previous
@@ -202,6 +208,12 @@ impl TokenView {
         }
     }
 
+    /// [`TokenView::new`] with the calls by day, from the rows of `load_strip_days`.
+    #[must_use]
+    pub(crate) fn with_strip(token: &Token, rows: &[UsageDay], tokens_path: &str, now: Timestamp) -> Self {
+        Self { strip: Some(strip(token, rows, now)), ..Self::new(token, tokens_path, now) }
+    }
+
     /// The replacement of a value that has a step left.
     pub(crate) fn replacement_steps(&self) -> Option<&RotationStatus> {
         self.rotation.as_ref().or(self.replacement.as_ref())
@@ -220,6 +232,7 @@ impl TokenView {
 
 /// A deleted token, for a list.
 pub(crate) struct DeletedTokenView {
+    pub uuid: String,
     pub name: String,
     /// The last characters of the last value.
     pub hint: String,
@@ -250,6 +263,7 @@ impl DeletedTokenView {
             },
         };
         Some(Self {
+            uuid: token.uuid.to_string(),
             name: token.name.as_str().to_owned(),
             hint: token.current.hint.clone(),
             verb: if *via == DeletionSource::Administrator { "Revoked" } else { "Deleted" },

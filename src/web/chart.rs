@@ -15,6 +15,9 @@ const RIGHT: i64 = 652;
 const TOP: i64 = 10;
 const BASE: i64 = 160;
 
+/// Height of the bars of a [`Strip`].
+const STRIP_HEIGHT: i64 = 12;
+
 /// Maximum number of grid lines above zero.
 const MAX_STEPS: i64 = 4;
 
@@ -110,42 +113,62 @@ impl Chart {
 /// The totals of some days: `1,204 calls · 3 rejected in 30 days`.
 #[must_use]
 pub(crate) fn summary(days: &[DayCounts]) -> String {
+    format!("{} in {} days", totals(days), days.len())
+}
+
+/// The totals of some days: `1,204 calls · 3 rejected`.
+fn totals(days: &[DayCounts]) -> String {
     let sum = |get: fn(&DayCounts) -> i64| days.iter().map(get).fold(0, i64::saturating_add);
     let (calls, rejected) = (sum(|day| day.old.saturating_add(day.new)), sum(|day| day.rejected));
     let word = if calls == 1 { "call" } else { "calls" };
     let rejected = if rejected > 0 { format!(" · {} rejected", grouped(rejected)) } else { String::new() };
-    format!("{} {word}{rejected} in {} days", grouped(calls), days.len())
+    format!("{} {word}{rejected}", grouped(calls))
 }
 
-/// Bars without axes, 120 by 24, for a row of a list.
+/// Bars without axes, for a row of a list: a unit wide each and up to [`STRIP_HEIGHT`] high. A list has many of
+/// them, so the bars are one outline without gaps; the style sheet scales it and makes the gaps.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Strip {
-    /// Days without a rejected call.
+    /// Days without a rejected call; empty if there are none.
     pub calls_path: String,
-    /// Days with a rejected call.
+    /// Days with a rejected call; empty if there are none.
     pub rejected_path: String,
     /// The totals as text.
-    pub label: String,
+    pub totals: String,
 }
 
 impl Strip {
-    /// The strip of 30 days.
     #[must_use]
     pub(crate) fn new(days: &[DayCounts]) -> Self {
-        let most = days.iter().map(DayCounts::total).max().unwrap_or(0);
-        let (mut calls_path, mut rejected_path) = (String::new(), String::new());
-        for (nth, day) in (0_i64..).zip(days).filter(|(_, day)| day.total() > 0) {
-            let path = if day.rejected > 0 { &mut rejected_path } else { &mut calls_path };
-            let top = 22 - i64::try_from(i128::from(day.total()) * 22 / i128::from(most)).unwrap_or(22);
-            // Writing to a string can't fail.
-            let _ = write!(path, "M{} 24V{top}h3V24z", nth * 4);
-        }
-        Self { calls_path, rejected_path, label: summary(days) }
+        let most = i128::from(days.iter().map(DayCounts::total).max().unwrap_or(0).max(1));
+        let top = |total: i64| {
+            let height = i128::from(total) * i128::from(STRIP_HEIGHT) / most;
+            STRIP_HEIGHT - i64::try_from(height).unwrap_or(STRIP_HEIGHT).max(i64::from(total > 0))
+        };
+        let path = |is_rejected: bool| {
+            let is_shown = |day: &DayCounts| (day.rejected > 0) == is_rejected;
+            outline(days.iter().map(|day| top(if is_shown(day) { day.total() } else { 0 })))
+        };
+        Self { calls_path: path(false), rejected_path: path(true), totals: totals(days) }
     }
+}
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.calls_path.is_empty() && self.rejected_path.is_empty()
+/// The outline of bars with these tops, a unit wide each. Empty if no bar has a height.
+fn outline(tops: impl Iterator<Item = i64>) -> String {
+    let (mut path, mut level, mut width) = (String::new(), STRIP_HEIGHT, 0);
+    for top in tops.chain([STRIP_HEIGHT]) {
+        if top != level {
+            let start = if path.is_empty() { format!("M{width} {STRIP_HEIGHT}") } else { format!("h{width}") };
+            // Writing to a string can't fail.
+            let _ = write!(path, "{start}V{top}");
+            (level, width) = (top, 0);
+        }
+        width += 1;
     }
+    if !path.is_empty() {
+        path.push('z');
+    }
+    path
 }
 
 /// The height of a count, if `most` has the whole height.
@@ -198,10 +221,15 @@ mod tests {
 
     #[test]
     fn a_strip_marks_days_with_rejected_calls() {
-        let strip = Strip::new(&[day(0, 10, 1000, 0), day(1, 0, 0, 0), day(2, 0, 194, 3)]);
-        assert_eq!((strip.calls_path.as_str(), strip.rejected_path.as_str()), ("M0 24V0h3V24z", "M8 24V18h3V24z"));
-        assert_eq!(strip.label, "1,204 calls · 3 rejected in 3 days");
-        assert!(Strip::new(&[day(0, 0, 0, 0)]).is_empty());
+        let days = [day(0, 10, 1000, 0), day(1, 0, 1010, 0), day(2, 0, 0, 0), day(3, 0, 194, 3), day(4, 0, 1, 0)];
+        let strip = Strip::new(&days);
+        assert_eq!(strip.calls_path, "M0 12V0h2V12h2V11h1V12z");
+        assert_eq!(strip.rejected_path, "M3 12V10h1V12z");
+        assert_eq!(strip.totals, "2,215 calls · 3 rejected");
+        let none = Strip::new(&[day(0, 0, 0, 0)]);
+        assert_eq!((none.calls_path.as_str(), none.rejected_path.as_str()), ("", ""));
+        let most = Strip::new(&[day(0, i64::MAX, 1, 0), day(1, 0, 1, 0)]);
+        assert_eq!(most.calls_path, "M0 12V0h1V11h1V12z");
     }
 
     #[test]

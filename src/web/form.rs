@@ -41,6 +41,11 @@ impl Form {
         self.0.iter().any(|(field, _)| field == name)
     }
 
+    /// Creates a form of these fields.
+    pub(crate) fn from_fields(fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(fields.into_iter().map(|(name, text)| (name, Zeroizing::new(text))).collect())
+    }
+
     fn parse(body: &[u8]) -> Result<Self, PageError> {
         let mut fields: Vec<(String, Zeroizing<String>)> = Vec::new();
         for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {

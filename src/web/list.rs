@@ -258,7 +258,7 @@ pub(crate) fn grouped(count: i64) -> String {
     group_digits(usize::try_from(count).unwrap_or(0))
 }
 
-/// Formats a count: `3,214`, `1,000+`.
+/// Formats a count: `1,000+` if there are more.
 pub(crate) fn format_count(count: Count) -> String {
     format!("{}{}", group_digits(count.rows), if count.is_more { "+" } else { "" })
 }

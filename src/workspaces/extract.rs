@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 
 use crate::accounts::extract::SignedIn;
 use crate::accounts::model::User;
@@ -139,7 +139,7 @@ impl FromRequest for CurrentMember {
         let slug = request.match_info().get("slug").unwrap_or_default().to_owned();
         let app = AppState::from_request(request);
         let browser_zone = browser_zone(request);
-        let mark = request.app_data::<web::Data<MenuMark>>().cloned();
+        let mark = MenuMark::of_server(request);
         Box::pin(async move {
             let person = person.await?;
             let app = app?;
@@ -160,9 +160,8 @@ impl FromRequest for CurrentMember {
                 app.db.write(move |conn| store::touch_last_opened(conn, key, now)).await?;
             }
             let times = time_format(&person.user, browser_zone.as_ref(), Some(&current.workspace), person.times.now());
-            let (key, now) = (current.key, times.now());
-            let needs_attention = match mark.filter(|_| current.role.can_have_tokens()) {
-                Some(mark) => app.db.read(move |conn| (mark.0)(conn, key, now)).await?,
+            let needs_attention = match mark {
+                Some(mark) => mark.is_shown(&app.db, current.key, current.role, times.now()).await?,
                 None => false,
             };
             Ok(Self { needs_attention, ..Self::new(person, current, times) })

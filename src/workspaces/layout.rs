@@ -143,6 +143,8 @@ pub(crate) struct WorkspaceLayout {
     pub members_path: String,
     /// The user's email address.
     pub email: String,
+    /// The user's UUID, for forms whose input is kept if the session ends.
+    pub reader: String,
     /// How times are written, with the zone that the user prefers.
     pub times: TimeFormat,
     /// Whether the script should store the browser's time zone.
@@ -199,6 +201,7 @@ impl WorkspaceLayout {
             tokens_path: Section::Tokens.path(slug),
             members_path: Section::Members.path(slug),
             email: member.user.email.as_str().to_owned(),
+            reader: member.user.uuid.to_string(),
             times: member.times.clone(),
             uses_browser_zone: member.user.prefers_browser_zone,
             workspace_zone: workspace_times.zone().to_owned(),
@@ -228,6 +231,8 @@ pub(crate) struct AccountLayout {
     pub is_account: bool,
     /// The user's email address.
     pub email: String,
+    /// The user's UUID, for forms whose input is kept if the session ends.
+    pub reader: String,
     /// How times are written, with the zone that the user prefers.
     pub times: TimeFormat,
     /// Whether the script should store the browser's time zone.
@@ -247,6 +252,7 @@ impl AccountLayout {
             back: person.last().map(WorkspaceLink::from_membership),
             is_account,
             email: person.user.email.as_str().to_owned(),
+            reader: person.user.uuid.to_string(),
             times: person.times.clone(),
             uses_browser_zone: person.user.prefers_browser_zone,
             flash: None,

@@ -35,6 +35,33 @@ fn a_form_sent_after_the_session_ended_keeps_its_fields_and_creates_nothing() {
 }
 
 #[db_test(sqlite, needs(chromium))]
+fn a_form_is_kept_while_the_user_signs_out_and_in_again() {
+    let window = Window::open();
+    let site = TestSite::start();
+    site.sign_in(&window, ALICE);
+    window.assert_path("/w/acme");
+    window.goto(&site.url("/w/acme/settings"));
+    window.fill("name", "Acme & Söhne");
+    window.fill("timezone", "Africa/Kigali");
+    window.in_new_tab(|| {
+        window.goto(&site.url("/w/acme"));
+        window.submit("Sign out");
+        window.wait_for_text("Sign in");
+    });
+    window.submit("Save");
+    window.wait_for_text("Your session has ended. Sign in to continue: what you typed is kept.");
+    submit_login(&window, ALICE, PASSWORD);
+    window.assert_path("/w/acme/settings");
+    window.wait_for_text("What you typed is still here, but not saved yet");
+    let field = |name: &str| window.run_script(&format!("return document.querySelector('[name={name}]').value"));
+    assert_eq!([field("name"), field("timezone")], ["Acme & Söhne", "Africa/Kigali"]);
+    window.submit("Save");
+    window.wait_for_text("Settings saved.");
+    assert_eq!([field("name"), field("timezone")], ["Acme & Söhne", "Africa/Kigali"]);
+    assert!(window.text().contains("Acme & Söhne"));
+}
+
+#[db_test(sqlite, needs(chromium))]
 fn a_sign_out_in_one_tab_ends_the_session_of_the_other_tab() {
     let window = Window::open();
     let site = TestSite::start();

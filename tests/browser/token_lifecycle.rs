@@ -262,7 +262,7 @@ fn a_rotation_shows_the_first_use_of_the_new_value_and_then_stops_the_old_one() 
     assert_eq!(site.token_names("acme"), ["Reporting"]);
 
     window.click_labelled("Rename token Reporting");
-    window.run_script("document.querySelector('dialog[open] input').value = ''");
+    window.run_script("document.querySelector('dialog[open] input[name=name]').value = ''");
     window.click("//dialog[@open]//input");
     window.press("Monthly report");
     window.click_and_load("//dialog[@open]//button[contains(., 'Rename')]");

@@ -63,8 +63,10 @@ mod members {
     mod invitations;
     mod lists;
     mod member_email;
+    mod note_search;
     mod reset_link;
     mod token_review;
+    mod token_strips;
 }
 mod meta {
     mod architecture;
@@ -118,6 +120,7 @@ mod web {
     mod all_routes;
     mod connection_limits;
     mod http_parsing;
+    mod kept_forms;
     mod large_history;
     mod pages;
     mod questions;
@@ -125,6 +128,7 @@ mod web {
     mod request_log;
     mod slow_clients;
     mod times;
+    mod typed_forms;
 }
 mod workspaces {
     mod create_workspace;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _};
 use latchkey::db::{DatabaseUrl, DbConnection};
 
@@ -125,10 +126,14 @@ impl TestDatabase {
         (!self.url.starts_with("sqlite:")).then_some(self.url.as_str())
     }
 
-    /// A connection beside those of the program.
+    /// A connection beside those of the program. It waits for their locks.
     pub fn connect(&self) -> DbConnection {
         match self.url.strip_prefix("sqlite://") {
-            Some(file) => DbConnection::Sqlite(diesel::SqliteConnection::establish(file).unwrap()),
+            Some(file) => {
+                let mut conn = diesel::SqliteConnection::establish(file).unwrap();
+                conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+                DbConnection::Sqlite(conn)
+            }
             None => DbConnection::Postgres(diesel::PgConnection::establish(&self.url).unwrap()),
         }
     }

@@ -111,6 +111,26 @@ impl Home {
         ran.stderr.trim_end().to_owned()
     }
 
+    /// Starts a server that must refuse to start, and returns the one line that says why. A server that starts is killed, and
+    /// the test fails.
+    pub fn fails_to_serve(&self) -> String {
+        let mut command = self.command();
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut server = KillOnDrop(child.expect("the program"));
+        let mut status = None;
+        super::wait::wait_until("a server refused to start", || {
+            status = server.0.try_wait().unwrap();
+            status.is_some()
+        });
+        let [mut stdout, mut stderr] = [String::new(), String::new()];
+        server.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        server.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((status.unwrap().code(), stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr.trim_end().to_owned()
+    }
+
     /// Starts the server on a free port.
     pub fn serve(&self) -> Latchkey {
         self.serve_with(&[], "info")
@@ -159,6 +179,16 @@ fn run(command: &mut Command, stdin: &str) -> Ran {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A process that does not outlive the test.
+struct KillOnDrop(Child);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -6,7 +6,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::extract::SignedIn;
+use crate::accounts::kept_form::KeptFormCookie;
 use crate::accounts::login::{self, LoginError};
+use crate::accounts::model::User;
 use crate::accounts::redirect_target::RedirectTarget;
 use crate::accounts::services::AccountServices;
 use crate::accounts::session::{BrowserSession, Flash};
@@ -26,6 +28,8 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 struct LoginPage {
     email: String,
     next: String,
+    /// The reason for the page, after a redirect.
+    reason: &'static str,
     error: Option<String>,
     /// The flash message of the previous page.
     flash: Option<Flash>,
@@ -39,6 +43,8 @@ pub(crate) struct LoginQuery {
     next: Option<String>,
     /// Present after signing out, when there is no session that could hold a message.
     signed_out: Option<String>,
+    /// `too-long`: the input of the submitted form was too long to be kept.
+    form: Option<String>,
 }
 
 impl LoginQuery {
@@ -53,13 +59,15 @@ pub(crate) async fn show(
     accounts: web::Data<AccountServices>,
     signed_in: Result<SignedIn, PageError>,
     session: BrowserSession,
+    kept: KeptFormCookie,
     query: Result<web::Query<LoginQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let query = query.ok();
     let next = query.as_ref().and_then(|query| query.target());
+    let is_too_long = query.as_ref().is_some_and(|query| query.form.as_deref() == Some("too-long"));
     let is_signed_out = query.is_some_and(|query| query.signed_out.is_some());
     match signed_in {
-        Ok(_) => return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str))),
+        Ok(SignedIn(user)) => return redirect_after_login(next.as_ref(), &kept, &session, &user),
         // While the database is unavailable, the page is shown and its POST answers 503.
         Err(PageError::SeeOther(_) | PageError::Unavailable(_) | PageError::Db(DbError::Unavailable(_))) => {}
         Err(other) => return Err(other),
@@ -70,10 +78,20 @@ pub(crate) async fn show(
         Err(error) => return Err(error.into()),
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
+    let reason = if kept.is_for(&next) {
+        "Your session has ended. Sign in to continue: what you typed is kept."
+    } else if is_too_long {
+        "Your session has ended. What you typed was too long to keep. Sign in to continue."
+    } else if next.is_empty() {
+        ""
+    } else {
+        "You’re not signed in, or your session has ended. Sign in to continue where you were."
+    };
     let signed_out = || is_signed_out.then(|| Flash { text: "You have signed out.".to_owned(), is_done: true });
     Ok(html::ok(&LoginPage {
         email: String::new(),
         next,
+        reason,
         error: None,
         flash: session.take_flash().or_else(signed_out),
         is_new: has_no_users,
@@ -85,6 +103,7 @@ pub(crate) async fn submit(
     app: web::Data<AppState>,
     accounts: web::Data<AccountServices>,
     session: BrowserSession,
+    kept: KeptFormCookie,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
@@ -94,7 +113,7 @@ pub(crate) async fn submit(
     let form_error = match login::sign_in(&app, &accounts, email, form.text("password"), &client).await {
         Ok(verified) => {
             session.sign_in(&verified.user, verified.generation, &client)?;
-            return Ok(html::redirect(next.as_ref().map_or("/", RedirectTarget::as_str)));
+            return redirect_after_login(next.as_ref(), &kept, &session, &verified.user);
         }
         Err(error) => {
             LoginFormError::new(error, "The email address or password is wrong, or the account is not active.")?
@@ -102,7 +121,20 @@ pub(crate) async fn submit(
     };
     let next = next.map_or_else(String::new, |next| next.as_str().to_owned());
     let error = Some(form_error.message.clone());
-    Ok(form_error.render(&LoginPage { email: email.to_owned(), next, error, flash: None, is_new: false }))
+    Ok(form_error.render(&LoginPage { email: email.to_owned(), next, reason: "", error, flash: None, is_new: false }))
+}
+
+/// Redirects a signed-in user to the requested page, with the form that they had filled in there.
+fn redirect_after_login(
+    next: Option<&RedirectTarget>,
+    kept: &KeptFormCookie,
+    session: &BrowserSession,
+    user: &User,
+) -> Result<HttpResponse, PageError> {
+    let next = next.map_or("/", RedirectTarget::as_str);
+    let mut response = html::redirect(next);
+    kept.move_to_session(session, &user.uuid, next, &mut response)?;
+    Ok(response)
 }
 
 /// The status, message and `Retry-After` of a form whose password was not accepted.

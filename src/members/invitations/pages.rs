@@ -7,6 +7,7 @@ use askama::Template;
 use strum::{EnumString, IntoStaticStr, VariantArray as _};
 use zeroize::Zeroizing;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::model::EmailAddress;
 use crate::accounts::one_time_links::OneTimeCode;
 use crate::accounts::session::BrowserSession;
@@ -169,9 +170,11 @@ pub(crate) async fn list(
     Administrator(member): Administrator,
     query: ListQuery,
     session: BrowserSession,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let mut list = InvitationsPage::load(&app, &member, &query).await?;
-    list.layout.flash = session.take_flash();
+    list.layout.flash = prefill.flash().or_else(|| session.take_flash());
+    prefill.fill([("role", &mut list.role), ("email", &mut list.email), ("note", &mut list.note)]);
     Ok(html::ok(&list))
 }
 

@@ -9,6 +9,7 @@ use crate::base::id::PublicId;
 use crate::db::DbError;
 use crate::members::model::{Member, MemberError, count_tokens};
 use crate::members::store;
+use crate::tokens::day_counts::load_strip_days;
 use crate::tokens::view::{TimeView, TokenView};
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -115,14 +116,15 @@ pub(crate) async fn find(
     let read = move |conn: &mut _| {
         let Some(member) = store::find(conn, &workspace, &uuid)? else { return Ok::<_, DbError>(None) };
         let tokens = crate::tokens::store::list_active(conn, member.membership)?;
+        let days = load_strip_days(conn, &tokens, now)?;
         let is_last = crate::members::checks::is_last_administrator(conn, &workspace, &member)?;
         let email_authority = EmailAuthority::over(conn, &administrator, &member.user)?;
-        Ok(Some((member, tokens, is_last, email_authority)))
+        Ok(Some((member, tokens, days, is_last, email_authority)))
     };
-    let (member, tokens, is_last, email_authority) = app.db.read(read).await?.ok_or(PageError::NotFound)?;
+    let (member, tokens, days, is_last, email_authority) = app.db.read(read).await?.ok_or(PageError::NotFound)?;
     let members_path = Section::Members.path(&reader.workspace.slug);
     let tokens_path = tokens_path(&members_path);
-    let tokens = tokens.iter().map(|token| TokenView::new(token, &tokens_path, now)).collect();
+    let tokens = tokens.iter().map(|token| TokenView::with_strip(token, &days, &tokens_path, now)).collect();
     let view = MemberView::new(&member, tokens, reader, &members_path);
     Ok(MemberDetails { member, view, is_last, email_authority })
 }

@@ -6,6 +6,7 @@ use askama::Template;
 use strum::VariantArray as _;
 use zeroize::Zeroizing;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::base::random;
@@ -76,6 +77,11 @@ impl MemberPage {
         Role::VARIANTS.iter().map(|role| (*role, role.description(), self.role.text == role.as_str()))
     }
 
+    /// The error of the box that confirms a role without tokens.
+    fn confirm_error(&self) -> Option<&'static str> {
+        self.needs_confirmation.then_some("Tick the box to change the role and delete these tokens.")
+    }
+
     fn can_change_email(&self) -> bool {
         self.email_authority != EmailAuthority::None
     }
@@ -112,10 +118,13 @@ pub(crate) async fn show(
     Administrator(reader): Administrator,
     path: MemberPath,
     session: BrowserSession,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let found = find(&app, &reader, &path).await?;
-    let page = MemberPage::new(&reader, found);
-    Ok(html::ok(&MemberPage { layout: page.layout.with_flash(session.take_flash()), ..page }))
+    let mut page = MemberPage::new(&reader, found);
+    page.layout.flash = prefill.flash().or_else(|| session.take_flash());
+    prefill.fill([("role", &mut page.role), ("email", &mut page.email)]);
+    Ok(html::ok(&page))
 }
 
 /// `POST /w/{slug}/settings/members/{member}`

@@ -8,8 +8,11 @@ use crate::accounts::session::BrowserSession;
 use crate::db::DbError;
 use crate::db::list_conditions::Count;
 use crate::members::pages::list::tokens_path;
-use crate::members::token_filter::{TokenFilter, TokenOrder};
-use crate::members::token_list_store::{self, ListedToken, MATCHES_MAX, TokenSelection};
+use crate::members::token_list_store::{self, ListedToken, TokenSelection};
+use crate::members::token_order::TokenOrder;
+use crate::tokens::day_counts::load_strip_days;
+use crate::tokens::filter::TokenFilter;
+use crate::tokens::filter_store::{self, MATCHES_MAX};
 use crate::tokens::view::TokenView;
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -18,10 +21,15 @@ use crate::web::list::{HeadView, ListQuery, ListState, ListView};
 use crate::workspaces::extract::Administrator;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
+/// Maximum length of a note in the list, in characters. The token's page has the whole note.
+const NOTE_SHOWN: usize = 60;
+
 /// A token with its owner.
 struct TokenRow {
     uuid: String,
     token: TokenView,
+    /// The beginning of the note.
+    note: Option<String>,
     owner: String,
     email: String,
     /// The owner's page, relative to the list: the list has a limit of bytes.
@@ -50,14 +58,16 @@ pub(crate) async fn list(
     let selection = TokenSelection { workspace: reader.workspace.key, filter, words, order, direction, cursor, now };
     let is_search = !selection.words.is_empty();
     let read = move |conn: &mut _| {
-        let counts = token_list_store::count(conn, selection.workspace, TokenFilter::VARIANTS, now)?;
+        let filters: Vec<_> = std::iter::once(None).chain(TokenFilter::VARIANTS.iter().copied().map(Some)).collect();
+        let counts = filter_store::count(conn, selection.workspace, &filters, now)?;
         let is_narrowed = is_search || selection.filter.is_some();
         let matches = if is_narrowed { Some(token_list_store::search(conn, &selection)?) } else { None };
         let few = matches.as_deref().filter(|keys| keys.len() <= MATCHES_MAX);
         let page = token_list_store::page(conn, &selection, few)?;
-        Ok::<_, DbError>((counts, matches.map(|keys| keys.len()), page))
+        let days = load_strip_days(conn, page.rows.iter().map(|listed| &listed.token), now)?;
+        Ok::<_, DbError>((counts, matches.map(|keys| keys.len()), page, days))
     };
-    let (counts, matches, page) = app.db.read(read).await?;
+    let (counts, matches, page, days) = app.db.read(read).await?;
 
     let layout = WorkspaceLayout::new(&reader, Section::Members).with_flash(session.take_flash());
     let tokens_path = tokens_path(&layout.members_path);
@@ -73,23 +83,29 @@ pub(crate) async fn list(
             .zip(counts.iter().skip(1))
             .map(|(it, count)| state.filter_link(it.label(), it.as_str(), shown(*count))),
     );
-    let heads: Vec<HeadView> = [
-        ("Token", TokenOrder::Name),
-        ("Owner", TokenOrder::Owner),
-        ("Last used", TokenOrder::Used),
-        ("Created", TokenOrder::Created),
-        ("Expires", TokenOrder::Expires),
-    ]
-    .into_iter()
-    .map(|(label, order)| state.head(label, order))
-    .collect();
+    let heads: Vec<HeadView> = vec![
+        state.head("Token", TokenOrder::Name),
+        state.head("Owner", TokenOrder::Owner),
+        ListState::<TokenOrder>::plain_head("Calls, 30 days"),
+        state.head("Last used", TokenOrder::Used),
+        state.head("Created", TokenOrder::Created),
+        state.head("Expires", TokenOrder::Expires),
+    ];
     let list = state.view(&page, total, filters, heads, |row| token_list_store::sort_values(row, order));
     let row = |listed: &ListedToken| TokenRow {
         uuid: listed.token.uuid.to_string(),
-        token: TokenView::new(&listed.token, "tokens", now),
+        token: TokenView::with_strip(&listed.token, &days, "tokens", now),
+        note: listed.token.note.as_ref().map(|note| beginning(note.as_str())),
         owner: listed.owner.name.as_str().to_owned(),
         email: listed.owner.email.as_str().to_owned(),
         owner_path: listed.owner.uuid.to_string(),
     };
     Ok(html::ok(&TokensPage { tokens: page.rows.iter().map(row).collect(), list, layout }))
+}
+
+fn beginning(note: &str) -> String {
+    match note.char_indices().nth(NOTE_SHOWN) {
+        Some((end, _)) => format!("{}…", note[..end].trim_end()),
+        None => note.to_owned(),
+    }
 }

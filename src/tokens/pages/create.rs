@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::accounts::redirect_target::RedirectTarget;
+use crate::accounts::kept_form::Prefill;
 use crate::base::client_info::ClientInfo;
 use crate::base::random;
 use crate::tokens::create::{CreateError, create};
@@ -51,38 +51,32 @@ impl NewPage {
     }
 }
 
-/// Query of the page: a suggested name.
-#[derive(serde::Deserialize)]
-pub(crate) struct NewTokenQuery {
-    name: Option<String>,
-}
-
 /// `GET /w/{slug}/settings/tokens/new`
 pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
-    query: Result<web::Query<NewTokenQuery>, actix_web::Error>,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let membership = member.membership;
     let live = app.db.read(move |conn| store::list_active(conn, membership)).await?;
-    let suggested = query.ok().and_then(|query| query.into_inner().name).unwrap_or_default();
-    // Only a valid name is accepted, so that a link cannot put arbitrary text on this page.
-    let name = suggested.parse::<TokenName>().map_or_else(|_| Field::default(), |name| Field::new(&name));
-    let page = NewPage::new(&member);
-    let rows = live.iter().filter(|_| live.len() >= MAX_TOKENS);
-    let rows = rows.map(|token| TokenView::new(token, &page.layout.tokens_path, app.clock.now())).collect();
-    Ok(html::ok(&NewPage { name, rows, ..page }))
+    let mut page = NewPage::new(&member);
+    if live.len() >= MAX_TOKENS {
+        page.rows = live.iter().map(|token| TokenView::new(token, &page.layout.tokens_path, app.clock.now())).collect();
+    } else {
+        page.layout.flash = prefill.flash();
+        prefill.fill([("name", &mut page.name)]);
+        page.expires = page.expires.prefilled(&prefill);
+    }
+    Ok(html::ok(&page))
 }
 
 /// `POST /w/{slug}/settings/tokens`: creates a token and responds with the page that shows its value.
 pub(crate) async fn submit(
     app: web::Data<AppState>,
-    holder: Result<TokenHolder, PageError>,
-    slug: web::Path<String>,
+    TokenHolder(member): TokenHolder,
     client: ClientInfo,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let TokenHolder(member) = holder.map_err(|error| redirect_to_login(error, &slug, &form))?;
     let now = app.clock.now();
     let (field, name) = Field::read::<TokenName>(&form, "name");
     let form_key = form.text("form_key").parse::<IdempotencyKey>();
@@ -132,18 +126,5 @@ pub(crate) async fn submit(
         // The role changed or the membership ended during the request.
         Err(CreateError::NotAllowed) => Err(PageError::NotFound),
         Err(CreateError::Db(error)) => Err(error.into()),
-    }
-}
-
-/// Adds the form's page to the login redirect. Only the typed name is kept, in the query.
-fn redirect_to_login(error: PageError, slug: &str, form: &Form) -> PageError {
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    match error {
-        PageError::SeeOther(_) => {
-            let (slug, name) = (encode(slug).replace("%2D", "-"), encode(form.text("name")));
-            PageError::SeeOther(RedirectTarget::login_url(&format!("/w/{slug}/settings/tokens/new?name={name}")))
-        }
-        other => other,
     }
 }

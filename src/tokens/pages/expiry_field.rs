@@ -1,5 +1,6 @@
 //! The expiry fields of the forms that create a value.
 
+use crate::accounts::kept_form::Prefill;
 use crate::base::clock::Timestamp;
 use crate::base::local_time::{DateStyle, TimeFormat};
 use crate::tokens::expiry::Expiry;
@@ -54,6 +55,14 @@ impl ExpiryField {
     /// The fields as they were sent, with a message.
     pub(crate) fn typed(self, form: &Form, error: Option<String>) -> Self {
         Self { choice: form.text("expiry").to_owned(), date: form.text("expires_on").to_owned(), error, ..self }
+    }
+
+    /// The fields as they were sent before the session ended.
+    pub(crate) fn prefilled(self, prefill: &Prefill) -> Self {
+        match prefill.form().filter(|form| form.is_present("expiry")) {
+            Some(form) => self.typed(form, None),
+            None => self,
+        }
     }
 
     /// The options, in the order of the page.

@@ -6,27 +6,21 @@ use askama::Template;
 
 use crate::accounts::session::BrowserSession;
 use crate::base::clock::Timestamp;
-use crate::base::day::Day;
 use crate::base::id::PublicId;
 use crate::base::random;
 use crate::db::DbError;
 use crate::tokens::attention;
 use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
-use crate::tokens::day_counts::day_counts;
+use crate::tokens::day_counts::load_strip_days;
 use crate::tokens::extract::TokenHolder;
 use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError};
 use crate::tokens::store;
 use crate::tokens::view::{DeletedTokenView, TokenView};
-use crate::usage::day_store;
 use crate::web::app_state::AppState;
-use crate::web::chart::Strip;
 use crate::web::error::PageError;
 use crate::web::html;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
-
-/// Number of days in the strip of a row.
-const STRIP_DAYS: u16 = 30;
 
 /// A warning that the request changed nothing.
 pub(crate) struct Warning {
@@ -75,8 +69,6 @@ pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
 struct ListPage {
     pub(crate) layout: WorkspaceLayout,
     pub(crate) rows: Vec<TokenView>,
-    /// The calls of each of the rows.
-    strips: Vec<Strip>,
     pub(crate) deleted: Vec<DeletedTokenView>,
     pub(crate) attention: Vec<AttentionView>,
     pub(crate) workspace_attention: Vec<WorkspaceAttention>,
@@ -85,21 +77,22 @@ struct ListPage {
 
 impl ListPage {
     async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
-        let (membership, now) = (member.membership, app.clock.now());
-        let (live, deleted, days) = app
+        let (membership, workspace, now) = (member.membership, member.workspace.key, app.clock.now());
+        let is_admin = member.role.is_admin();
+        let (live, deleted, counts, days) = app
             .db
             .read(move |conn| {
                 let (live, deleted) = attention::load(conn, membership, now)?;
-                let values: Vec<_> = live.iter().flat_map(Token::value_keys).collect();
-                let days = day_store::days(conn, &values, Day::containing(now), STRIP_DAYS)?;
-                Ok::<_, DbError>((live, deleted, days))
+                let counts =
+                    if is_admin { attention::count_in_workspace(conn, workspace, &live, now)? } else { Vec::new() };
+                let days = load_strip_days(conn, &live, now)?;
+                Ok::<_, DbError>((live, deleted, counts, days))
             })
             .await?;
         let layout = WorkspaceLayout::new(member, Section::Tokens);
         Ok(Self {
-            rows: live.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
-            strips: live.iter().map(|token| Strip::new(&day_counts(token, &days, STRIP_DAYS, now))).collect(),
-            workspace_attention: Vec::new(),
+            rows: live.iter().map(|token| TokenView::with_strip(token, &days, &layout.tokens_path, now)).collect(),
+            workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
             attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
             deleted: deleted
                 .iter()

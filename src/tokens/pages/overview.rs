@@ -57,13 +57,18 @@ pub(crate) async fn show(
         let (tokens, deleted) = attention::load(conn, membership, now)?;
         let progress = Progress { membership, role, workspace: &workspace, memberships: &memberships, tokens: &tokens };
         let steps = if is_hidden { Vec::new() } else { progress.steps(conn)? };
+        let counts = if role.is_admin() {
+            attention::count_in_workspace(conn, workspace.key, &tokens, now)?
+        } else {
+            Vec::new()
+        };
         let backup = if role.is_admin() { site_settings::overdue_backup(conn, now)? } else { None };
-        Ok::<_, DbError>((tokens, deleted, steps, backup))
+        Ok::<_, DbError>((tokens, deleted, counts, steps, backup))
     });
-    let (tokens, deleted, steps, overdue_backup) = read.await?;
+    let (tokens, deleted, counts, steps, overdue_backup) = read.await?;
     let layout = WorkspaceLayout::new(&member, Section::Overview).with_flash(session.take_flash());
     Ok(html::ok(&OverviewPage {
-        workspace_attention: Vec::new(),
+        workspace_attention: WorkspaceAttention::list(&counts, &layout.members_path),
         attention: AttentionView::list(&tokens, &deleted, &layout.tokens_path, now),
         rows: tokens.iter().map(|token| TokenView::new(token, &layout.tokens_path, now)).collect(),
         role: member.role.label(),

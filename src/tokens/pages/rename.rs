@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::tokens::extract::TokenHolder;
@@ -42,9 +43,13 @@ pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
-    Ok(html::ok(&RenamePage::new(&member, &token, Field::new(&token.name))))
+    let mut page = RenamePage::new(&member, &token, Field::new(&token.name));
+    page.layout.flash = prefill.flash();
+    prefill.fill([("name", &mut page.name)]);
+    Ok(html::ok(&page))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}`

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use strum::VariantArray as _;
 
+use crate::accounts::kept_form::Prefill;
 use crate::base::client_info::ClientInfo;
 use crate::base::clock::Timestamp;
 use crate::base::random;
@@ -90,6 +91,7 @@ pub(crate) async fn show(
     app: web::Data<AppState>,
     TokenHolder(member): TokenHolder,
     path: TokenPath,
+    prefill: Prefill,
     query: Result<web::Query<RotateQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
     let token = find(&app, &member, &path).await?;
@@ -98,7 +100,13 @@ pub(crate) async fn show(
         let row = TokenView::new(&token, &layout.tokens_path, app.clock.now());
         return Ok(html::ok(&ExposePage { layout, row }));
     }
-    Ok(html::ok(&RotatePage::new(&app, &member, &token)))
+    let mut page = RotatePage::new(&app, &member, &token);
+    page.layout.flash = prefill.flash();
+    if let Some(Ok(grace)) = prefill.form().map(|form| form.text("grace").parse()) {
+        page.grace = grace;
+    }
+    page.expires = page.expires.prefilled(&prefill);
+    Ok(html::ok(&page))
 }
 
 /// `POST /w/{slug}/settings/tokens/{uuid}/rotate`: responds with the page that shows the new value.

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::accounts::extract::SignedIn;
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::login::{LoginError, forget_attempt, hash_new_password, verify_current_password};
 use crate::accounts::model::EmailAddress;
 use crate::accounts::pages::login::{self, LoginFormError};
@@ -127,9 +128,11 @@ pub(crate) async fn show(
     app: web::Data<AppState>,
     account: UserWithMemberships,
     session: BrowserSession,
+    prefill: Prefill,
 ) -> Result<HttpResponse, PageError> {
     let mut page = AccountPage::load(&app, &account, &session).await?;
-    page.layout.flash = session.take_flash();
+    page.layout.flash = prefill.flash().or_else(|| session.take_flash());
+    prefill.fill([("name", &mut page.name), ("email", &mut page.email)]);
     Ok(html::ok(&page))
 }
 

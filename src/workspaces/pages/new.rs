@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, ResponseError as _, web};
 use askama::Template;
 use strum::VariantArray as _;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::BrowserSession;
 use crate::base::client_info::ClientInfo;
 use crate::base::random;
@@ -40,9 +41,14 @@ impl NewPage {
 }
 
 /// `GET /workspaces/new`
-pub(crate) async fn show(WorkspaceCreator(person): WorkspaceCreator, session: BrowserSession) -> HttpResponse {
+pub(crate) async fn show(
+    WorkspaceCreator(person): WorkspaceCreator,
+    session: BrowserSession,
+    prefill: Prefill,
+) -> HttpResponse {
     let mut page = NewPage::new(&person);
-    page.layout.flash = session.take_flash();
+    page.layout.flash = prefill.flash().or_else(|| session.take_flash());
+    prefill.fill([("name", &mut page.name), ("slug", &mut page.slug), ("kind", &mut page.kind)]);
     html::ok(&page)
 }
 

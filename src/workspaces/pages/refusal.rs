@@ -7,13 +7,15 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse};
+use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use crate::web::app_state::AppState;
 use crate::web::error::{PageError, not_found_message};
 use crate::web::html::{self, Message};
 use crate::workspaces::extract::UserWithMemberships;
 use crate::workspaces::layout::{AccountLayout, WorkspaceLayout};
+use crate::workspaces::menu_mark::MenuMark;
 
 #[derive(Template)]
 #[template(path = "workspaces/refusal.html")]
@@ -52,7 +54,12 @@ pub(crate) async fn keep_menu(
 async fn with_menu(request: HttpRequest, status: StatusCode, message: Message) -> Option<HttpResponse> {
     let person = UserWithMemberships::from_request(&request, &mut Payload::None).await.ok()?;
     Some(match person.into_last_member() {
-        Ok(member) => {
+        Ok(mut member) => {
+            if let (Some(mark), Some(app)) = (MenuMark::of_server(&request), request.app_data::<web::Data<AppState>>())
+            {
+                let shown = mark.is_shown(&app.db, member.membership, member.role, member.times.now());
+                member.needs_attention = shown.await.ok()?;
+            }
             html::render(status, &WorkspaceRefusal { layout: WorkspaceLayout::without_section(&member), message })
         }
         Err(person) => html::render(status, &AccountRefusal { layout: AccountLayout::new(&person, false), message }),

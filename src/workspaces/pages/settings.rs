@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use strum::VariantArray as _;
 
+use crate::accounts::kept_form::Prefill;
 use crate::accounts::session::{BrowserSession, Flash};
 use crate::base::client_info::ClientInfo;
 use crate::base::text::DisplayName;
@@ -53,6 +54,12 @@ impl SettingsPage {
         }
     }
 
+    /// The error of the box that confirms another kind.
+    fn confirm_error(&self) -> Option<String> {
+        let kind = self.confirm?.label().to_lowercase();
+        Some(format!("Tick the box to mark this as a {kind} workspace."))
+    }
+
     fn country_name(&self) -> &'static str {
         self.country.text.parse::<Country>().map_or("", |country| country.name())
     }
@@ -67,8 +74,20 @@ impl SettingsPage {
 }
 
 /// `GET /w/{slug}/settings`
-pub(crate) async fn show(member: CurrentMember, session: BrowserSession) -> HttpResponse {
-    html::ok(&SettingsPage::new(&member, session.take_flash()))
+pub(crate) async fn show(member: CurrentMember, session: BrowserSession, prefill: Prefill) -> HttpResponse {
+    let mut page = SettingsPage::new(&member, session.take_flash());
+    if page.can_edit {
+        page.layout.flash = prefill.flash().or(page.layout.flash);
+        prefill.fill([
+            ("name", &mut page.name),
+            ("kind", &mut page.kind),
+            ("country", &mut page.country),
+            ("languages", &mut page.languages),
+            ("timezone", &mut page.timezone),
+            ("date_style", &mut page.date_style),
+        ]);
+    }
+    html::ok(&page)
 }
 
 /// `POST /w/{slug}/settings`

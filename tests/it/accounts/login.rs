@@ -222,22 +222,10 @@ fn login_returns_to_the_requested_page() {
         let next = answer.header("location").strip_prefix("/login?next=").unwrap();
         percent_encoding::percent_decode_str(next).decode_utf8().unwrap().into_owned()
     };
-    let form = [("name", "Night sync & più"), ("form_key", "SecretFormKey000000000"), ("more", "x")];
-    assert_eq!(
-        next("/w/acme/settings/tokens", &form),
-        "/w/acme/settings/tokens/new?name=Night%20sync%20%26%20pi%C3%B9"
-    );
+    assert_eq!(next("/w/acme/settings/tokens", &[("name", "Night sync")]), "/w/acme/settings/tokens/new");
     assert_eq!(next("/w/acme/settings", &[("name", "Acme"), ("country", "RW")]), "/w/acme/settings");
     let delete = "/w/acme/settings/tokens/0199c2b4-0000-7000-8000-000000000000/delete";
     assert_eq!(next(delete, &[]), delete);
-
-    let alice = server.browser();
-    let login = alice.post("/w/acme/settings/tokens", &form).header("location").to_owned();
-    let path = alice.get(&login).hidden("next");
-    let back = alice.post("/login", &[("email", ALICE), ("password", PASSWORD), ("next", &path)]);
-    let page = alice.get(back.header("location"));
-    assert!(page.body.contains(r#"value="Night sync &#38; più""#), "the name that was typed: {}", page.body);
-    assert!(alice.get("/w/acme/settings/tokens").text().contains("0 of 3 tokens"), "nothing was made on the way");
 }
 
 #[db_test]

@@ -67,6 +67,12 @@ fn check_config_prints_each_setting_with_its_source_and_no_secret() {
     assert_eq!(line("api-rate"), ["-", "default"]);
     assert!(checked.stdout.ends_with("reached at http://127.0.0.1:8081\n"), "{checked:?}");
     assert!(!home.data().exists(), "the check creates nothing");
+    let log = [("LATCHKEY_LOG", "warn,latchkey=debug,actix_server=info,latchkey::access=info,latchkey::login=info")];
+    let wide = home.run_in(&log, &["check-config"]).stdout;
+    let table = wide.lines().take_while(|line| !line.is_empty());
+    let columns: Vec<_> = table.filter_map(|line| line.find(" default").or_else(|| line.find(" LATCHKEY_"))).collect();
+    assert!(columns.len() > 8 && columns.iter().all(|column| *column == columns[0]), "{wide}");
+
     let refused = home.run_in(&[], &["check-config", "--listen", ":8080"]);
     assert!(refused.status == 2 && refused.stderr.contains("--public-url is required"), "{refused:?}");
 }

@@ -160,6 +160,31 @@ fn a_backup_of_a_damaged_database_fails() {
 }
 
 #[db_test(sqlite)]
+fn a_second_backup_in_the_same_second_has_a_name_of_its_own() {
+    let (home, _) = home();
+    let folder = home.folder.path().join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    // The names of this minute are taken.
+    let now = latchkey::base::clock::Clock::System.now();
+    for second in 0..60 {
+        let stamp = (now + std::time::Duration::from_secs(second)).file_stamp();
+        std::fs::write(folder.join(format!("latchkey-{stamp}.db")), "taken").unwrap();
+    }
+    let said = home.done(&["backup", folder.to_str().unwrap()]);
+    let names = || {
+        let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    let backups: Vec<_> = names().into_iter().filter(|name| name.ends_with("Z_2.db")).collect();
+    assert_eq!((names().len(), backups.len()), (61, 1), "{:?}", names());
+    assert!(said.contains(&backups[0]), "{said}");
+    assert_eq!(text(&folder.join(&backups[0]), "SELECT integrity_check AS text FROM pragma_integrity_check"), "ok");
+    // It is one of the backups that are counted.
+    home.done(&["backup", "--keep", "1", folder.to_str().unwrap()]);
+    assert_eq!(names().len(), 1, "{:?}", names());
+}
+
+#[db_test(sqlite)]
 fn a_backup_keeps_a_number_of_files_in_a_folder_only() {
     let (home, _) = home();
     let file = home.folder.path().join("one.db");

@@ -121,7 +121,7 @@ fn one_server_uses_a_database_and_no_restore_replaces_it_meanwhile() {
     let server = home.serve();
     let refused = home.fails(&["restore", &backup]);
     assert!(refused.contains("is in use: stop the server") && refused.contains("nothing was changed"), "{refused}");
-    let second = home.fails(&["--listen", "127.0.0.1:0"]);
+    let second = home.fails_to_serve();
     assert!(second.contains(&format!("another server (process {}) uses the database", server.pid())), "{second}");
     home.done(&["token", "list", "--workspace", "acme"]);
     assert_eq!(call(&server, &value), 200);

@@ -16,7 +16,7 @@ fn revoke_path(browser: &Browser, name: &str) -> String {
 
 /// The names of the tokens on the page.
 fn names(answer: &Answer) -> Vec<String> {
-    answer.page().texts("table.list tbody th > bdi")
+    answer.page().texts("table.list tbody th > a")
 }
 
 fn create(browser: &Browser, name: &str, expiry: &str) -> String {
@@ -69,8 +69,8 @@ fn an_administrator_filters_the_tokens_of_all_members() {
     }
     let text = alice.get(TOKENS).text();
     for says in &[
-        format!("Old and used rpat…{} Alice alice@example.org 23 Nov 2026, 12:00 UTC", &values[0][42..]),
-        format!("Old and never used rpat…{} Bob bob@example.org Never 23 Nov 2026", &values[1][42..]),
+        format!("Old and used rpat…{} Alice alice@example.org 0 calls 23 Nov 2026, 12:00 UTC", &values[0][42..]),
+        format!("Old and never used rpat…{} Bob bob@example.org 0 calls Never 23 Nov 2026", &values[1][42..]),
         format!("Old and rotated rpat…{} Rotating Bob", &values[4][42..]),
     ] {
         assert!(text.contains(says), "{says}: {text}");

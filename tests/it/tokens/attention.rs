@@ -20,15 +20,30 @@ fn rotate(browser: &Browser, name: &str, grace: &str) -> Answer {
     browser.post(&path, &[("form_key", &key), ("grace", grace)])
 }
 
-fn strip(browser: &Browser) -> Vec<String> {
+/// The lines of the strip.
+fn lines(browser: &Browser) -> Vec<String> {
     let pages = ["/w/acme", LIST].map(|path| browser.get(path).page().texts(".attention li"));
     assert_eq!(pages[0], pages[1], "both pages say the same");
-    let has_mark = !pages[0].is_empty();
-    for path in ["/w/acme", LIST, "/w/acme/settings", "/w/acme/settings/activity"] {
+    pages[0].clone()
+}
+
+/// The lines of the strip, all about the member's own tokens, with the mark in the menu of each page.
+fn strip(browser: &Browser) -> Vec<String> {
+    let lines = lines(browser);
+    let has_mark = !lines.is_empty();
+    // The last two are 404 and, unless the member is an administrator, 403.
+    for path in [
+        "/w/acme",
+        LIST,
+        "/w/acme/settings",
+        "/w/acme/settings/activity",
+        "/w/acme/nothing",
+        "/w/acme/settings/members",
+    ] {
         let menu = browser.get(path).page().texts(".menu a");
         assert_eq!(menu.contains(&"API Token (needs attention)".to_owned()), has_mark, "{path}: {menu:?}");
     }
-    pages[0].clone()
+    lines
 }
 
 #[db_test]
@@ -122,4 +137,42 @@ fn an_ended_value_that_is_still_tried_needs_attention_for_7_days() {
     assert!(page.link_labeled("See: token Old dashboard").ends_with("#deleted") && page.has("#deleted"));
     server.clock.advance(7 * DAY);
     assert_eq!(strip(&server.signed_in("alice")), [""; 0]);
+}
+
+/// An administrator also sees the numbers of the whole workspace, each with the list that it counts.
+#[db_test]
+fn an_administrator_sees_how_many_tokens_of_the_workspace_need_attention() {
+    let server = TestServer::start();
+    let bob = server.signed_in("bob");
+    create(&bob, "Export", "30");
+    create(&bob, "Import", "30");
+    assert_eq!(strip(&server.signed_in("alice")), [""; 0]);
+    server.clock.advance(24 * DAY);
+    let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
+    assert_eq!(strip(&bob).len(), 2, "Bob is no administrator");
+    assert_eq!(lines(&alice), ["In the whole workspace: 2 tokens expire within 7 days See"]);
+    let link = alice.get("/w/acme").page().link_labeled("See: 2 tokens expire within 7 days");
+    assert_eq!(alice.get(&link).page().texts("tbody tr").len(), 2);
+    assert!(!alice.get("/w/acme").page().texts(".menu a").iter().any(|it| it.contains("attention")), "own tokens only");
+
+    create(&alice, "Reporting", "30");
+    server.clock.advance(7 * DAY);
+    let alice = server.signed_in("alice");
+    assert_eq!(
+        lines(&alice),
+        [
+            "In the whole workspace: 2 tokens have expired See",
+            "In the whole workspace: 2 tokens have not been used for 30 days See"
+        ]
+    );
+    server.clock.advance(24 * DAY);
+    let alice = server.signed_in("alice");
+    assert_eq!(
+        lines(&alice),
+        [
+            "Reporting expired 16 Jan 2027, 12:00 UTC Rotate",
+            "In the whole workspace: 3 tokens have expired See",
+            "In the whole workspace: 3 tokens have not been used for 30 days See"
+        ]
+    );
 }

@@ -1,14 +1,12 @@
-//! Filters and orders of the list of all tokens in a workspace. No queries.
+//! Filters of the tokens of a workspace. No queries.
 
 use std::time::Duration;
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::base::clock::Timestamp;
-use crate::db::list_page::Direction;
 use crate::tokens::expiry::EXPIRING_SOON;
 use crate::tokens::view::STALE;
-use crate::web::list::ListOrder;
 
 /// The age from which a token value is old.
 const OLD_AFTER: Duration = Duration::from_hours(90 * 24);
@@ -96,31 +94,6 @@ impl TokenFilter {
                 TimeCondition::Until(Timestamp::from_micros((now - OLD_AFTER).micros().saturating_sub(1))),
             ),
             Self::NoExpiry => (TokenTime::Ends, TimeCondition::Never),
-        }
-    }
-}
-
-/// An order of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub(crate) enum TokenOrder {
-    #[default]
-    Owner,
-    Name,
-    Used,
-    Created,
-    Expires,
-}
-
-impl ListOrder for TokenOrder {
-    fn as_str(self) -> &'static str {
-        self.into_str()
-    }
-
-    fn direction(self) -> Direction {
-        match self {
-            Self::Owner | Self::Name | Self::Expires => Direction::Ascending,
-            Self::Used | Self::Created => Direction::Descending,
         }
     }
 }
