@@ -102,6 +102,7 @@ mod tokens {
     mod attention;
     mod checklist;
     mod create_use_delete;
+    mod deleted;
     mod expiry;
     mod pages;
     mod rotate;
