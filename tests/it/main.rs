@@ -119,6 +119,7 @@ mod usage {
 }
 mod web {
     mod all_routes;
+    mod bidirectional_names;
     mod connection_limits;
     mod http_parsing;
     mod kept_forms;
