@@ -61,7 +61,9 @@ mod db {
 mod members {
     mod change_role_and_remove;
     mod invitations;
+    mod list_plans;
     mod lists;
+    mod many_members;
     mod member_email;
     mod note_search;
     mod reset_link;
