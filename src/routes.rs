@@ -17,7 +17,7 @@ use crate::members::pages::{
     email, member, members, remove, reset as member_reset, revoke, revoke_all, revoke_selected, tokens,
 };
 use crate::tokens::pages::{
-    checklist, create, delete, list as token_pages, overview, rename, retire, rotate, usage_status,
+    checklist, create, delete, deleted, list as token_pages, overview, rename, retire, rotate, usage_status,
 };
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
@@ -104,6 +104,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     }
     "/w/{slug}/settings/tokens" { GET token_pages::list, POST create::submit }
     "/w/{slug}/settings/tokens/new" { GET create::show }
+    "/w/{slug}/settings/tokens/deleted" { GET deleted::own }
     "/w/{slug}/settings/tokens/{uuid}" { GET token_page::show, POST rename::submit }
     "/w/{slug}/settings/tokens/{uuid}/rename" { GET rename::show }
     "/w/{slug}/settings/tokens/{uuid}/note" { GET token_page::back, POST token_page::submit_note }
@@ -117,6 +118,7 @@ routes! { PAGES, serve_pages, other_method, [""];
     "/w/{slug}/settings/usage" { GET usage_page::show }
     "/w/{slug}/settings/members" { GET members::list }
     "/w/{slug}/settings/members/tokens" { GET tokens::list }
+    "/w/{slug}/settings/members/tokens/deleted" { GET deleted::of_workspace }
     "/w/{slug}/settings/members/tokens/revoke" { GET revoke_selected::show, POST revoke_selected::submit }
     "/w/{slug}/settings/members/tokens/{uuid}/revoke" { GET revoke::show, POST revoke::submit }
     "/w/{slug}/settings/members/{member}" { GET member::show, POST member::submit }

@@ -12,6 +12,8 @@ pub(crate) struct TextPart {
     pub text: String,
     /// Whether the text is a name, which the page emphasizes.
     pub is_name: bool,
+    /// Whether the text contains names, which can have another direction.
+    pub has_names: bool,
 }
 
 impl EventRecord {
@@ -67,7 +69,7 @@ impl EventRecord {
             }
             Some(EventKind::InvitationRevoked) => sentence("{actor} revoked an invitation"),
             Some(EventKind::WorkspaceCreated) => sentence("{actor} created this {detail} workspace"),
-            Some(EventKind::WorkspaceChanged) => sentence("{actor} changed the settings: {detail}"),
+            Some(EventKind::WorkspaceChanged) => sentence("{actor} changed the settings: {names}"),
             // An event about an account has the account as its actor, even if the command line caused it.
             Some(EventKind::SignInSucceeded) => sentence("{actor} signed in"),
             Some(EventKind::SignInFailed) => sentence("Failed sign-in for {actor}"),
@@ -91,19 +93,20 @@ impl EventRecord {
 
     /// Replaces the placeholders in braces by the names of this event and by `detail`.
     fn fill(&self, template: &str, detail: &str) -> Vec<TextPart> {
-        let name = |text: &str| TextPart { text: text.to_owned(), is_name: true };
-        let plain = |text: &str| TextPart { text: text.to_owned(), is_name: false };
+        let name = |text: &str| TextPart { text: text.to_owned(), is_name: true, has_names: false };
+        let plain = |text: &str| TextPart { text: text.to_owned(), is_name: false, has_names: false };
         let subject = |unknown| self.subject.as_ref().map_or(unknown, EventPerson::shown);
         let token = self.token.as_deref().unwrap_or_default();
         let mut parts = Vec::new();
         for piece in template.split(['{', '}']).filter(|piece| !piece.is_empty()) {
             parts.push(match piece {
-                "actor" => name(self.actor.as_ref().map_or(OPERATOR, EventPerson::shown)),
+                "actor" => name(actor_name(self)),
                 "operator" => name(OPERATOR),
                 "member" => name(subject("someone")),
                 "owner" => name(subject("its owner")),
                 "token" | "token alone" => name(token),
                 "new name" => name(detail),
+                "names" => TextPart { has_names: true, ..plain(detail) },
                 "detail" => plain(detail),
                 text => plain(text),
             });
@@ -180,6 +183,11 @@ impl EventRecord {
 
 /// The name of the actor for events from the command line.
 const OPERATOR: &str = "Server administrator";
+
+/// Returns the name of an event's actor.
+pub(super) fn actor_name(event: &EventRecord) -> &str {
+    event.actor.as_ref().map_or(OPERATOR, EventPerson::shown)
+}
 
 /// Splits `invitation 019ab… as editor for bob@example.org` into the role and the address.
 fn parse_invitation(detail: &str) -> (&str, Option<&str>) {

@@ -6,6 +6,7 @@ mod event_view;
 pub(crate) mod model;
 pub(crate) mod page;
 mod query;
+mod search;
 mod store;
 pub(crate) mod token_page;
 mod token_reader;

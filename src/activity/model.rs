@@ -6,8 +6,15 @@ use crate::audit::event::EventKind;
 use crate::base::clock::Timestamp;
 use crate::base::id::PublicId;
 
-/// Events per page. This number keeps the page below 30 KB with style and script.
-pub(crate) const PAGE: usize = 40;
+/// Events per page.
+pub(crate) const PAGE: usize = 50;
+
+/// A search reads about this many of the latest events, and continues on the next page. It loads them: the database does not
+/// fold case.
+const SEARCHED_MAX: usize = 3_000;
+
+/// A category is selected by the database among about this many of the latest events.
+const FILTERED_MAX: usize = 10_000;
 
 /// The number of days for which audit events are kept, from the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -90,9 +97,20 @@ pub(crate) struct EventFilter {
     pub can_see_all: bool,
     /// The category to list, or `None` for all.
     pub group: Option<EventCategory>,
+    /// The words of the search, case folded.
+    pub words: Vec<String>,
 }
 
 impl EventFilter {
+    /// The number of events that a page reads at most, or `None` if all the events that it reads are on it.
+    pub(crate) fn read_max(&self) -> Option<usize> {
+        match self.group {
+            _ if !self.words.is_empty() => Some(SEARCHED_MAX),
+            None | Some(EventCategory::SignIns) => None,
+            Some(EventCategory::Tokens | EventCategory::Members | EventCategory::Settings) => Some(FILTERED_MAX),
+        }
+    }
+
     /// The selected actions that belong to a workspace. Events with an empty action are in no category, so only an
     /// unfiltered list contains them.
     pub(crate) fn workspace_actions(&self) -> Vec<&'static str> {
@@ -133,6 +151,8 @@ pub(crate) struct EventPage {
     pub events: Vec<EventRecord>,
     /// The cursor of the next page, or `None` on the last: the next page has the events before this time.
     pub older: Option<Timestamp>,
+    /// The page is not full, because no events before this time were read.
+    pub searched_to: Option<Timestamp>,
 }
 
 /// The actor or subject of an event, with name and address as of the event.

@@ -15,6 +15,8 @@ use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::filter_link::FilterLink;
 use crate::web::html;
+use crate::web::list::{self, ListQuery, ListView};
+use crate::web::time_view::TimeView;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
 
@@ -23,12 +25,10 @@ use crate::workspaces::layout::{Section, WorkspaceLayout};
 struct ActivityPage {
     layout: WorkspaceLayout,
     can_see_all: bool,
-    filters: Vec<FilterLink>,
+    list: ListView,
     events: Vec<EventView>,
-    /// The path of the next page, with older events.
-    older: Option<String>,
-    /// The path of the first page, if this is a later one.
-    newest: Option<String>,
+    /// The page is not full, because no events before this time were searched.
+    searched_to: Option<TimeView>,
     retention_days: u32,
 }
 
@@ -55,6 +55,7 @@ pub(crate) async fn show(
     app: web::Data<AppState>,
     retention: web::Data<EventRetentionDays>,
     member: CurrentMember,
+    search: ListQuery,
     query: Result<web::Query<ActivityQuery>, actix_web::Error>,
     session: BrowserSession,
 ) -> Result<HttpResponse, PageError> {
@@ -66,29 +67,35 @@ pub(crate) async fn show(
     // An invalid cursor selects the first page.
     let before = cursor_text.as_deref().and_then(read_cursor);
     let can_see_all = member.role.is_admin();
-    let filter = EventFilter { workspace: member.workspace.uuid, person: member.user.uuid, can_see_all, group };
-    let events = app.db.read(move |conn| query::page(conn, &filter, before)).await?;
+    let (workspace, person) = (member.workspace.uuid, member.user.uuid);
+    let filter = EventFilter { workspace, person, can_see_all, group, words: search.words() };
+    let page = app.db.read(move |conn| query::page(conn, &filter, before)).await?;
 
     let path = Section::Activity.path(&member.workspace.slug);
-    let category_path = |group: EventCategory| format!("{path}?show={}", group.as_str());
-    let mut filters = vec![FilterLink::new("All", None, path.clone(), group.is_none())];
-    filters.extend(
-        EventCategory::VARIANTS
-            .iter()
-            .map(|&it| FilterLink::new(it.label(), None, category_path(it), group == Some(it))),
-    );
-    let current_path = group.map_or_else(|| path.clone(), category_path);
-    let older = events.older.map(|before| {
-        let separator = if current_path.contains('?') { '&' } else { '?' };
-        format!("{current_path}{separator}cursor={}", cursor(before))
-    });
+    let link = |text: &str, group: Option<EventCategory>, before: Option<Timestamp>| {
+        let text = (!text.is_empty()).then(|| ("q", text.to_owned()));
+        let group = group.map(|group| ("show", group.as_str().to_owned()));
+        list::link(&path, [text, group, before.map(|at| ("cursor", cursor(at)))].into_iter().flatten())
+    };
+    let filter_link = |label, it| FilterLink::new(label, None, link(&search.search, it, None), group == it);
+    let categories = EventCategory::VARIANTS.iter().map(|&it| filter_link(it.label(), Some(it)));
+    let list = ListView {
+        kept: group.map(|it| ("show", it.as_str().to_owned())).into_iter().collect(),
+        unsearched: link("", group, None),
+        filters: std::iter::once(filter_link("All", None)).chain(categories).collect(),
+        heads: Vec::new(),
+        range: String::new(),
+        previous: before.map(|_| link(&search.search, group, None)),
+        next: page.older.map(|at| link(&search.search, group, Some(at))),
+        search: search.search.clone(),
+        path: path.clone(),
+    };
     Ok(html::ok(&ActivityPage {
         layout: WorkspaceLayout::new(&member, Section::Activity).with_flash(session.take_flash()),
         can_see_all,
-        filters,
-        events: events.events.iter().map(EventView::new).collect(),
-        older,
-        newest: before.map(|_| current_path),
+        list,
+        events: page.events.iter().map(EventView::new).collect(),
+        searched_to: page.searched_to.map(TimeView::new),
         retention_days: retention.0,
     }))
 }

@@ -300,6 +300,7 @@ tables! {
         note: Option<String>,
         name_sort: String,
         note_key: String,
+        deleted_in: Option<i64>,
     }
     token_values by id as numbered {
         id: i64,

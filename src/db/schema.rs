@@ -117,6 +117,7 @@ diesel::table! {
         note -> Nullable<Text>,
         name_sort -> Text,
         note_key -> Text,
+        deleted_in -> Nullable<BigInt>,
     }
 }
 

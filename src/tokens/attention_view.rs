@@ -11,6 +11,9 @@ use crate::tokens::view::STALE;
 use crate::web::list::format_count;
 use crate::web::time_view::TimeView;
 
+/// The number of deleted tokens that the list of tokens shows, the latest ones.
+pub(crate) const DELETED_SHOWN: usize = 10;
+
 /// A line of the strip: what is the matter, and a link to the remedy.
 pub(crate) struct AttentionView {
     /// The name of the token.
@@ -39,10 +42,11 @@ impl AttentionView {
     /// The lines for a member whose tokens are at `tokens_path`.
     #[must_use]
     pub(crate) fn list(active: &[Token], deleted: &[Token], tokens_path: &str, now: Timestamp) -> Vec<Self> {
-        attention::list(active, deleted, now).map(|it| Self::new(&it, tokens_path)).collect()
+        let shown = &deleted[..deleted.len().min(DELETED_SHOWN)];
+        attention::list(active, deleted, now).map(|it| Self::new(&it, shown, tokens_path)).collect()
     }
 
-    fn new(attention: &Attention<'_>, tokens_path: &str) -> Self {
+    fn new(attention: &Attention<'_>, shown: &[Token], tokens_path: &str) -> Self {
         let (token, text, at, page, action) = match *attention {
             Attention::Expired(token, at) => {
                 (token, " expired".to_owned(), Some(AttentionTime::Expiry(TimeView::end(at))), "rotate", "Rotate")
@@ -67,7 +71,8 @@ impl AttentionView {
         };
         let name = token.name.as_str().to_owned();
         let path = match page {
-            "" if token.deleted.is_some() => format!("{tokens_path}#deleted"),
+            "" if shown.iter().any(|it| it.key == token.key) => format!("{tokens_path}#deleted"),
+            "" if token.deleted.is_some() => format!("{tokens_path}/{}", token.uuid),
             "" => format!("{tokens_path}#tokens"),
             page => format!("{tokens_path}/{}/{page}", token.uuid),
         };

@@ -24,9 +24,9 @@ impl FromRequest for TokenHolder {
             if member.role.can_have_tokens() {
                 return Ok(Self(member));
             }
-            let workspace = member.workspace.profile.name.as_str();
             Err(PageError::Forbidden(
-                Message::new("Agents can’t have API tokens", format!("Your role in {workspace} is Agent. Only administrators and editors can have API tokens. If you need one, ask an administrator to change your role."))
+                Message::new("Agents can’t have API tokens", "Your role in {name} is Agent. Only administrators and editors can have API tokens. If you need one, ask an administrator to change your role.")
+                    .with_name(member.workspace.profile.name.as_str())
                     .with_link(format!("/w/{}", member.workspace.slug), "Back to the workspace"),
             ))
         })

@@ -6,6 +6,7 @@ pub(crate) mod checklist;
 pub mod create;
 pub(crate) mod day_counts;
 pub mod delete;
+pub(crate) mod deleted_store;
 pub mod expiry;
 pub(crate) mod extract;
 pub(crate) mod filter;

@@ -139,6 +139,19 @@ pub(crate) fn find_with_deleted_in_workspace(
     Ok(group_values_with_owners(rows).pop())
 }
 
+/// The tokens with these keys that are deleted, with their owners, sorted by key.
+pub(crate) fn list_deleted_by_key(conn: &mut DbConnection, keys: &[i64]) -> Result<Vec<(Token, User)>, DbError> {
+    let rows = tokens::table
+        .inner_join(token_values::table.inner_join(value_uses::table))
+        .inner_join(memberships::table.inner_join(users::table))
+        .filter(tokens::id.eq_any(keys))
+        .filter(tokens::deleted_at.is_not_null())
+        .order((tokens::id, token_values::generation.desc()))
+        .select((TOKEN, USER))
+        .load(conn)?;
+    Ok(group_values_with_owners(rows))
+}
+
 fn group_values_with_owners(rows: Vec<(Token, User)>) -> Vec<(Token, User)> {
     let mut tokens: Vec<(Token, User)> = Vec::new();
     for (next, owner) in rows {

@@ -246,18 +246,23 @@ pub(crate) struct DeletedTokenView {
 }
 
 impl DeletedTokenView {
-    /// The view of a deleted token for its owner, whose email address is `owner`; `None` if the token is not deleted.
+    /// The view of a deleted token for its owner, whose email address is `owner`, or for an administrator, who has none;
+    /// `None` if the token is not deleted.
     #[must_use]
-    pub(crate) fn new(token: &Token, owner: &str) -> Option<Self> {
+    pub(crate) fn new(token: &Token, owner: Option<&str>) -> Option<Self> {
         let Tombstone { at, by, via } = token.deleted.as_ref()?;
+        let is_own = owner.is_some();
         let cause = match via {
+            DeletionSource::Page if !is_own => " by the owner".to_owned(),
             DeletionSource::Page => " by you".to_owned(),
             DeletionSource::CommandLine => " by the server administrator".to_owned(),
             DeletionSource::Api => " through the API, using the token itself".to_owned(),
+            DeletionSource::Removal if !is_own => " when the membership ended".to_owned(),
             DeletionSource::Removal => " when your membership ended".to_owned(),
+            DeletionSource::Demotion if !is_own => " because the owner became an Agent".to_owned(),
             DeletionSource::Demotion => " because you became an Agent".to_owned(),
             DeletionSource::Administrator => match by {
-                Some(by) if by == owner => " by you".to_owned(),
+                Some(by) if Some(by.as_str()) == owner => " by you".to_owned(),
                 Some(by) => format!(" by {by}, an administrator"),
                 None => " by an administrator".to_owned(),
             },

@@ -42,14 +42,27 @@ pub struct Message {
     pub heading: &'static str,
     /// What the user can do.
     pub text: String,
+    /// The name that the text has in place of `{name}`, or empty.
+    pub name: String,
     /// Path and label of the link.
     pub link: (String, &'static str),
 }
 
 impl Message {
+    /// The text before the name, the name, and the text after it.
+    pub(crate) fn parts(&self) -> (&str, &str, &str) {
+        self.text.split_once("{name}").map_or((&self.text, "", ""), |(before, after)| (before, &self.name, after))
+    }
+
+    /// Sets the name in the text.
+    #[must_use]
+    pub(crate) fn with_name(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Creates a message that links to the start page.
     pub fn new(heading: &'static str, text: impl Into<String>) -> Self {
-        Self { heading, text: text.into(), link: ("/".to_owned(), "Go to your workspace") }
+        Self { heading, text: text.into(), name: String::new(), link: ("/".to_owned(), "Go to your workspace") }
     }
 
     /// Replaces the link.

@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::base::text::{case_fold, sanitize};
 use crate::db::list_conditions::Count;
@@ -106,6 +106,16 @@ fn read_cursor(side: Side, text: &str) -> Option<Cursor> {
     Some(Cursor { side, position: usize::try_from(position).ok()?, values })
 }
 
+/// The characters that a query string's value contains as escapes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Returns the path with these pairs as its query string.
+pub(crate) fn link(path: &str, pairs: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let pair = |(name, text): (_, String)| format!("{name}={}", utf8_percent_encode(&text, ESCAPED));
+    let pairs: Vec<String> = pairs.into_iter().map(pair).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
 /// A heading of a list's table.
 pub(crate) struct HeadView {
     pub label: &'static str,
@@ -170,10 +180,7 @@ impl<S: ListOrder> ListState<S> {
     }
 
     fn link(&self, cursor: Option<(&'static str, String)>) -> String {
-        let pairs = self.pairs().into_iter().chain(cursor);
-        let pairs: Vec<String> =
-            pairs.map(|(name, text)| format!("{name}={}", utf8_percent_encode(&text, NON_ALPHANUMERIC))).collect();
-        if pairs.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, pairs.join("&")) }
+        link(&self.path, self.pairs().into_iter().chain(cursor))
     }
 
     /// A link that selects a filter and keeps the search and the order.

@@ -191,14 +191,15 @@ impl FromRequest for Administrator {
 
 /// The message for a member who is not an administrator.
 pub(crate) fn admin_required(workspace: &Workspace, is_read: bool) -> Message {
-    let name = workspace.profile.name.as_str();
     let notice = if is_read {
-        Message::new("Only administrators can see this page", format!("Ask an administrator of {name} for help."))
+        Message::new("Only administrators can see this page", "Ask an administrator of {name} for help.")
     } else {
-        let text = format!("Nothing was changed. Ask an administrator of {name} to make the change.");
+        let text = "Nothing was changed. Ask an administrator of {name} to make the change.";
         Message::new("Only administrators can change this", text)
     };
-    notice.with_link(format!("/w/{}", workspace.slug), "Back to the workspace")
+    notice
+        .with_name(workspace.profile.name.as_str())
+        .with_link(format!("/w/{}", workspace.slug), "Back to the workspace")
 }
 
 /// Name of the cookie in which the script stores the browser's time zone. It decides how times are written, nothing else.

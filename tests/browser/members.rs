@@ -164,7 +164,10 @@ fn the_demo_has_members_and_audit_events() {
     window.wait_for_text("Ben Okafor");
     audit.check(&window, "demo-members");
     let text = window.text();
-    assert!(text.contains("within the last hour") && !text.contains("just now"), "the script knows the hour only: {text}");
+    assert!(
+        text.contains("within the last hour") && !text.contains("just now"),
+        "the script knows the hour only: {text}"
+    );
     window.follow_link("All tokens");
     window.wait_for_text("Forgotten script");
     window.wait_for_text("Older than 90 days 1");

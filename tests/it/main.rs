@@ -30,6 +30,7 @@ mod accounts {
 }
 mod activity {
     mod events;
+    mod search;
 }
 mod api {
     mod assertions;
@@ -61,7 +62,9 @@ mod members {
     mod attention_counts;
     mod change_role_and_remove;
     mod invitations;
+    mod list_plans;
     mod lists;
+    mod many_members;
     mod member_email;
     mod note_search;
     mod reset_link;
@@ -102,6 +105,7 @@ mod tokens {
     mod attention;
     mod checklist;
     mod create_use_delete;
+    mod deleted;
     mod expiry;
     mod pages;
     mod resent_rotations;
@@ -124,6 +128,7 @@ mod usage {
 }
 mod web {
     mod all_routes;
+    mod bidirectional_names;
     mod connection_limits;
     mod http_parsing;
     mod kept_forms;

@@ -75,6 +75,18 @@ impl Page {
         links.find(|link| link.attr("aria-label").is_some_and(&is_label))?.attr("href").map(str::to_owned)
     }
 
+    /// The visible texts of the body with this name outside `<bdi>`.
+    pub fn texts_without_isolation(&self, name: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for node in self.element("body").descendants() {
+            let is_isolated = || node.ancestors().filter_map(ElementRef::wrap).any(|it| it.value().name() == "bdi");
+            if let Some(text) = node.value().as_text().filter(|text| text.contains(name) && !is_isolated()) {
+                texts.push(text.to_string());
+            }
+        }
+        texts
+    }
+
     fn element(&self, css: &str) -> ElementRef<'_> {
         let found = self.document.select(&selector(css)).next();
         found.unwrap_or_else(|| panic!("nothing matches {css}: {}", self.document.html()))

@@ -52,13 +52,9 @@ impl MemberView {
         }
     }
 
-    /// The title of the question before the member's removal, and the label of its button.
-    pub(crate) fn removal(&self) -> (String, &'static str) {
-        if self.is_you {
-            ("Leave the workspace".to_owned(), "Leave")
-        } else {
-            (format!("Remove {}", self.name), "Remove")
-        }
+    /// The title of the question before the member's removal, the name at its end, and the label of its button.
+    pub(crate) fn removal(&self) -> (&'static str, &str, &'static str) {
+        if self.is_you { ("Leave the workspace", "", "Leave") } else { ("Remove ", &self.name, "Remove") }
     }
 }
 

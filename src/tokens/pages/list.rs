@@ -12,8 +12,10 @@ use crate::base::id::PublicId;
 use crate::base::random;
 use crate::db::DbError;
 use crate::tokens::attention;
-use crate::tokens::attention_view::{AttentionView, WorkspaceAttention};
+use crate::tokens::attention_view::{AttentionView, DELETED_SHOWN, WorkspaceAttention};
 use crate::tokens::day_counts::load_strip_days;
+use crate::tokens::delete::TOMBSTONE_RETENTION;
+use crate::tokens::deleted_store::{self, DeletedScope};
 use crate::tokens::extract::TokenHolder;
 use crate::tokens::model::{IdempotencyKey, MAX_TOKENS, Token, TokenChangeError, TokenOwner};
 use crate::tokens::store;
@@ -21,8 +23,12 @@ use crate::tokens::view::{DeletedTokenView, TokenView};
 use crate::web::app_state::AppState;
 use crate::web::error::PageError;
 use crate::web::html;
+use crate::web::list::format_count;
 use crate::workspaces::extract::CurrentMember;
 use crate::workspaces::layout::{Section, WorkspaceLayout};
+
+/// Recently deleted tokens are counted up to this number.
+const DELETED_COUNT_MAX: usize = 1_000;
 
 /// A warning that the request changed nothing.
 pub(crate) struct Warning {
@@ -71,7 +77,10 @@ pub(crate) fn path_of(member: &CurrentMember, token: &PublicId) -> String {
 struct ListPage {
     pub(crate) layout: WorkspaceLayout,
     pub(crate) rows: Vec<TokenView>,
+    /// The latest deleted tokens.
     pub(crate) deleted: Vec<DeletedTokenView>,
+    /// The number of recently deleted tokens: `123`, `1,000+`.
+    deleted_count: String,
     pub(crate) attention: Vec<AttentionView>,
     pub(crate) workspace_attention: Vec<WorkspaceAttention>,
     pub(crate) warning: Option<Warning>,
@@ -81,14 +90,16 @@ impl ListPage {
     async fn load(app: &AppState, member: &CurrentMember) -> Result<Self, PageError> {
         let (membership, workspace, now) = (member.membership, member.workspace.key, app.clock.now());
         let is_admin = member.role.is_admin();
-        let (live, deleted, counts, days) = app
+        let (live, deleted, deleted_count, counts, days) = app
             .db
             .read(move |conn| {
                 let (live, deleted) = attention::load(conn, membership, now)?;
+                let scope = DeletedScope::Member(membership);
+                let deleted_count = deleted_store::count(conn, scope, now - TOMBSTONE_RETENTION, DELETED_COUNT_MAX)?;
                 let counts =
                     if is_admin { attention::count_in_workspace(conn, workspace, &live, now)? } else { Vec::new() };
                 let days = load_strip_days(conn, &live, now)?;
-                Ok::<_, DbError>((live, deleted, counts, days))
+                Ok::<_, DbError>((live, deleted, deleted_count, counts, days))
             })
             .await?;
         let layout = WorkspaceLayout::new(member, Section::Tokens);
@@ -98,8 +109,10 @@ impl ListPage {
             attention: AttentionView::list(&live, &deleted, &layout.tokens_path, now),
             deleted: deleted
                 .iter()
-                .filter_map(|token| DeletedTokenView::new(token, member.user.email.as_str()))
+                .take(DELETED_SHOWN)
+                .filter_map(|it| DeletedTokenView::new(it, Some(member.user.email.as_str())))
                 .collect(),
+            deleted_count: format_count(deleted_count),
             layout,
             warning: None,
         })

@@ -3,6 +3,7 @@
 pub(crate) mod checklist;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod deleted;
 pub(crate) mod expiry_field;
 pub(crate) mod list;
 pub(crate) mod overview;

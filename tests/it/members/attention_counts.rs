@@ -1,6 +1,6 @@
 //! The numbers of *Needs attention* for administrators of a large workspace.
 
-use super::lists::add_many_members;
+use crate::members::many_members::add_many_members;
 use crate::support::{TestServer, query_log};
 
 #[db_test]

@@ -23,7 +23,7 @@ fn error(answer: &Answer) -> Option<String> {
 
 /// The latest sentence of the activity page.
 fn latest(browser: &Browser) -> String {
-    browser.get("/w/acme/settings/activity").page().texts("article p, article h2, article").remove(0)
+    browser.get("/w/acme/settings/activity").page().texts("p.sentence").remove(0)
 }
 
 #[db_test]
