@@ -123,7 +123,7 @@ pub(crate) fn replace(
     Ok(())
 }
 
-/// Key of the advisory lock: the bytes of "top_toke".
+/// Key of the advisory lock.
 const REPLACE_LOCK: i64 = 0x746f_705f_746f_6b65;
 
 /// The tokens of a workspace with the most calls and with the most rejected ones, and when they were counted.
