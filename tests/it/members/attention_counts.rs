@@ -7,7 +7,7 @@ use crate::support::{TestServer, query_log};
 fn the_tokens_of_a_large_workspace_that_need_attention_are_counted_by_index_up_to_a_limit() {
     query_log::enable();
     let server = TestServer::start();
-    add_many_members(&server, 2_000);
+    add_many_members(&server, 2_000, 1);
     let alice = server.signed_in("alice");
     server.create_token(&alice, "acme", "Reporting");
     let mut conn = server.database.connect();

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::members::many_members::{MEMBERS, TOKENS, add_many_members, link};
+use crate::members::many_members::{INVITATIONS, MEMBERS, TOKENS, add_many_members, link};
 use crate::support::database::is_postgres;
 use crate::support::{TestServer, query_log};
 
 /// The pages of the lists whose queries differ.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 27] = [
     "/w/acme/settings/usage",
     MEMBERS,
     "/w/acme/settings/members?dir=desc",
@@ -32,18 +32,25 @@ const PAGES: [&str; 23] = [
     "/w/acme/settings/members/tokens?filter=no-expiry&sort=expires",
     "/w/acme/settings/members/tokens?q=job+9999",
     "/w/acme/settings/members/tokens?q=absent&filter=expired",
+    INVITATIONS,
+    "/w/acme/settings/members/invitations?dir=asc",
+    "/w/acme/settings/members/invitations?q=person+9",
+    "/w/acme/settings/members/invitations?q=absent",
 ];
 
 /// Tables that grow with the workspace.
-const LARGE: [&str; 6] = ["memberships", "users", "tokens", "token_values", "value_uses", "token_listings"];
+const LARGE: [&str; 7] =
+    ["memberships", "users", "tokens", "token_values", "value_uses", "token_listings", "one_time_links"];
 
 /// Why this query reads more than it should; `None` if it follows an index of the workspace.
 fn defect(sql: &str, plan: &[String]) -> Option<String> {
     let steps: Vec<&str> = plan.iter().map(|step| step.trim_start_matches([' ', '-', '>'])).collect();
-    for table in LARGE {
+    // PostgreSQL may read a table once to join it with the hundreds of rows that a search has found by their keys.
+    let joins_matches = is_postgres() && sql.contains(" IN (NULL, ");
+    for table in LARGE.iter().filter(|_| !joins_matches) {
         let is_scanned = steps.iter().any(|step| {
             let words: Vec<&str> = step.split(' ').collect();
-            words.starts_with(&["SCAN", table])
+            words.starts_with(&["SCAN", *table]) || words.starts_with(&["Seq", "Scan", "on", *table])
         });
         if is_scanned {
             return Some(format!("it scans {table}"));
@@ -51,17 +58,18 @@ fn defect(sql: &str, plan: &[String]) -> Option<String> {
     }
     let sorts = steps.iter().any(|step| *step == "Sort" || step.starts_with("USE TEMP B-TREE FOR ORDER BY"));
     // These are sorted after they are found by their keys: at most 1,000 of them.
-    (sorts && !sql.contains(" IN (")).then(|| "it sorts a list".to_owned())
+    let is_by_key = sql.contains(" IN (");
+    // PostgreSQL may sort the rows of one workspace if it expects few of them.
+    (sorts && !is_by_key && !is_postgres()).then(|| "it sorts a list".to_owned())
 }
 
 #[db_test]
 fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
     query_log::enable();
     let server = TestServer::start();
-    // PostgreSQL chooses its plans by cost: where one workspace is nearly the whole table, a scan can be right. So its plans are
-    // not tested, and fewer rows suffice.
-    let tests_plans = !is_postgres();
-    add_many_members(&server, if tests_plans { 10_000 } else { 2_000 });
+    // PostgreSQL chooses its plans by cost: where one workspace is nearly the whole table, a scan can be right.
+    let (members, shares) = if is_postgres() { (10_000, 20) } else { (10_000, 1) };
+    add_many_members(&server, members, shares);
     server.db_execute(
         "INSERT INTO top_tokens (token_id, workspace_id, calls, rejected, counted_at) \
          SELECT token_id, workspace_id, 1, 1, 0 FROM token_listings ORDER BY token_id LIMIT 10",
@@ -83,13 +91,15 @@ fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
                 .iter()
                 .filter(|sql| sql.starts_with("SELECT "))
                 .filter(|sql| LARGE.iter().any(|table| sql.contains(table)) && !sql.contains("sessions"))
+                // The creators of no invitations.
+                .filter(|sql| !sql.contains("1=0"))
                 // The workspaces of the reader.
                 .filter(|sql| !sql.contains("last_opened_at"))
                 // The reader's own tokens, for the mark in the menu.
                 .filter(|sql| !sql.replace(['`', '"'], "").contains("tokens.membership_id = "))
                 .collect();
             assert!((2..=6).contains(&lists.len()), "{path}: {lists:#?}");
-            for sql in lists.into_iter().filter(|_| tests_plans) {
+            for sql in lists {
                 let plan = query_log::plan(&mut conn, sql);
                 assert_eq!(defect(sql, &plan), None, "{path}: {sql}\n{}", plan.join("\n"));
             }
@@ -105,7 +115,7 @@ fn measured_pages() {
     }
     for members in [5, 300, 10_000] {
         let server = TestServer::start();
-        add_many_members(&server, members);
+        add_many_members(&server, members, 1);
         let alice = server.signed_in("alice");
         for path in PAGES {
             let mut times: Vec<Duration> = (0..100)

@@ -2,12 +2,14 @@
 
 use diesel::connection::SimpleConnection as _;
 use latchkey::db::Db;
+use latchkey::workspaces::profile::WorkspaceKind;
 
 use crate::support::TestServer;
 use crate::support::api_client::Answer;
 use crate::support::database::is_postgres;
 
 pub(super) const MEMBERS: &str = "/w/acme/settings/members";
+pub(super) const INVITATIONS: &str = "/w/acme/settings/members/invitations";
 pub(super) const TOKENS: &str = "/w/acme/settings/members/tokens";
 
 /// Adds this many members to `acme`, with three tokens each, whose values have every age, expiry and use. Their sort keys are
@@ -20,8 +22,12 @@ pub(super) fn add_members(server: &TestServer, members: u32) {
 /// The tables whose triggers fill the list of tokens.
 const FILLED: [&str; 5] = ["users", "memberships", "tokens", "token_values", "value_uses"];
 
-/// Adds very many members. The triggers are off meanwhile: the rows of the view are copied at the end.
-pub(super) fn add_many_members(server: &TestServer, members: u32) {
+/// Adds very many members, and open invitations, of which at most 1,000 are to `acme`. One in `shares` is of `acme`, the others are of other workspaces. The
+/// triggers are off meanwhile: the rows of the view are copied at the end.
+pub(super) fn add_many_members(server: &TestServer, members: u32, shares: u32) {
+    for nth in 1..shares {
+        server.add_workspace(&format!("w{nth}"), "Other", WorkspaceKind::Demo);
+    }
     let mut conn = server.database.connect();
     let mut triggers = Vec::new();
     if is_postgres() {
@@ -37,13 +43,36 @@ pub(super) fn add_many_members(server: &TestServer, members: u32) {
         assert!(triggers.len() > 5, "{triggers:?}");
     }
     populate(server, members);
+    if is_postgres() {
+        // Without statistics, the statements below take minutes.
+        conn.batch_execute("ANALYZE").unwrap();
+    }
+    let place = |number: &str| {
+        format!(
+            "(SELECT slug FROM (SELECT CASE {number} % {shares} WHEN 0 THEN 'acme' ELSE 'w' || {number} % {shares} END AS slug) AS place)"
+        )
+    };
     let number = |start: u8| {
         format!(
             "CASE substr(name, {start}) WHEN '0' THEN '00' ELSE '0' || length(substr(name, {start})) || substr(name, {start}) END"
         )
     };
     let user = "FROM users WHERE users.id = memberships.user_id";
+    let now = server.now().micros();
+    let bytes = if is_postgres() { "BYTEA" } else { "BLOB" };
     let mut fill = vec![
+        format!(
+            "UPDATE memberships SET workspace_id = (SELECT id FROM workspaces WHERE slug = {}) \
+             WHERE user_id IN (SELECT id FROM users WHERE name LIKE 'Person %')",
+            place("user_id")
+        ),
+        format!(
+            "INSERT INTO one_time_links (digest, uuid, purpose, workspace, role, note, created_by, created_at, expires_at, search_text) \
+             SELECT CAST(uuid AS {bytes}), uuid, 'invitation', (SELECT uuid FROM workspaces WHERE slug = {}), 'editor', name, \
+             (SELECT uuid FROM users WHERE name = 'Alice'), {now}, {now} + 86400000000, lower(name) \
+             FROM users WHERE name LIKE 'Person %' AND ({shares} > 1 OR id % 10 = 0)",
+            place("users.id")
+        ),
         format!(
             "UPDATE users SET name_sort = 'person ' || {}, name_key = lower(name) WHERE name LIKE 'Person %'",
             number(8)

@@ -11,7 +11,6 @@ use super::usage_counts::days;
 use super::usage_tracking::{client, flush, id_of};
 use crate::support::TestServer;
 use crate::support::browser_client::Browser;
-use crate::support::database::is_postgres;
 
 const USAGE: &str = "/w/acme/settings/usage";
 
@@ -172,11 +171,8 @@ fn the_migration_counts_the_calls_of_an_older_database() {
     server.flush();
     let counted = workspace_days(&server, start);
     assert_eq!(counted, ["acme 0 2 0", "acme 1 1 1"]);
-    let down = if is_postgres() {
-        include_str!("../../../migrations/postgres/2026-11-27-000062_workspace_usage/down.sql")
-    } else {
-        include_str!("../../../migrations/sqlite/2026-11-27-000062_workspace_usage/down.sql")
-    };
+    // The file for PostgreSQL is the same.
+    let down = include_str!("../../../migrations/sqlite/2026-11-27-000062_workspace_usage/down.sql");
     let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '20261127000062'";
     down.split_terminator(";\n").chain([forget]).for_each(|statement| server.db_alter(statement));
     Db::open(&server.database.url()).unwrap();

@@ -95,5 +95,5 @@ fn every_name_on_a_page_is_isolated() {
 }
 
 fn percent(c: char) -> String {
-    c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect()
+    c.to_string().bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
 }
