@@ -1,5 +1,7 @@
 //! Names in another direction than the page: `<bdi>` isolates them from the text beside them.
 
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
 use crate::support::TestServer;
 
 /// Names of the workspace, of Alice, of Bob and of a token, without a letter in common with the pages.
@@ -80,7 +82,7 @@ fn every_name_on_a_page_is_isolated() {
     let own_pages = pages.iter().map(|path| (&alice, path.as_str()));
     let visitor = server.browser();
     for (browser, path) in own_pages.chain(of_others).chain([(&alice, &*invitation), (&visitor, &*invitation)]) {
-        let path = path.chars().map(|c| if c.is_ascii() { c.to_string() } else { percent(c) }).collect::<String>();
+        let path = utf8_percent_encode(path, CONTROLS).to_string();
         let answer = browser.get(&path);
         assert!(answer.status < 500 && answer.status != 303, "{path}: {}", answer.status);
         let page = answer.page();
@@ -92,8 +94,4 @@ fn every_name_on_a_page_is_isolated() {
     assert!(named > 60, "{named}");
     let renamed = alice.get("/w/acme/settings/activity").text();
     assert!(renamed.contains(&format!("name (Acme to {workspace})")), "{renamed}");
-}
-
-fn percent(c: char) -> String {
-    c.to_string().bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
 }
