@@ -118,7 +118,7 @@ fn an_administrator_manages_members_and_sees_their_audit_events() {
     window.follow_link("Activity");
     window.wait_for_text("Alice removed Bob.");
     window.wait_for_text("Token Late was deleted because Bob was removed from the workspace.");
-    window.wait_for_text("from 127.0.0.1 (Chrome on Linux)");
+    window.wait_for_text("127.0.0.1 (Chrome on Linux)");
     audit.check(&window, "activity");
     window.follow_link("Members");
     window.follow_link("Activity");
@@ -177,7 +177,7 @@ fn the_demo_has_members_and_audit_events() {
         "Ada Lovelace rotated token Partner system and kept the old value for 24 hours.",
         "Ada Lovelace changed the role of Chiara Rossi from Editor to Agent.",
         "Token Field tablet was deleted because Chiara Rossi became an Agent.",
-        "from 198.51.100.7 (Firefox on Linux)",
+        "198.51.100.7 (Firefox on Linux)",
     ] {
         window.wait_for_text(text);
     }
