@@ -13,7 +13,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::Next;
 use sha2::{Digest as _, Sha256};
 
-const FILES: [(&str, &[u8]); 7] = [
+const FILES: [(&str, &[u8]); 8] = [
     ("app.css", include_bytes!("../../static/app.css")),
     ("app.js", include_bytes!("../../static/app.js")),
     ("lists.js", include_bytes!("../../static/lists.js")),
@@ -21,6 +21,7 @@ const FILES: [(&str, &[u8]); 7] = [
     ("favicon.svg", include_bytes!("../../static/favicon.svg")),
     ("token.css", include_bytes!("../../static/token.css")),
     ("tokens.js", include_bytes!("../../static/tokens.js")),
+    ("usage.js", include_bytes!("../../static/usage.js")),
 ];
 
 /// Returns the first 12 hexadecimal digits of the SHA-256 over all files: the name of their folder.

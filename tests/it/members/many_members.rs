@@ -22,8 +22,8 @@ pub(super) fn add_members(server: &TestServer, members: u32) {
 /// The tables whose triggers fill the list of tokens.
 const FILLED: [&str; 5] = ["users", "memberships", "tokens", "token_values", "value_uses"];
 
-/// Adds very many members, and open invitations, of which at most 1,000 are to `acme`. One in `shares` is of `acme`, the others are of other workspaces. The
-/// triggers are off meanwhile: the rows of the view are copied at the end.
+/// Adds very many members, and open invitations, of which at most 1,000 are to `acme`. One in `shares` is of `acme`, the others
+/// are of other workspaces. The triggers are off meanwhile: the rows of the view are copied at the end.
 pub(super) fn add_many_members(server: &TestServer, members: u32, shares: u32) {
     for nth in 1..shares {
         server.add_workspace(&format!("w{nth}"), "Other", WorkspaceKind::Demo);

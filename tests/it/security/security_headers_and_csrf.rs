@@ -262,6 +262,7 @@ fn every_answer_has_the_security_headers() {
 #[db_test]
 fn static_files_are_immutable_and_nothing_else_is_served() {
     let server = TestServer::start();
+    let token_page = server.real_path("/w/{slug}/settings/tokens/{uuid}", &server.signed_in("alice"));
     for (name, kind) in [
         ("app.css", "text/css"),
         ("app.js", "text/javascript"),
@@ -269,11 +270,14 @@ fn static_files_are_immutable_and_nothing_else_is_served() {
         ("palette.js", "text/javascript"),
         ("token.css", "text/css"),
         ("tokens.js", "text/javascript"),
+        ("usage.js", "text/javascript"),
         ("favicon.svg", "image/svg+xml"),
     ] {
         let page = match name {
             "lists.js" => "/w/acme/settings/members/tokens".to_owned(),
-            "token.css" => server.real_path("/w/{slug}/settings/tokens/{uuid}", &server.signed_in("alice")),
+            "token.css" | "usage.js" => {
+                server.real_path("/w/{slug}/settings/tokens/{uuid}", &server.signed_in("alice"))
+            }
             _ => "/w/acme".to_owned(),
         };
         let url = static_files::url(name);
