@@ -275,9 +275,7 @@ fn static_files_are_immutable_and_nothing_else_is_served() {
     ] {
         let page = match name {
             "lists.js" => "/w/acme/settings/members/tokens".to_owned(),
-            "token.css" | "usage.js" => {
-                server.real_path("/w/{slug}/settings/tokens/{uuid}", &server.signed_in("alice"))
-            }
+            "token.css" | "usage.js" => token_page.clone(),
             _ => "/w/acme".to_owned(),
         };
         let url = static_files::url(name);
