@@ -122,7 +122,7 @@ fn an_administrator_manages_members_and_sees_their_audit_events() {
     audit.check(&window, "activity");
     window.follow_link("Members");
     window.follow_link("Activity");
-    window.click_and_load("//nav[@aria-label='Filter events']//a[normalize-space()='Members']");
+    window.click_and_load("//nav[@aria-label='Filter']//a[normalize-space()='Members']");
     window.wait_for_text("Alice changed the role of Bob from Agent to Editor.");
     assert!(!window.text().contains("token Late"), "{}", window.text());
     assert!(audit.problems.is_empty(), "{:#?}", audit.problems);
