@@ -195,6 +195,7 @@ impl Server {
                 })
                 .h1(map_config(new_app(), |()| AppConfig::default()));
             fn_service(move |tcp: TcpStream| {
+                // A client that has already left has no address.
                 let peer = tcp.peer_addr().ok();
                 // A refused connection is closed before anything is allocated for it.
                 let stream = connections.add().map(|connection| ConnectionStream::new(tcp, connection));

@@ -8,6 +8,7 @@
 mod all_pages;
 mod everyday_errors;
 mod fixture;
+mod full_site;
 mod keyboard_tabs_noscript;
 mod members;
 mod navigation;
@@ -15,6 +16,7 @@ mod new_value;
 mod onboarding;
 mod page_audit;
 mod page_states;
+mod page_weight;
 mod tab_stops;
 mod token_lifecycle;
 mod token_pages;

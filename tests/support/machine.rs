@@ -31,12 +31,12 @@ impl Machine {
         let folder = tempfile::Builder::new().prefix("latchkey-machine-").tempdir_in("/var/tmp").unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let machine = Self { folder };
-        let folders = ["/usr/local/bin", "/usr/local/sbin", "/var/spool/cron/crontabs", "/root/files"];
+        let folders = ["/usr/local/bin", "/usr/local/sbin", "/var/spool/cron/crontabs", "/var/lib/files"];
         for path in FOLDERS[1..].iter().chain(&folders) {
             std::fs::create_dir_all(machine.path(path)).unwrap();
         }
         assert!(Command::new("cp").args(["-a", "/etc"]).arg(machine.path("/etc")).status().unwrap().success());
-        let files = machine.path("/root/files");
+        let files = machine.path("/var/lib/files");
         std::fs::copy(env!("CARGO_BIN_EXE_latchkey"), files.join("latchkey")).unwrap();
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")).unwrap() {
             let path = entry.unwrap().path();
@@ -47,7 +47,7 @@ impl Machine {
         // There is no systemd on this machine, and no user of this name on the other.
         let install = commands_after("docs/operations.md", "\n## Install\n");
         let lines = install.lines().filter(|line| !line.contains("systemctl") && !line.contains("journalctl"));
-        let script = ["! grep -q ^latchkey: /etc/passwd", "cd /root/files"].into_iter().chain(lines);
+        let script = ["! grep -q ^latchkey: /etc/passwd", "cd /var/lib/files"].into_iter().chain(lines);
         machine.run(&script.collect::<Vec<_>>().join("\n"));
         machine
     }

@@ -11,6 +11,7 @@ pub mod browser_client;
 pub mod database;
 pub mod gateway;
 pub mod harness;
+mod history;
 pub mod html;
 pub mod machine;
 mod people;

@@ -62,6 +62,7 @@ pub(crate) async fn show(
     kept: KeptFormCookie,
     query: Result<web::Query<LoginQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, PageError> {
+    // A query that can't be read has no target.
     let query = query.ok();
     let next = query.as_ref().and_then(|query| query.target());
     let is_too_long = query.as_ref().is_some_and(|query| query.form.as_deref() == Some("too-long"));

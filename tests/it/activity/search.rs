@@ -21,22 +21,6 @@ fn older(page: &Answer) -> Option<String> {
     page.page().attributes("nav.pages a[rel=next]", "href").pop()
 }
 
-/// Adds this many events of Alice, one a second, the latest one now. The oldest one is about the token `Needle`.
-fn add_events(server: &TestServer, count: u32) {
-    let now = server.now().micros();
-    server.db_execute(&format!(
-        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
-         INSERT INTO events (at, kind, action, actor, actor_name, actor_email, workspace, token_name, ip, agent) \
-         SELECT {now} - CAST(i AS BIGINT) * 1000000, 'x', CASE i WHEN {} THEN 'workspace_changed' ELSE 'token_created' END, \
-         (SELECT uuid FROM users WHERE name = 'Alice'), 'Alice', 'alice@example.org', \
-         (SELECT uuid FROM workspaces WHERE slug = 'acme'), CASE i WHEN {} THEN 'Needle' ELSE 'Job ' || i END, \
-         '192.0.2.1', 'curl/8.5.0' FROM n",
-        count - 1,
-        count - 2,
-        count - 1
-    ));
-}
-
 #[db_test]
 fn a_search_finds_names_addresses_tokens_and_clients() {
     let server = TestServer::start();
@@ -60,6 +44,7 @@ fn a_search_finds_names_addresses_tokens_and_clients() {
         ("q=server+dave", &["Server administrator added Dave as Agent."]),
         ("q=reporting&show=tokens", &[revoked, created]),
         ("q=reporting&show=members", &[]),
+        ("q=revoked+reporting", &[revoked]),
         ("q=%25", &[]),
         ("q=_", &[]),
         ("q=absent", &[]),
@@ -86,11 +71,42 @@ fn a_search_finds_names_addresses_tokens_and_clients() {
     }
 }
 
+/// What the page shows of an event is found, also the last four characters of a value and a new caller.
+#[db_test]
+fn a_search_finds_every_word_that_the_page_shows() {
+    let server = TestServer::start();
+    let alice = server.signed_in("alice");
+    let value = server.create_token(&alice, "acme", "Reporting");
+    let call = |program| {
+        let status = server.api("GET", "/api/v2/token.json").bearer(&value).header("User-Agent", program).send().status;
+        server.flush();
+        status
+    };
+    assert_eq!([call("curl/8.5.0"), call("warehouse/7")], [200, 200]);
+    alice.post(&alice.delete_path("acme", "Reporting"), &[]);
+    assert_eq!(call("curl/8.5.0"), 401);
+    server.db_execute("UPDATE events SET ip = NULL, agent = NULL");
+    let hint = &value[value.len() - 4..];
+    let rejected = format!("A call with the ended value rpat…{hint} of token Reporting of Alice was rejected.");
+    for query in [format!("q={hint}"), format!("q=rpat%E2%80%A6{hint}"), "q=ended+value".to_owned()] {
+        assert_eq!(search(&alice, &query), [rejected.as_str()], "{query}");
+    }
+    let new = search(&alice, "q=warehouse");
+    assert!(new.len() == 1 && new[0].contains(" was used by a new caller: warehouse"), "{new:?}");
+
+    for sentence in sentences(&alice.get(ACTIVITY)) {
+        for word in sentence.trim_end_matches('.').split(' ') {
+            let word = percent_encoding::utf8_percent_encode(word, percent_encoding::NON_ALPHANUMERIC);
+            assert!(search(&alice, &format!("q={word}")).contains(&sentence), "{word}: {sentence}");
+        }
+    }
+}
+
 #[db_test]
 fn pages_of_a_search_show_each_match_once() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    add_events(&server, 130);
+    server.add_events(130);
     let (mut all, mut path) = (Vec::new(), format!("{ACTIVITY}?q=job&show=tokens"));
     loop {
         let page = alice.get(&path);
@@ -115,7 +131,7 @@ fn a_search_among_very_many_events_stops_and_can_be_continued() {
     let server = TestServer::start();
     server.clock.advance(Duration::from_hours(10));
     let alice = server.signed_in("alice");
-    add_events(&server, 10_500);
+    server.add_events(10_500);
     let (mut pages, mut path) = (1, format!("{ACTIVITY}?q=needle"));
     let found = loop {
         let page = alice.get(&path);
@@ -148,10 +164,10 @@ fn a_search_among_very_many_events_stops_and_can_be_continued() {
 fn a_search_shows_all_matches_of_one_moment_together() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
-    add_events(&server, 80);
+    server.add_events(80);
     server.db_execute("UPDATE events SET at = (SELECT max(at) FROM events) WHERE token_name LIKE 'Job %'");
     let page = alice.get(&format!("{ACTIVITY}?q=job"));
-    assert_eq!((sentences(&page).len(), older(&page)), (79, None));
+    assert_eq!((sentences(&page).len(), older(&page)), (78, None));
     let all = alice.get(ACTIVITY);
     assert_eq!(sentences(&all).iter().filter(|it| it.contains("Job")).count(), 78);
     assert!(older(&all).is_some());

@@ -107,6 +107,18 @@ fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
     }
 }
 
+/// Further pages whose times are measured: of a history, whose plans other tests check.
+const HISTORY: [&str; 8] = [
+    "/w/acme/settings/activity",
+    "/w/acme/settings/activity?show=tokens",
+    "/w/acme/settings/activity?show=settings",
+    "/w/acme/settings/activity?q=job",
+    "/w/acme/settings/activity?q=needle",
+    "/w/acme/settings/members/tokens/deleted",
+    "/w/acme/settings/members/tokens/deleted?q=job",
+    "/w/acme/settings/members/tokens/deleted?q=absent",
+];
+
 /// Prints, for docs/performance.md, the size and the time of the pages. It runs only if `MEASURE_LISTS` is set.
 #[db_test]
 fn measured_pages() {
@@ -116,8 +128,10 @@ fn measured_pages() {
     for members in [5, 300, 10_000] {
         let server = TestServer::start();
         add_many_members(&server, members, 1);
+        server.add_events(100 * members);
+        server.add_deleted_tokens("Alice", members);
         let alice = server.signed_in("alice");
-        for path in PAGES {
+        for path in PAGES.into_iter().chain(HISTORY) {
             let mut times: Vec<Duration> = (0..100)
                 .map(|_| {
                     let start = Instant::now();

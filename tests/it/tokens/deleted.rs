@@ -14,28 +14,6 @@ const LIST: &str = "/w/acme/settings/tokens";
 const OWN: &str = "/w/acme/settings/tokens/deleted";
 const ALL: &str = "/w/acme/settings/members/tokens/deleted";
 
-/// Adds this many deleted tokens of a member, one deleted each second, `Job 0` the latest.
-fn add_deleted(server: &TestServer, owner: &str, count: u32) {
-    let now = server.now().micros();
-    let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})", count - 1);
-    let bytes = if is_postgres() { "BYTEA" } else { "BLOB" };
-    server.db_execute(&format!(
-        "{numbers} INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at, deleted_at, deleted_by, deleted_via) \
-         SELECT '00000000-0000-4000-8000-' || CAST(100000000000 + i AS TEXT), \
-         (SELECT m.id FROM memberships m JOIN users u ON u.id = m.user_id JOIN workspaces w ON w.id = m.workspace_id \
-         WHERE u.name = '{owner}' AND w.slug = 'acme'), 1, 'Job ' || i, 'job ' || i, {now} - 1000000000, \
-         {now} - CAST(i AS BIGINT) * 1000000, 'x', 'page' FROM n"
-    ));
-    server.db_execute(&format!(
-        "INSERT INTO token_values (token_id, generation, digest, hint, created_at, ends_at, end_reason) \
-         SELECT id, 1, CAST(uuid AS {bytes}), substr(uuid, 33), created_at, deleted_at, 'deleted' FROM tokens \
-         WHERE name LIKE 'Job %'"
-    ));
-    server.db_execute(
-        "INSERT INTO value_uses (value_id) SELECT id FROM token_values WHERE id NOT IN (SELECT value_id FROM value_uses)",
-    );
-}
-
 fn delete(browser: &Browser, name: &str) {
     assert_eq!(browser.post(&browser.delete_path("acme", name), &[]).status, 303, "{name}");
 }
@@ -55,7 +33,7 @@ fn the_latest_ten_are_on_the_api_token_page_and_all_on_pages_of_their_own() {
     let alice = server.signed_in("alice");
     assert!(!alice.get(LIST).body.contains("Recently deleted"));
     assert!(alice.get(OWN).text().contains("No deleted tokens"));
-    add_deleted(&server, "Alice", 123);
+    server.add_deleted_tokens("Alice", 123);
     let page = alice.get(LIST).page();
     let latest: Vec<String> = (0..10).map(|nth| format!("Job {nth}")).collect();
     assert_eq!(page.texts("section[aria-labelledby=deleted] h3 a"), latest);
@@ -82,7 +60,7 @@ fn the_latest_ten_are_on_the_api_token_page_and_all_on_pages_of_their_own() {
 fn a_list_of_deleted_tokens_is_searched() {
     let server = TestServer::start();
     let (alice, bob) = (server.signed_in("alice"), server.signed_in("bob"));
-    add_deleted(&server, "Alice", 60);
+    server.add_deleted_tokens("Alice", 60);
     let value = server.create_token(&bob, "acme", "ÉTÉ 100%");
     delete(&bob, "ÉTÉ 100%");
     let hint = &value[value.len() - 4..];
@@ -165,7 +143,7 @@ fn the_strip_links_to_the_page_of_a_token_that_the_section_does_not_show() {
     let link = || alice.get(LIST).page().link_labeled("See: token Old dashboard");
     assert_eq!(link(), format!("{LIST}#deleted"));
     server.clock.advance(Duration::from_mins(1));
-    add_deleted(&server, "Alice", 10);
+    server.add_deleted_tokens("Alice", 10);
     let page = alice.get(&link());
     assert!(!link().contains('#') && page.status == 200, "{}", link());
     assert!(page.text().contains("Old dashboard") && page.text().contains("something has tried it"), "{}", page.text());
@@ -175,7 +153,7 @@ fn the_strip_links_to_the_page_of_a_token_that_the_section_does_not_show() {
 fn the_lists_of_deleted_tokens_follow_an_index() {
     query_log::enable();
     let server = TestServer::start();
-    add_deleted(&server, "Alice", 5_000);
+    server.add_deleted_tokens("Alice", 5_000);
     if is_postgres() {
         server.db_alter("ANALYZE");
     } else {

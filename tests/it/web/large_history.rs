@@ -106,6 +106,8 @@ fn pages_read_a_long_history_by_index_and_with_a_limit() {
         ("/w/acme/settings/tokens/deleted?q=job", 5),
         ("/w/acme/settings/activity", 6),
         ("/w/acme/settings/activity?show=sign-ins", 4),
+        ("/w/acme/settings/activity?q=job", 10),
+        ("/w/acme/settings/activity?q=absent", 10),
         ("/account", 0),
     ] {
         let (page, queries) = query_log::record(&server.database, || charlie.get(path));

@@ -1,0 +1,45 @@
+//! Many rows of the past, written by SQL.
+
+use crate::support::TestServer;
+use crate::support::database::is_postgres;
+
+impl TestServer {
+    /// Adds this many events of Alice in `acme`, one a second, the latest one now. The oldest one is about the token `Needle`.
+    pub fn add_events(&self, count: u32) {
+        let now = self.now().micros();
+        self.db_execute(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
+             INSERT INTO events (at, kind, action, actor, actor_name, actor_email, workspace, token_name, ip, agent) \
+             SELECT {now} - CAST(i AS BIGINT) * 1000000, 'x', CASE i WHEN {} THEN 'workspace_changed' ELSE 'token_created' END, \
+             (SELECT uuid FROM users WHERE name = 'Alice'), 'Alice', 'alice@example.org', \
+             (SELECT uuid FROM workspaces WHERE slug = 'acme'), CASE i WHEN {} THEN 'Needle' ELSE 'Job ' || i END, \
+             '192.0.2.1', 'curl/8.5.0' FROM n",
+            count - 1,
+            count - 2,
+            count - 1
+        ));
+    }
+
+    /// Adds this many deleted tokens of a member of `acme`, one deleted each second, `Job 0` the latest.
+    pub fn add_deleted_tokens(&self, owner: &str, count: u32) {
+        let now = self.now().micros();
+        let numbers =
+            format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})", count - 1);
+        let bytes = if is_postgres() { "BYTEA" } else { "BLOB" };
+        self.db_execute(&format!(
+            "{numbers} INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at, deleted_at, deleted_by, deleted_via) \
+             SELECT '00000000-0000-4000-8000-' || CAST(100000000000 + i AS TEXT), \
+             (SELECT m.id FROM memberships m JOIN users u ON u.id = m.user_id JOIN workspaces w ON w.id = m.workspace_id \
+             WHERE u.name = '{owner}' AND w.slug = 'acme'), 1, 'Job ' || i, 'job ' || i, {now} - 1000000000, \
+             {now} - CAST(i AS BIGINT) * 1000000, 'x', 'page' FROM n"
+        ));
+        self.db_execute(&format!(
+            "INSERT INTO token_values (token_id, generation, digest, hint, created_at, ends_at, end_reason) \
+             SELECT id, 1, CAST(uuid AS {bytes}), substr(uuid, 33), created_at, deleted_at, 'deleted' FROM tokens \
+             WHERE name LIKE 'Job %' AND deleted_at IS NOT NULL"
+        ));
+        self.db_execute(
+            "INSERT INTO value_uses (value_id) SELECT id FROM token_values WHERE id NOT IN (SELECT value_id FROM value_uses)",
+        );
+    }
+}
