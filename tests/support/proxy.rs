@@ -1,7 +1,9 @@
 //! Real reverse proxies of this machine, on a free port each, with a configuration of the test's.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::postgres::{self, OwnServer};
@@ -21,9 +23,21 @@ impl Drop for Proxy {
     }
 }
 
-/// A free port.
+/// A free port for a program that cannot choose one itself.
+///
+/// The ports are below those that Linux and macOS give to connections: such a connection would block the program's `bind`.
+/// A UDP socket of the same number reserves the port until this process ends, for other runs of the tests too.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: Mutex<Range<u16>> = Mutex::new(15_000..32_000);
+    static RESERVED: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    let mut ports = NEXT.lock().unwrap();
+    ports
+        .find(|port| {
+            let Ok(reservation) = UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)) else { return false };
+            RESERVED.lock().unwrap().push(reservation);
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok()
+        })
+        .expect("a free port from 15000 to 32000")
 }
 
 /// A free port at a loopback address that no other test uses: while a server is down, no other one gets its port.
