@@ -42,4 +42,13 @@ impl TestServer {
             "INSERT INTO value_uses (value_id) SELECT id FROM token_values WHERE id NOT IN (SELECT value_id FROM value_uses)",
         );
     }
+
+    /// Updates the planner's statistics, as `PostgreSQL` does after many changes and the server on `SQLite` every hour.
+    pub fn update_statistics(&self) {
+        if is_postgres() {
+            self.db_alter("ANALYZE");
+        } else {
+            actix_web::rt::System::new().block_on(self.db.optimize()).unwrap();
+        }
+    }
 }

@@ -130,6 +130,7 @@ fn measured_pages() {
         add_many_members(&server, members, 1);
         server.add_events(100 * members);
         server.add_deleted_tokens("Alice", members);
+        server.update_statistics();
         let alice = server.signed_in("alice");
         for path in PAGES.into_iter().chain(HISTORY) {
             let mut times: Vec<Duration> = (0..100)
