@@ -53,12 +53,16 @@ impl Conditions {
         self
     }
 
-    /// Adds conditions: the column contains each of the words.
+    /// Adds conditions: the column contains each of the words. A page of such a list has many matches, since few are loaded by
+    /// their keys. `coalesce` makes the planner of `PostgreSQL` expect half of the rows. For `LIKE` alone it expects 0.5 %, and
+    /// sorts all matches instead of reading the index in the order of the list until the page is full.
     #[must_use]
     pub(crate) fn and_contains(mut self, column: &str, words: &[String]) -> Self {
         for word in words {
             let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            self = self.and(&format!("{column} LIKE"), SortValue::Text(format!("%{escaped}%"))).then(" ESCAPE '\\'");
+            self = self
+                .and(&format!("coalesce({column} LIKE"), SortValue::Text(format!("%{escaped}%")))
+                .then(" ESCAPE '\\', FALSE)");
         }
         self
     }

@@ -74,6 +74,7 @@ fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
         "INSERT INTO top_tokens (token_id, workspace_id, calls, rejected, counted_at) \
          SELECT token_id, workspace_id, 1, 1, 0 FROM token_listings ORDER BY token_id LIMIT 10",
     );
+    server.update_statistics();
     let alice = server.signed_in("alice");
     let mut conn = server.database.connect();
     for path in PAGES {
@@ -104,6 +105,29 @@ fn pages_of_a_large_workspace_follow_indexes_and_are_small() {
                 assert_eq!(defect(sql, &plan), None, "{path}: {sql}\n{}", plan.join("\n"));
             }
         }
+    }
+}
+
+#[db_test(postgres)]
+fn a_search_with_many_matches_reads_the_index_of_the_order() {
+    query_log::enable();
+    let server = TestServer::start();
+    add_many_members(&server, 10_000, 1);
+    server.add_deleted_tokens("Alice", 10_000);
+    server.update_statistics();
+    let alice = server.signed_in("alice");
+    let mut conn = server.database.connect();
+    for path in [
+        "/w/acme/settings/members?q=person",
+        "/w/acme/settings/members?q=person&sort=seen",
+        "/w/acme/settings/members/tokens?q=job&sort=name",
+        "/w/acme/settings/members/tokens/deleted?q=job",
+    ] {
+        let (_, queries) = query_log::record(&server.database, || alice.get(path));
+        let pages: Vec<_> = queries.iter().filter(|sql| sql.contains(" LIKE ") && sql.contains("LIMIT 51")).collect();
+        assert_eq!(pages.len(), 1, "{path}: {queries:#?}");
+        let plan = query_log::plan(&mut conn, pages[0]);
+        assert!(!plan.iter().any(|step| step.contains("Sort Key")), "{path}: {}\n{}", pages[0], plan.join("\n"));
     }
 }
 

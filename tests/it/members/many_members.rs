@@ -43,10 +43,6 @@ pub(super) fn add_many_members(server: &TestServer, members: u32, shares: u32) {
         assert!(triggers.len() > 5, "{triggers:?}");
     }
     populate(server, members);
-    if is_postgres() {
-        // Without statistics, the statements below take minutes.
-        conn.batch_execute("ANALYZE").unwrap();
-    }
     let place = |number: &str| {
         format!(
             "(SELECT slug FROM (SELECT CASE {number} % {shares} WHEN 0 THEN 'acme' ELSE 'w' || {number} % {shares} END AS slug) AS place)"
@@ -118,6 +114,8 @@ fn populate(server: &TestServer, members: u32) {
          SELECT id, {acme}, CASE id % 10 WHEN 0 THEN 'agent' ELSE 'editor' END, {now} - (id % 400) * {day}, {now}, \
          CASE id % 3 WHEN 0 THEN 0 ELSE {now} - (id % 90) * {day} END FROM users WHERE name LIKE 'Person %'"
     ));
+    // Without statistics of these tables, the statements below take minutes.
+    execute("ANALYZE".to_owned());
     execute(format!(
         "{} INSERT INTO tokens (uuid, membership_id, slot, name, name_key, created_at) \
          SELECT {}, m.id, i % 3 + 1, 'Job ' || i, 'job ' || i, {now} - (i % 200) * {day} FROM n \
@@ -145,6 +143,7 @@ fn populate(server: &TestServer, members: u32) {
          ELSE {now} - ({number} % 60) * {day} END FROM token_values v JOIN tokens t ON t.id = v.token_id \
          WHERE t.name LIKE 'Job %'"
     ));
+    execute("ANALYZE".to_owned());
 }
 
 /// The first texts of the rows: names of members, or of tokens.
