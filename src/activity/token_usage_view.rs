@@ -1,6 +1,7 @@
 //! View models of a token's calls: its chart, and its callers.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -94,8 +95,8 @@ impl UsageByDay {
 /// A caller of a token.
 pub(super) struct CallerView {
     /// The address; empty for all callers that have no row of their own.
-    pub ip: String,
-    pub program: String,
+    pub ip: Arc<str>,
+    pub program: Arc<str>,
     /// With the time of day for a new caller.
     pub first: TimeView,
     pub last: TimeView,

@@ -15,7 +15,7 @@ use crate::tokens::filter_store;
 use crate::tokens::model::Token;
 use crate::tokens::owner_store::list_by_key_with_deleted;
 use crate::tokens::unused_store::longest_unused;
-use crate::tokens::view::STALE;
+use crate::tokens::view::{STALE, UsageView};
 use crate::usage::top_token_store;
 use crate::usage::top_tokens::{TOP_DAYS, TokenCalls, busiest, most_rejected};
 use crate::web::app_state::AppState;
@@ -62,6 +62,8 @@ struct CountedLine {
     count: String,
     /// Width of its bar; that of the first token is 100.
     width: i64,
+    /// The last rejected attempt.
+    last_rejected: Option<UsageView>,
 }
 
 /// An unused token.
@@ -114,7 +116,13 @@ pub(crate) async fn show(
         let line = |counted: &TokenCalls| {
             let (token, owner) = tokens.iter().find(|(token, _)| token.key == counted.token)?;
             let width = i64::try_from(i128::from(count(counted)) * 100 / i128::from(most)).unwrap_or(100).max(1);
-            Some(CountedLine { token: TokenLine::new(token, owner, &layout), count: grouped(count(counted)), width })
+            let last = token.values().filter_map(|value| value.last_rejected_use.as_ref()).max_by_key(|last| last.at);
+            Some(CountedLine {
+                token: TokenLine::new(token, owner, &layout),
+                count: grouped(count(counted)),
+                width,
+                last_rejected: last.map(UsageView::new),
+            })
         };
         list.iter().filter_map(line).collect()
     };

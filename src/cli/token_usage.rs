@@ -62,7 +62,7 @@ pub(super) fn print_usage(
     })?;
     let Some((token, days, callers)) = found else { return Ok(None) };
     let hints: BTreeMap<_, _> = token.values().map(|value| (value.key, value.hint.as_str())).collect();
-    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let usage = Usage {
         uuid: &token.uuid,
         name: token.name.as_str(),
@@ -77,8 +77,8 @@ pub(super) fn print_usage(
         callers: callers
             .into_iter()
             .map(|origin| CallerRow {
-                ip: some(origin.ip),
-                program: some(origin.agent),
+                ip: some(&origin.ip),
+                program: some(&origin.agent),
                 first_seen_at: origin.first_seen_at,
                 last_seen_at: origin.last_seen_at,
                 calls: origin.calls,

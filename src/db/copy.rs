@@ -301,6 +301,7 @@ tables! {
         name_sort: String,
         note_key: String,
         deleted_in: Option<i64>,
+        deleted_hint: Option<String>,
     }
     token_values by id as numbered {
         id: i64,

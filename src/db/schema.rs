@@ -118,6 +118,7 @@ diesel::table! {
         name_sort -> Text,
         note_key -> Text,
         deleted_in -> Nullable<BigInt>,
+        deleted_hint -> Nullable<Text>,
     }
 }
 

@@ -21,10 +21,6 @@ const MATCHES_MAX: usize = 1_000;
 
 const COLUMNS: &[SortColumn] = &[SortColumn::Number("tokens.deleted_at"), SortColumn::Number("tokens.id")];
 
-/// The last characters of a token's current value.
-const HINT: &str = "(SELECT lower(hint) FROM token_values WHERE token_values.token_id = tokens.id \
-                    ORDER BY token_values.generation DESC LIMIT 1)";
-
 /// Whose deleted tokens a list shows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DeletedScope {
@@ -42,10 +38,12 @@ impl DeletedScope {
     }
 
     /// The SQL of the text that is searched. A workspace's list also shows the owners.
-    fn searched(self) -> String {
+    const fn searched(self) -> &'static str {
         match self {
-            Self::Member(_) => format!("(tokens.name_key || ' ' || {HINT})"),
-            Self::Workspace(_) => format!("(tokens.name_key || ' ' || {HINT} || ' ' || memberships.search_text)"),
+            Self::Member(_) => "(tokens.name_key || ' ' || coalesce(tokens.deleted_hint, ''))",
+            Self::Workspace(_) => {
+                "(tokens.name_key || ' ' || coalesce(tokens.deleted_hint, '') || ' ' || memberships.search_text)"
+            }
         }
     }
 }
@@ -67,7 +65,7 @@ impl DeletedSelection {
         let (column, key) = self.scope.key();
         Conditions::new(&format!("{column} ="), key)
             .and("tokens.deleted_at >", SortValue::Number(self.since.micros()))
-            .and_contains(&self.scope.searched(), &self.words)
+            .and_contains(self.scope.searched(), &self.words)
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct UsageView {
 }
 
 impl UsageView {
-    fn new(last: &LastUse) -> Self {
+    pub(crate) fn new(last: &LastUse) -> Self {
         let from = last.ip.as_ref().map_or_else(String::new, |ip| format!(" from {ip}"));
         let by = last.agent.as_ref().map_or_else(String::new, |agent| format!(" ({})", short_agent(agent)));
         Self { at: TimeView::new(last.at), source: format!("{from}{by}") }

@@ -89,7 +89,7 @@ fn new_origins(change: &ChangedOrigins) -> Vec<NewOrigin> {
     for origin in &change.added {
         let Some((ip, place)) = place(origin) else { continue };
         if known.insert(place.clone()) && has_any {
-            let agent = Some(origin.agent.clone()).filter(|agent| !agent.is_empty());
+            let agent = Some(origin.agent.to_string()).filter(|agent| !agent.is_empty());
             let client = ClientInfo { ip, agent };
             new.push(NewOrigin { token: change.token, at: origin.first_seen_at, client, place });
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::base::client_info::ClientInfo;
 use crate::base::day::Day;
@@ -13,7 +14,7 @@ use crate::usage::day_store::{self, Counts};
 use crate::usage::event_store::{self, FirstRejection};
 use crate::usage::origins::Origin;
 use crate::usage::program::product_and_version;
-use crate::usage::store::{ClientColumns, ValueUse, mark_rejected, mark_used};
+use crate::usage::store::{ClientColumns, ROWS_PER_STATEMENT, ValueUse, mark_rejected, mark_used};
 use crate::usage::{origin_store, workspace_day_store};
 
 /// Writes the entries of a batch at the positions `range` of each list.
@@ -28,9 +29,11 @@ pub(super) fn write(conn: &mut DbConnection, batch: &UsageBatch, range: &Range<u
     day_store::add(conn, &counts)?;
     let callers = Callers::new(batch);
     let new = origin_store::add(conn, &callers.uses(used, rejected))?;
-    let changes = origin_store::insert(conn, new)?;
-
-    event_store::record_new_origins(conn, &changes)?;
+    // In parts: the callers of a token before and after take several times the memory of the new ones.
+    for new in new.chunks(ROWS_PER_STATEMENT) {
+        let changes = origin_store::insert(conn, new)?;
+        event_store::record_new_origins(conn, &changes)?;
+    }
     let first = day_store::first_rejected(conn, &counts)?;
     // The entries of a value are in the order of their first uses.
     let mut entries: HashMap<(Day, ValueId), &UsageEntry> = HashMap::new();
@@ -72,7 +75,7 @@ fn by_day(used: &[(ValueId, UsageEntry)], rejected: &[(ValueId, UsageEntry)]) ->
 
 /// The clients of a batch as callers: several clients can be the same program.
 struct Callers {
-    all: Vec<(String, String)>,
+    all: Vec<(Arc<str>, Arc<str>)>,
     /// For each client, the index of its caller.
     indexes: Vec<usize>,
 }
@@ -82,11 +85,11 @@ const OTHERS: usize = 0;
 
 impl Callers {
     fn new(batch: &UsageBatch) -> Self {
-        let mut all = vec![(String::new(), String::new())];
-        let mut known: HashMap<(String, String), usize> = HashMap::new();
+        let mut all = vec![(Arc::default(), Arc::default())];
+        let mut known: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::new();
         let indexes = batch.clients.iter().map(|client| {
             let program = product_and_version(client.agent.as_deref().unwrap_or_default());
-            *known.entry((client.ip_text(), program)).or_insert_with_key(|caller| {
+            *known.entry((client.ip_text().into(), program.into())).or_insert_with_key(|caller| {
                 all.push(caller.clone());
                 all.len() - 1
             })

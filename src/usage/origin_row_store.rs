@@ -41,7 +41,7 @@ impl<'a> ReplaceOrigin<'a> {
 impl<DB: Backend> QueryFragment<DB> for AddToOrigin<'_>
 where
     i64: ToSql<BigInt, DB>,
-    String: ToSql<Text, DB>,
+    str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE usage_origins SET first_seen_at = min(first_seen_at, ");
@@ -55,9 +55,9 @@ where
         out.push_sql(" WHERE token_id = (SELECT token_id FROM token_values WHERE id = ");
         out.push_bind_param::<BigInt, _>(&self.value)?;
         out.push_sql(") AND ip = ");
-        out.push_bind_param::<Text, _>(&self.origin.ip)?;
+        out.push_bind_param::<Text, str>(&self.origin.ip)?;
         out.push_sql(" AND agent = ");
-        out.push_bind_param::<Text, _>(&self.origin.agent)?;
+        out.push_bind_param::<Text, str>(&self.origin.agent)?;
         out.push_sql(" AND (calls > 0 OR ");
         out.push_bind_param::<BigInt, _>(&self.origin.calls)?;
         out.push_sql(" = 0)");
@@ -68,7 +68,7 @@ where
 impl<DB: Backend> QueryFragment<DB> for ReplaceOrigin<'_>
 where
     i64: ToSql<BigInt, DB>,
-    String: ToSql<Text, DB>,
+    str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(
@@ -77,7 +77,7 @@ where
         out.push_bind_param::<BigInt, _>(&self.token)?;
         for text in [&self.origin.ip, &self.origin.agent] {
             out.push_sql(", ");
-            out.push_bind_param::<Text, _>(text)?;
+            out.push_bind_param::<Text, str>(text)?;
         }
         for number in [&self.first, &self.last, &self.origin.calls, &self.origin.rejected] {
             out.push_sql(", ");

@@ -23,7 +23,7 @@ crate::impl_select! {
         last_seen_at: Timestamp = usage_origins::last_seen_at,
         calls: i64 = usage_origins::calls,
         rejected: i64 = usage_origins::rejected,
-    }
+    } => Self { ip: ip.into(), agent: agent.into(), first_seen_at, last_seen_at, calls, rejected }
 }
 
 /// The callers of a token, the latest first. One of them can count the others, see [`Origin::is_others`].
@@ -84,12 +84,15 @@ pub(crate) fn purge_unseen(
     Ok(i64::try_from(diesel::delete(oldest).execute(conn)?).unwrap_or(i64::MAX))
 }
 
-/// Adds the uses of each value to the row of their caller. Returns the callers that have no row yet. Uses of values that no
-/// longer exist are dropped.
+/// The callers of a token that have no row yet.
+pub(super) type NewOrigins = (TokenId, Vec<Origin>);
+
+/// Adds the uses of each value to the row of their caller. Returns the callers that have no row yet, in the order of the tokens.
+/// Uses of values that no longer exist are dropped.
 pub(super) fn add(
     conn: &mut DbConnection,
     uses: &BTreeMap<(ValueId, usize), Origin>,
-) -> Result<BTreeMap<TokenId, Vec<Origin>>, DbError> {
+) -> Result<Vec<NewOrigins>, DbError> {
     let missing: Vec<(ValueId, &Origin)> = match conn {
         DbConnection::Sqlite(conn) => {
             let mut missing = Vec::new();
@@ -114,11 +117,11 @@ pub(super) fn add(
     if let DbConnection::Postgres(conn) = conn {
         new = add_all(conn, &new)?;
     }
-    let mut missing: BTreeMap<TokenId, Vec<Origin>> = BTreeMap::new();
-    for (token, origin) in new {
-        missing.entry(token).or_default().push(origin);
-    }
-    Ok(missing)
+    let of_token = |rows: &[(TokenId, Origin)]| {
+        let (token, _) = rows.first()?;
+        Some((*token, rows.iter().map(|(_, origin)| origin.clone()).collect()))
+    };
+    Ok(new.chunk_by(|(one, _), (other, _)| one == other).filter_map(of_token).collect())
 }
 
 /// Adds the uses of many callers in a statement, in the order of the keys. Returns those that have no row.
@@ -175,21 +178,13 @@ pub(super) struct ChangedOrigins {
 
 /// Adds callers that have no row yet, and removes rows beyond the limit. Instances do this one after the other, so that
 /// each caller is new once.
-pub(super) fn insert(
-    conn: &mut DbConnection,
-    mut new: BTreeMap<TokenId, Vec<Origin>>,
-) -> Result<Vec<ChangedOrigins>, DbError> {
-    if new.is_empty() {
-        return Ok(Vec::new());
-    }
+pub(super) fn insert(conn: &mut DbConnection, new: &[NewOrigins]) -> Result<Vec<ChangedOrigins>, DbError> {
     advisory_lock(conn, INSERT_LOCK)?;
-    let tokens: Vec<TokenId> = new.keys().copied().collect();
-    let mut known = load_for_update(conn, &tokens)?;
-    let changes: Vec<ChangedOrigins> = tokens
-        .into_iter()
-        .map(|token| {
-            let (before, mut added) =
-                (known.remove(&token).unwrap_or_default(), new.remove(&token).unwrap_or_default());
+    let mut known = load_for_update(conn, &new.iter().map(|(token, _)| *token).collect::<Vec<_>>())?;
+    let changes: Vec<ChangedOrigins> = new
+        .iter()
+        .map(|(token, added)| {
+            let (token, before, mut added) = (*token, known.remove(token).unwrap_or_default(), added.clone());
             added.sort_by_key(|origin| origin.first_seen_at);
             let mut after = before.clone();
             for origin in &added {
@@ -209,8 +204,8 @@ pub(super) fn insert(
     match conn {
         DbConnection::Sqlite(conn) => {
             for (token, row) in &removed {
-                let key = usage_origins::token_id.eq(token.0).and(usage_origins::ip.eq(&row.ip));
-                diesel::delete(usage_origins::table.filter(key.and(usage_origins::agent.eq(&row.agent))))
+                let key = usage_origins::token_id.eq(token.0).and(usage_origins::ip.eq(&*row.ip));
+                diesel::delete(usage_origins::table.filter(key.and(usage_origins::agent.eq(&*row.agent))))
                     .execute(conn)?;
             }
             for (nth, (token, origin)) in written.iter().enumerate() {
@@ -266,7 +261,7 @@ type RowsQuery = diesel::query_builder::BoxedSqlQuery<'static, diesel::pg::Pg, d
 /// A statement whose parameters are the columns of these rows.
 fn bind_rows(statement: &'static str, rows: &[(TokenId, Origin)]) -> RowsQuery {
     let numbers = |get: fn(&Origin) -> i64| rows.iter().map(|(_, origin)| get(origin)).collect::<Vec<i64>>();
-    let texts = |get: fn(&Origin) -> &String| rows.iter().map(|(_, row)| get(row).clone()).collect::<Vec<String>>();
+    let texts = |get: fn(&Origin) -> &str| rows.iter().map(|(_, row)| get(row).to_owned()).collect::<Vec<String>>();
     diesel::sql_query(statement)
         .into_boxed()
         .bind::<Array<BigInt>, _>(rows.iter().map(|(token, _)| token.0).collect::<Vec<i64>>())

@@ -1,5 +1,7 @@
 //! The callers of a token. At most [`MAX_ORIGINS`] have a row; the others are counted together.
 
+use std::sync::Arc;
+
 use crate::base::clock::Timestamp;
 
 /// Maximum number of callers with a row of their own.
@@ -11,10 +13,11 @@ const PROTECTED: usize = 8;
 /// A caller of a token: an address and a program, with its first and last call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The IP address; empty for all callers that have no row of their own.
-    pub ip: String,
+    /// The IP address; empty for all callers that have no row of their own. A text is shared: a flush has many callers with
+    /// the same one.
+    pub ip: Arc<str>,
     /// Product and version of the program; empty if it is unknown.
-    pub agent: String,
+    pub agent: Arc<str>,
     pub first_seen_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub calls: i64,
@@ -60,7 +63,7 @@ pub(super) fn add_origin(origins: &mut Vec<Origin>, new: Origin) {
     let (_, unprotected) = younger.split_at(PROTECTED);
     let Some(oldest) = unprotected.iter().copied().min_by_key(|nth| origins[*nth].last_seen_at) else { return };
     let removed = origins.swap_remove(oldest);
-    let others = Origin { ip: String::new(), agent: String::new(), ..removed };
+    let others = Origin { ip: Arc::default(), agent: Arc::default(), ..removed };
     match origins.iter_mut().find(|it| it.is_others()) {
         Some(known) => known.add(&others),
         None => origins.push(others),
@@ -75,7 +78,7 @@ mod tests {
 
     fn origin(ip: &str, agent: &str, at: i64, calls: i64) -> Origin {
         let at = Timestamp::from_micros(at);
-        let (ip, agent) = (ip.to_owned(), agent.to_owned());
+        let (ip, agent) = (ip.into(), agent.into());
         Origin { ip, agent, first_seen_at: at, last_seen_at: at, calls, rejected: 0 }
     }
 

@@ -39,6 +39,9 @@ impl TestServer {
              WHERE name LIKE 'Job %' AND deleted_at IS NOT NULL"
         ));
         self.db_execute(
+            "UPDATE tokens SET deleted_hint = substr(uuid, 33) WHERE name LIKE 'Job %' AND deleted_at IS NOT NULL",
+        );
+        self.db_execute(
             "INSERT INTO value_uses (value_id) SELECT id FROM token_values WHERE id NOT IN (SELECT value_id FROM value_uses)",
         );
     }

@@ -1,12 +1,17 @@
--- The workspace of a deleted token, for the list of a workspace's deleted tokens. NULL for a token that is not deleted.
+-- For the lists of deleted tokens: the workspace, and the last characters of the last value in lower case, for the search.
+-- NULL for a token that is not deleted.
 ALTER TABLE tokens ADD COLUMN deleted_in BIGINT;
+ALTER TABLE tokens ADD COLUMN deleted_hint TEXT;
 CREATE INDEX tokens_deleted ON tokens (deleted_in, deleted_at, id) WHERE deleted_in IS NOT NULL;
 CREATE FUNCTION tokens_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.deleted_in := (SELECT workspace_id FROM memberships WHERE id = NEW.membership_id);
+    NEW.deleted_hint := (SELECT lower(hint) FROM token_values WHERE token_id = NEW.id ORDER BY generation DESC LIMIT 1);
     RETURN NEW;
 END $$;
 CREATE TRIGGER tokens_deleted BEFORE INSERT OR UPDATE OF deleted_at ON tokens FOR EACH ROW
     WHEN (NEW.deleted_at IS NOT NULL AND NEW.deleted_in IS NULL) EXECUTE FUNCTION tokens_deleted();
 -- The last statement: a table with pending trigger events can't be altered.
-UPDATE tokens SET deleted_in = (SELECT workspace_id FROM memberships WHERE id = membership_id) WHERE deleted_at IS NOT NULL;
+UPDATE tokens SET deleted_in = (SELECT workspace_id FROM memberships WHERE id = membership_id),
+    deleted_hint = (SELECT lower(hint) FROM token_values WHERE token_id = tokens.id ORDER BY generation DESC LIMIT 1)
+WHERE deleted_at IS NOT NULL;

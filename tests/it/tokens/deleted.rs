@@ -182,15 +182,17 @@ fn the_lists_of_deleted_tokens_follow_an_index() {
 }
 
 #[db_test]
-fn the_migration_adds_the_workspace_of_tokens_that_are_deleted_already() {
+fn the_migration_adds_the_columns_of_tokens_that_are_deleted_already() {
     let server = TestServer::start();
     let alice = server.signed_in("alice");
     server.create_token(&alice, "acme", "Live");
-    server.create_token(&alice, "acme", "Reporting");
+    let value = server.create_token(&alice, "acme", "Reporting");
     delete(&alice, "Reporting");
-    let workspaces = "SELECT t.name || ' ' || coalesce(w.slug, '') AS text FROM tokens t \
-                      LEFT JOIN workspaces w ON w.id = t.deleted_in ORDER BY t.id";
-    assert_eq!(server.rows(workspaces), ["Live ", "Reporting acme"]);
+    let columns = "SELECT t.name || ' ' || coalesce(w.slug, '') || ' ' || coalesce(t.deleted_hint, '') AS text FROM tokens t \
+                   LEFT JOIN workspaces w ON w.id = t.deleted_in ORDER BY t.id";
+    let hint = value[value.len() - 4..].to_lowercase();
+    let expected = ["Live  ".to_owned(), format!("Reporting acme {hint}")];
+    assert_eq!(server.rows(columns), expected);
     let down = if is_postgres() {
         include_str!("../../../migrations/postgres/2026-11-27-000061_deleted_tokens/down.sql")
     } else {
@@ -201,5 +203,5 @@ fn the_migration_adds_the_workspace_of_tokens_that_are_deleted_already() {
     conn.batch_execute(down).unwrap();
     conn.batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261127000061'").unwrap();
     drop(Db::open(&server.database.url()).unwrap());
-    assert_eq!(server.rows(workspaces), ["Live ", "Reporting acme"]);
+    assert_eq!(server.rows(columns), expected);
 }
