@@ -12,9 +12,9 @@ use crate::db::{DbConnection, DbError};
 use crate::usage::buffer::{ClientIndex, UsageBatch, UsageEntry};
 use crate::usage::day_store::{self, Counts};
 use crate::usage::event_store::{self, FirstRejection};
-use crate::usage::origins::Origin;
+use crate::usage::origins::{Origin, merge_same};
 use crate::usage::program::product_and_version;
-use crate::usage::store::{ClientColumns, ROWS_PER_STATEMENT, ValueUse, mark_rejected, mark_used};
+use crate::usage::store::{ClientColumns, ValueUse, mark_rejected, mark_used};
 use crate::usage::{origin_store, workspace_day_store};
 
 /// Writes the entries of a batch at the positions `range` of each list.
@@ -29,8 +29,7 @@ pub(super) fn write(conn: &mut DbConnection, batch: &UsageBatch, range: &Range<u
     day_store::add(conn, &counts)?;
     let callers = Callers::new(batch);
     let new = origin_store::add(conn, &callers.uses(used, rejected))?;
-    // In parts: the callers of a token before and after take several times the memory of the new ones.
-    for new in new.chunks(ROWS_PER_STATEMENT) {
+    for new in origin_store::parts(&new) {
         let changes = origin_store::insert(conn, new)?;
         event_store::record_new_origins(conn, &changes)?;
     }
@@ -103,21 +102,16 @@ impl Callers {
     }
 
     /// The uses of each value by each caller.
-    fn uses(
-        &self,
-        used: &[(ValueId, UsageEntry)],
-        rejected: &[(ValueId, UsageEntry)],
-    ) -> BTreeMap<(ValueId, usize), Origin> {
-        let mut sums: BTreeMap<(ValueId, usize), Origin> = BTreeMap::new();
+    fn uses(&self, used: &[(ValueId, UsageEntry)], rejected: &[(ValueId, UsageEntry)]) -> Vec<(ValueId, Origin)> {
         let used = used.iter().map(|(value, entry)| (value, entry, i64::from(entry.count), 0));
         let rejected = rejected.iter().map(|(value, entry)| (value, entry, 0, i64::from(entry.count)));
-        for (value, entry, calls, rejected) in used.chain(rejected) {
-            let caller = self.index(entry.client);
-            let (ip, agent) = self.all[caller].clone();
+        let origin = |(value, entry, calls, rejected): (&ValueId, &UsageEntry, i64, i64)| {
+            let (ip, agent) = self.all[self.index(entry.client)].clone();
             let (first_seen_at, last_seen_at) = (entry.first, entry.last());
-            let origin = Origin { ip, agent, first_seen_at, last_seen_at, calls, rejected };
-            sums.entry((*value, caller)).and_modify(|known| known.add(&origin)).or_insert(origin);
-        }
-        sums
+            (*value, Origin { ip, agent, first_seen_at, last_seen_at, calls, rejected })
+        };
+        let mut callers = used.chain(rejected).map(origin).collect();
+        merge_same(&mut callers);
+        callers
     }
 }

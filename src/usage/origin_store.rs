@@ -1,6 +1,6 @@
 //! Queries of the callers of tokens.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
@@ -11,7 +11,7 @@ use crate::db::schema::{token_values, tokens, usage_origins};
 use crate::db::transaction::advisory_lock;
 use crate::db::{DbConnection, DbError};
 use crate::usage::origin_row_store::{AddToOrigin, ReplaceOrigin};
-use crate::usage::origins::{Origin, add_origin};
+use crate::usage::origins::{Origin, add_origin, merge_same};
 use crate::usage::store::{ROWS_PER_STATEMENT, pause_before};
 
 crate::impl_select! {
@@ -84,44 +84,30 @@ pub(crate) fn purge_unseen(
     Ok(i64::try_from(diesel::delete(oldest).execute(conn)?).unwrap_or(i64::MAX))
 }
 
-/// The callers of a token that have no row yet.
-pub(super) type NewOrigins = (TokenId, Vec<Origin>);
-
 /// Adds the uses of each value to the row of their caller. Returns the callers that have no row yet, in the order of the tokens.
 /// Uses of values that no longer exist are dropped.
-pub(super) fn add(
-    conn: &mut DbConnection,
-    uses: &BTreeMap<(ValueId, usize), Origin>,
-) -> Result<Vec<NewOrigins>, DbError> {
-    let missing: Vec<(ValueId, &Origin)> = match conn {
+pub(super) fn add(conn: &mut DbConnection, uses: &[(ValueId, Origin)]) -> Result<Vec<(TokenId, Origin)>, DbError> {
+    let missing: Vec<&(ValueId, Origin)> = match conn {
         DbConnection::Sqlite(conn) => {
             let mut missing = Vec::new();
-            for (nth, ((value, _), origin)) in uses.iter().enumerate() {
+            for (nth, row) in uses.iter().enumerate() {
                 pause_before(nth);
-                if AddToOrigin::new(*value, origin).execute(conn)? == 0 {
-                    missing.push((*value, origin));
+                if AddToOrigin::new(row.0, &row.1).execute(conn)? == 0 {
+                    missing.push(row);
                 }
             }
             missing
         }
-        DbConnection::Postgres(_) => uses.iter().map(|((value, _), origin)| (*value, origin)).collect(),
+        DbConnection::Postgres(_) => uses.iter().collect(),
     };
     let tokens = tokens_of(conn, missing.iter().map(|(value, _)| *value))?;
-    let mut by_token: BTreeMap<(TokenId, &str, &str), Origin> = BTreeMap::new();
-    for (value, origin) in missing {
-        let Some(token) = tokens.get(&value) else { continue };
-        let entry = by_token.entry((*token, &origin.ip, &origin.agent));
-        entry.and_modify(|known| known.add(origin)).or_insert_with(|| origin.clone());
+    let of_token = |(value, origin): &(ValueId, Origin)| Some((*tokens.get(value)?, origin.clone()));
+    let mut new: Vec<(TokenId, Origin)> = missing.into_iter().filter_map(of_token).collect();
+    merge_same(&mut new);
+    match conn {
+        DbConnection::Sqlite(_) => Ok(new),
+        DbConnection::Postgres(conn) => add_all(conn, &new),
     }
-    let mut new: Vec<(TokenId, Origin)> = by_token.into_iter().map(|((token, ..), origin)| (token, origin)).collect();
-    if let DbConnection::Postgres(conn) = conn {
-        new = add_all(conn, &new)?;
-    }
-    let of_token = |rows: &[(TokenId, Origin)]| {
-        let (token, _) = rows.first()?;
-        Some((*token, rows.iter().map(|(_, origin)| origin.clone()).collect()))
-    };
-    Ok(new.chunk_by(|(one, _), (other, _)| one == other).filter_map(of_token).collect())
 }
 
 /// Adds the uses of many callers in a statement, in the order of the keys. Returns those that have no row.
@@ -176,15 +162,31 @@ pub(super) struct ChangedOrigins {
     after: Vec<Origin>,
 }
 
-/// Adds callers that have no row yet, and removes rows beyond the limit. Instances do this one after the other, so that
-/// each caller is new once.
-pub(super) fn insert(conn: &mut DbConnection, new: &[NewOrigins]) -> Result<Vec<ChangedOrigins>, DbError> {
+/// Parts of the new callers, each with all those of its tokens: the callers of a token before and after take several times the
+/// memory of the new ones.
+pub(super) fn parts(new: &[(TokenId, Origin)]) -> impl Iterator<Item = &[(TokenId, Origin)]> {
+    let mut rest = new;
+    std::iter::from_fn(move || {
+        let last = rest.get(..ROWS_PER_STATEMENT).unwrap_or(rest).last()?.0;
+        let (part, others) = rest.split_at(rest.partition_point(|(token, _)| *token <= last));
+        rest = others;
+        Some(part)
+    })
+}
+
+/// Adds callers that have no row yet, in the order of their tokens, and removes rows beyond the limit. Instances do this one
+/// after the other, so that each caller is new once.
+pub(super) fn insert(conn: &mut DbConnection, new: &[(TokenId, Origin)]) -> Result<Vec<ChangedOrigins>, DbError> {
     advisory_lock(conn, INSERT_LOCK)?;
-    let mut known = load_for_update(conn, &new.iter().map(|(token, _)| *token).collect::<Vec<_>>())?;
-    let changes: Vec<ChangedOrigins> = new
-        .iter()
-        .map(|(token, added)| {
-            let (token, before, mut added) = (*token, known.remove(token).unwrap_or_default(), added.clone());
+    let by_token: Vec<_> = new.chunk_by(|(one, _), (other, _)| one == other).collect();
+    let tokens: Vec<TokenId> = by_token.iter().filter_map(|rows| Some(rows.first()?.0)).collect();
+    let mut known = load_for_update(conn, &tokens)?;
+    let changes: Vec<ChangedOrigins> = tokens
+        .into_iter()
+        .zip(by_token)
+        .map(|(token, rows)| {
+            let before = known.remove(&token).unwrap_or_default();
+            let mut added: Vec<Origin> = rows.iter().map(|(_, origin)| origin.clone()).collect();
             added.sort_by_key(|origin| origin.first_seen_at);
             let mut after = before.clone();
             for origin in &added {

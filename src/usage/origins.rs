@@ -45,6 +45,20 @@ impl Origin {
     }
 }
 
+/// Sorts callers and adds up those with the same key and the same address and program.
+pub(super) fn merge_same<K: Ord>(callers: &mut Vec<(K, Origin)>) {
+    callers.sort_by(|(key, one), (other_key, other)| {
+        (key, &one.ip, &one.agent).cmp(&(other_key, &other.ip, &other.agent))
+    });
+    callers.dedup_by(|(key, origin), (kept_key, kept)| {
+        let is_same = key == kept_key && kept.is_same(origin);
+        if is_same {
+            kept.add(origin);
+        }
+        is_same
+    });
+}
+
 /// Adds a caller to those of its token. If there is no room, the caller that was seen least recently gives up its row, but
 /// not one of the oldest or the busiest, whatever a client sends.
 pub(super) fn add_origin(origins: &mut Vec<Origin>, new: Origin) {
