@@ -61,6 +61,12 @@ impl Timestamp {
         text[..19].replace(':', "-") + "Z"
     }
 
+    /// Returns the time in RFC 3339 in whole seconds, rounded down: `2026-11-23T18:21:04Z`.
+    #[must_use]
+    pub(crate) fn to_seconds(self) -> String {
+        self.to_string()[..19].to_owned() + "Z"
+    }
+
     fn calendar(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

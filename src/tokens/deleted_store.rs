@@ -100,9 +100,11 @@ pub(crate) fn count(
 
 /// Loads the keys of the tokens that match the search: at most one more than [`MATCHES_MAX`].
 fn search(conn: &mut DbConnection, selection: &DeletedSelection) -> Result<Vec<i64>, DbError> {
+    // The order is that of the index, which is used therefore.
     Ok(tokens::table
         .inner_join(memberships::table)
         .filter(selection.conditions())
+        .order(tokens::deleted_at)
         .limit(i64::try_from(MATCHES_MAX + 1).unwrap_or(i64::MAX))
         .select(tokens::id)
         .load(conn)?)

@@ -15,8 +15,8 @@ const RIGHT: i64 = 652;
 const TOP: i64 = 10;
 const BASE: i64 = 160;
 
-/// Height of the bars of a [`Strip`].
-const STRIP_HEIGHT: i64 = 12;
+/// Height of the bars of a [`Strip`]: one digit keeps the rows of lists short.
+const STRIP_HEIGHT: i64 = 8;
 
 /// Maximum number of grid lines above zero.
 const MAX_STEPS: i64 = 4;
@@ -227,13 +227,13 @@ mod tests {
     fn a_strip_marks_days_with_rejected_calls() {
         let days = [day(0, 10, 1000, 0), day(1, 0, 1010, 0), day(2, 0, 0, 0), day(3, 0, 194, 3), day(4, 0, 1, 0)];
         let strip = Strip::new(&days);
-        assert_eq!(strip.calls_path, "M0 12V0h2V12h2V11h1V12z");
-        assert_eq!(strip.rejected_path, "M3 12V10h1V12z");
+        assert_eq!(strip.calls_path, "M0 8V0h2V8h2V7h1V8z");
+        assert_eq!(strip.rejected_path, "M3 8V7h1V8z");
         assert_eq!(strip.totals, "2,215 calls · 3 rejected");
         let none = Strip::new(&[day(0, 0, 0, 0)]);
         assert_eq!((none.calls_path.as_str(), none.rejected_path.as_str()), ("", ""));
         let most = Strip::new(&[day(0, i64::MAX, 1, 0), day(1, 0, 1, 0)]);
-        assert_eq!(most.calls_path, "M0 12V0h1V11h1V12z");
+        assert_eq!(most.calls_path, "M0 8V0h1V7h1V8z");
     }
 
     #[test]

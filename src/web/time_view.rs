@@ -53,10 +53,10 @@ impl TimeView {
         Self { at, precision: Precision::Hour }
     }
 
-    /// Returns the time in RFC 3339 with microseconds.
+    /// Returns the time in RFC 3339, in whole seconds.
     #[must_use]
     pub(crate) fn exact(&self) -> String {
-        self.at.to_string()
+        self.at.to_seconds()
     }
 
     /// Returns whether the time is known to the hour only.

@@ -46,6 +46,31 @@ impl TestServer {
         );
     }
 
+    /// Adds calls of all values that are not deleted on this many days, today the last, and twenty callers of each of 100 tokens.
+    pub fn add_usage(&self, days: i64) {
+        let now = self.now().micros();
+        let today = now / 86_400_000_000;
+        let numbers = |first: i64, last: i64| {
+            format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})")
+        };
+        self.db_execute(&format!(
+            "{} INSERT INTO usage_days (day, value_id, calls, rejected) SELECT i, v.id, 1 + i % 7, CASE WHEN v.id % 10 = 0 THEN i % 50 / 49 ELSE 0 END FROM n \
+             CROSS JOIN token_values v JOIN tokens t ON t.id = v.token_id WHERE t.deleted_at IS NULL ORDER BY i, v.id",
+            numbers(today - days + 1, today)
+        ));
+        self.db_execute(
+            "INSERT INTO workspace_usage_days (workspace_id, day, calls, rejected) SELECT m.workspace_id, d.day, \
+             sum(d.calls), sum(d.rejected) FROM usage_days d JOIN token_values v ON v.id = d.value_id \
+             JOIN tokens t ON t.id = v.token_id JOIN memberships m ON m.id = t.membership_id GROUP BY m.workspace_id, d.day",
+        );
+        self.db_execute(&format!(
+            "{} INSERT INTO usage_origins (token_id, ip, agent, first_seen_at, last_seen_at, calls) \
+             SELECT t.id, '203.0.113.' || i, 'curl/8.5.0', {now} - 1000000 * i, {now}, i FROM n CROSS JOIN \
+             (SELECT id FROM tokens WHERE deleted_at IS NULL ORDER BY id LIMIT 100) t",
+            numbers(1, 20)
+        ));
+    }
+
     /// Updates the planner's statistics, as `PostgreSQL` does after many changes and the server on `SQLite` every hour.
     pub fn update_statistics(&self) {
         if is_postgres() {

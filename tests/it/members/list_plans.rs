@@ -143,6 +143,15 @@ const HISTORY: [&str; 8] = [
     "/w/acme/settings/members/tokens/deleted?q=absent",
 ];
 
+/// The pages of usage; `{token}` stands for a token's uuid.
+const USAGE: [&str; 5] = [
+    "/w/acme",
+    "/w/acme/settings/usage?days=90",
+    "/w/acme/settings/tokens",
+    "/w/acme/settings/tokens/{token}",
+    "/w/acme/settings/tokens/{token}?days=90",
+];
+
 /// Prints, for docs/performance.md, the size and the time of the pages. It runs only if `MEASURE_LISTS` is set.
 #[db_test]
 fn measured_pages() {
@@ -154,9 +163,13 @@ fn measured_pages() {
         add_many_members(&server, members, 1);
         server.add_events(100 * members);
         server.add_deleted_tokens("Alice", members);
+        server.add_usage(90);
         server.update_statistics();
         let alice = server.signed_in("alice");
-        for path in PAGES.into_iter().chain(HISTORY) {
+        let token =
+            server.rows("SELECT uuid AS text FROM tokens WHERE deleted_at IS NULL ORDER BY id LIMIT 1").remove(0);
+        for label in PAGES.into_iter().chain(HISTORY).chain(USAGE) {
+            let path = &label.replace("{token}", &token);
             let mut times: Vec<Duration> = (0..100)
                 .map(|_| {
                     let start = Instant::now();
@@ -168,7 +181,7 @@ fn measured_pages() {
             let page = alice.get(path);
             let elements = page.body.matches('<').count() - page.body.matches("</").count();
             println!(
-                "| {} | {path} | {members} | {} | {elements} | {:.1} | {:.1} |",
+                "| {} | {label} | {members} | {} | {elements} | {:.1} | {:.1} |",
                 if is_postgres() { "PostgreSQL" } else { "SQLite" },
                 page.body.len(),
                 times[50].as_secs_f64() * 1000.0,

@@ -24,7 +24,7 @@ fn an_administrator_sees_the_calls_of_each_token_and_opens_its_page() {
 
     let list = alice.get(TOKENS).page();
     assert_eq!(list.texts(CALLS), ["3 calls", "0 calls"]);
-    assert_eq!(list.attributes(".list path", "d"), ["M29 12V0h1V12z"], "no bars without calls");
+    assert_eq!(list.attributes(".list path", "d"), ["M29 8V0h1V8z"], "no bars without calls");
     let link = list.attribute("table.list tbody th a", "href");
     assert_eq!(link.replace("../tokens", "/w/acme/settings/tokens"), page, "relative to the list");
     let member = alice.get(&format!("/w/acme/settings/members/{}", server.uuid_of("bob"))).page();
@@ -39,8 +39,8 @@ fn an_administrator_sees_the_calls_of_each_token_and_opens_its_page() {
     server.flush();
     let list = alice.get(TOKENS).page();
     assert_eq!(list.texts(CALLS)[0], "3 calls · 1 rejected", "calls of every value");
-    assert_eq!(list.attributes(".list path", "d"), ["M28 12V0h1V12z", "M29 12V8h1V12z"]);
-    assert_eq!(list.attributes(".list path.rejected", "d"), ["M29 12V8h1V12z"]);
+    assert_eq!(list.attributes(".list path", "d"), ["M28 8V0h1V8z", "M29 8V6h1V8z"]);
+    assert_eq!(list.attributes(".list path.rejected", "d"), ["M29 8V6h1V8z"]);
 
     bob.post(&format!("{page}/delete"), &[]);
     let deleted = bob.get("/w/acme/settings/tokens").page();
