@@ -14,7 +14,7 @@ use crate::db::list_page::{Cursor, Direction, Page, SortColumn, SortValue, fetch
 use crate::db::schema::token_listings;
 use crate::db::{DbConnection, DbError};
 use crate::members::token_order::TokenOrder;
-use crate::tokens::filter::{TokenFilter, TokenTime};
+use crate::tokens::filter::{TimeCondition, TokenFilter, TokenTime};
 use crate::tokens::filter_store::{MATCHES_MAX, comparisons};
 use crate::tokens::model::Token;
 use crate::tokens::owner_store::list_by_key;
@@ -96,6 +96,26 @@ impl TokenSelection {
         Conditions::new("token_listings.workspace_id =", self.workspace.0)
     }
 
+    /// The conditions of a page without a search by keys.
+    fn page_conditions(&self) -> Conditions {
+        let filter = self.filter.map(|filter| filter.condition(self.now));
+        // The index of the order is also that of the filter.
+        let is_ordered = match filter {
+            Some((TokenTime::Ends, _)) => self.order == TokenOrder::Expires,
+            Some((TokenTime::UsedHour, _)) => self.order == TokenOrder::Used,
+            _ => false,
+        };
+        let conditions = self.filtered(self.conditions(), if is_ordered { "" } else { "+" });
+        let conditions = match filter {
+            // A token is not younger than its current value: the page begins where the index has the first old token.
+            Some((TokenTime::ValueCreated, TimeCondition::Until(time))) if self.order == TokenOrder::Created => {
+                conditions.and("token_listings.created_at <=", SortValue::Number(time.micros()))
+            }
+            _ => conditions,
+        };
+        conditions.and_contains("token_listings.search_text", &self.words)
+    }
+
     /// The conditions of the filter. With a `sign` of `+` before the column, no index is used for it.
     fn filtered(&self, conditions: Conditions, sign: &str) -> Conditions {
         let Some(filter) = self.filter else { return conditions };
@@ -121,19 +141,10 @@ pub(super) fn page(
     selection: &TokenSelection,
     matches: Option<&[i64]>,
 ) -> Result<Page<ListedToken>, DbError> {
-    let order = selection.order;
-    // The index of the order is also that of the filter.
-    let is_ordered = match selection.filter.map(|filter| filter.condition(selection.now).0) {
-        Some(TokenTime::Ends) => order == TokenOrder::Expires,
-        Some(TokenTime::UsedHour) => order == TokenOrder::Used,
-        _ => false,
-    };
-    let page = fetch(columns(order), selection.direction, selection.cursor.as_ref(), |seek| {
+    let page = fetch(columns(selection.order), selection.direction, selection.cursor.as_ref(), |seek| {
         let conditions = match matches {
             Some(keys) => Conditions::one_of("token_listings.token_id", keys),
-            None => selection
-                .filtered(selection.conditions(), if is_ordered { "" } else { "+" })
-                .and_contains("token_listings.search_text", &selection.words),
+            None => selection.page_conditions(),
         };
         let page = token_listings::table.filter(conditions.and_after(seek)).order(order_and_limit(seek));
         page.select(LISTING).load::<Listing>(conn).map_err(DbError::from)

@@ -46,7 +46,7 @@ impl TestServer {
         );
     }
 
-    /// Adds calls of all values that are not deleted on this many days, today the last, and twenty callers of each of 100 tokens.
+    /// Adds calls of all values that are not deleted on this many days, fewer at weekends, today the last, and twenty callers of each of 100 tokens.
     pub fn add_usage(&self, days: i64) {
         let now = self.now().micros();
         let today = now / 86_400_000_000;
@@ -54,7 +54,7 @@ impl TestServer {
             format!("WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})")
         };
         self.db_execute(&format!(
-            "{} INSERT INTO usage_days (day, value_id, calls, rejected) SELECT i, v.id, 1 + i % 7, CASE WHEN v.id % 10 = 0 THEN i % 50 / 49 ELSE 0 END FROM n \
+            "{} INSERT INTO usage_days (day, value_id, calls, rejected) SELECT i, v.id, CASE WHEN (i + 4) % 7 < 2 THEN 20 ELSE 150 + (v.id * 7 + i * 13) % 60 END, CASE WHEN v.id % 10 = 0 THEN i % 50 / 49 ELSE 0 END FROM n \
              CROSS JOIN token_values v JOIN tokens t ON t.id = v.token_id WHERE t.deleted_at IS NULL ORDER BY i, v.id",
             numbers(today - days + 1, today)
         ));
