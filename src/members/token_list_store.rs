@@ -125,10 +125,6 @@ impl TokenSelection {
     }
 }
 
-/// Up to this number of matches are loaded by their keys and sorted. With more, the index of the order leads to a page of them
-/// soon, and a list of keys takes longer.
-pub(super) const SORTED_MAX: usize = 500;
-
 /// Loads the keys of the tokens that match the search and the filter: at most one more than [`MATCHES_MAX`].
 pub(super) fn search(conn: &mut DbConnection, selection: &TokenSelection) -> Result<Vec<i64>, DbError> {
     let found = selection.conditions().and_contains("token_listings.search_text", &selection.words);

@@ -8,7 +8,7 @@ use crate::accounts::session::BrowserSession;
 use crate::db::DbError;
 use crate::db::list_conditions::Count;
 use crate::members::pages::list::tokens_path;
-use crate::members::token_list_store::{self, ListedToken, SORTED_MAX, TokenSelection};
+use crate::members::token_list_store::{self, ListedToken, TokenSelection};
 use crate::members::token_order::TokenOrder;
 use crate::tokens::day_counts::load_strip_days;
 use crate::tokens::filter::TokenFilter;
@@ -62,7 +62,7 @@ pub(crate) async fn list(
         let counts = filter_store::count(conn, selection.workspace, &filters, now)?;
         let is_narrowed = is_search || selection.filter.is_some();
         let matches = if is_narrowed { Some(token_list_store::search(conn, &selection)?) } else { None };
-        let few = matches.as_deref().filter(|keys| keys.len() <= SORTED_MAX);
+        let few = matches.as_deref().filter(|keys| keys.len() <= MATCHES_MAX);
         let page = token_list_store::page(conn, &selection, few)?;
         let days = load_strip_days(conn, page.rows.iter().map(|listed| &listed.token), now)?;
         Ok::<_, DbError>((counts, matches.map(|keys| keys.len()), page, days))
