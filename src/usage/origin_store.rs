@@ -274,3 +274,27 @@ fn bind_rows(statement: &'static str, rows: &[(TokenId, Origin)]) -> RowsQuery {
         .bind::<Array<BigInt>, _>(numbers(|row| row.calls))
         .bind::<Array<BigInt>, _>(numbers(|row| row.rejected))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_all_callers_of_their_tokens() {
+        let at = Timestamp::from_micros(0);
+        let origin = |nth: i64| Origin {
+            ip: nth.to_string().into(),
+            agent: "".into(),
+            first_seen_at: at,
+            last_seen_at: at,
+            calls: 1,
+            rejected: 0,
+        };
+        // Three callers of each token: a part of a thousand rows would end within a token.
+        let new: Vec<(TokenId, Origin)> = (0..3001).map(|nth| (TokenId(nth / 3), origin(nth))).collect();
+        let lengths: Vec<usize> = parts(&new).map(<[_]>::len).collect();
+        assert_eq!(lengths, [1002, 1002, 997]);
+        assert_eq!(parts(&new).flatten().collect::<Vec<_>>(), new.iter().collect::<Vec<_>>());
+        assert_eq!(parts(&[]).count(), 0);
+    }
+}
