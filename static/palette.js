@@ -66,6 +66,8 @@ const build = () => {
   dialog.setAttribute("aria-label", "Go to");
   document.body.append(dialog);
 
+  // The path that an arrow key has selected since the last input. Results that arrive later keep the selection.
+  let selected;
   const options = () => [...list.querySelectorAll("[role=option]")];
   const select = (option) => {
     options().forEach((it) => it.setAttribute("aria-selected", String(it === option)));
@@ -93,9 +95,12 @@ const build = () => {
     list.hidden = !count;
     input.setAttribute("aria-expanded", String(count > 0));
     status.textContent = count === 1 ? "1 result" : count ? `${count} results` : "Nothing found.";
-    select(options()[0]);
+    select(options().find((it) => it.getAttribute("href") === selected) ?? options()[0]);
   });
-  input.addEventListener("input", () => search(input.value.trim()));
+  input.addEventListener("input", () => {
+    selected = undefined;
+    search(input.value.trim());
+  });
   input.addEventListener("keydown", (event) => {
     const all = options();
     const at = all.findIndex((it) => it.getAttribute("aria-selected") === "true");
@@ -106,12 +111,14 @@ const build = () => {
     } else if (target !== undefined && all.length) {
       event.preventDefault();
       select(all[target]);
+      selected = all[target].getAttribute("href");
     }
   });
   // A click outside the content hits the dialog itself.
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.start = () => {
     input.value = "";
+    selected = undefined;
     list.hidden = true;
     dialog.showModal();
     input.focus();

@@ -46,7 +46,8 @@ impl TestServer {
         );
     }
 
-    /// Adds calls of all values that are not deleted on this many days, fewer at weekends, today the last, and twenty callers of each of 100 tokens.
+    /// Adds calls of all values that are not deleted, on this many days up to today, fewer at weekends. Adds twenty callers of
+    /// each of 100 tokens.
     pub fn add_usage(&self, days: i64) {
         let now = self.now().micros();
         let today = now / 86_400_000_000;
