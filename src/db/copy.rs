@@ -102,7 +102,8 @@ pub fn copy(from: &DatabaseUrl, to: &DatabaseUrl, show: &dyn Fn(&Progress)) -> R
         if let Some(table) = first_with_rows(target)? {
             return Err(CopyError::NotEmpty(to.clone(), table));
         }
-        copy_tables(&mut source, target, show)
+        copy_tables(&mut source, target, show)?;
+        Ok(analyze_tables(target)?)
     })
     .map_err(|(error, _)| error)?;
     // The transaction is read-only, so a failed rollback has no effect.
@@ -128,6 +129,15 @@ fn lock_tables(conn: &mut DbConnection) -> Result<(), DbError> {
     if let DbConnection::Postgres(conn) = conn {
         let tables = COPIED_TABLES.join(", ");
         conn.batch_execute(&format!("SET LOCAL statement_timeout = 0; LOCK TABLE {tables} IN EXCLUSIVE MODE"))?;
+    }
+    Ok(())
+}
+
+/// Collects the statistics of the new rows for the query planner. `PostgreSQL` would do so after a minute; a server on `SQLite`
+/// does it when it starts.
+fn analyze_tables(conn: &mut DbConnection) -> Result<(), DbError> {
+    if let DbConnection::Postgres(conn) = conn {
+        conn.batch_execute(&format!("ANALYZE {}", [COPIED_TABLES, DERIVED_TABLES].concat().join(", ")))?;
     }
     Ok(())
 }

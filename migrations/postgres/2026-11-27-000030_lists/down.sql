@@ -11,7 +11,7 @@ DROP TRIGGER token_values_list ON token_values;
 DROP TRIGGER value_uses_list_new ON value_uses;
 DROP TRIGGER value_uses_list ON value_uses;
 DROP FUNCTION users_list(), memberships_list_new(), memberships_list(), sessions_list(), tokens_list(),
-    token_values_list(), value_uses_list(), count_tokens(BIGINT), refresh_token_listings(BIGINT[]);
+    token_values_list(), value_uses_list(), count_tokens(BIGINT), refresh_token_listing(BIGINT);
 DROP VIEW token_listing_rows;
 DROP TABLE token_listings;
 DROP INDEX members_name, members_role, members_tokens, members_joined, members_seen, members_search;

@@ -64,13 +64,13 @@ CREATE INDEX token_listings_idle ON token_listings (workspace_id, idle_since, to
 CREATE INDEX token_listings_value ON token_listings (workspace_id, value_created_at, token_id);
 CREATE INDEX token_listings_search ON token_listings (workspace_id, search_text, token_id);
 
--- Copies the rows of the view for these tokens. Changes of a member's tokens lock the membership's row, so two of them do
--- not overlap.
-CREATE FUNCTION refresh_token_listings(ids BIGINT[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Copies the row of the view for this token. Changes of a member's tokens lock the membership's row, so two of them do not
+-- overlap. Its parameter is one id: with several, a table without statistics would be read by its index of living tokens.
+CREATE FUNCTION refresh_token_listing(token BIGINT) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM token_listings WHERE token_id = ANY (ids)
-        AND token_id NOT IN (SELECT live.id FROM tokens AS live WHERE live.id = ANY (ids) AND live.deleted_at IS NULL);
-    INSERT INTO token_listings SELECT * FROM token_listing_rows WHERE token_id = ANY (ids)
+    DELETE FROM token_listings WHERE token_id = token
+        AND NOT EXISTS (SELECT FROM tokens WHERE id = token AND deleted_at IS NULL);
+    INSERT INTO token_listings SELECT * FROM token_listing_rows WHERE token_id = token
     ON CONFLICT (token_id) DO UPDATE SET
         name_sort = excluded.name_sort, owner_sort = excluded.owner_sort, search_text = excluded.search_text,
         created_at = excluded.created_at, value_created_at = excluded.value_created_at, ends_at = excluded.ends_at,
@@ -103,7 +103,7 @@ CREATE TRIGGER memberships_list_new BEFORE INSERT ON memberships FOR EACH ROW EX
 
 CREATE FUNCTION memberships_list() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM refresh_token_listings(ARRAY(SELECT id FROM tokens WHERE membership_id = NEW.id AND deleted_at IS NULL));
+    PERFORM refresh_token_listing(id) FROM tokens WHERE membership_id = NEW.id AND deleted_at IS NULL;
     RETURN NULL;
 END $$;
 CREATE TRIGGER memberships_list AFTER UPDATE OF name_sort, search_text ON memberships FOR EACH ROW
@@ -121,7 +121,7 @@ CREATE TRIGGER sessions_list AFTER INSERT OR UPDATE OF last_seen_at ON sessions 
 CREATE FUNCTION tokens_list() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM count_tokens(coalesce(NEW.membership_id, OLD.membership_id));
-    PERFORM refresh_token_listings(ARRAY[coalesce(NEW.id, OLD.id)]);
+    PERFORM refresh_token_listing(coalesce(NEW.id, OLD.id));
     RETURN NULL;
 END $$;
 CREATE TRIGGER tokens_list_new AFTER INSERT ON tokens FOR EACH ROW WHEN (NEW.deleted_at IS NULL)
@@ -134,7 +134,7 @@ CREATE TRIGGER tokens_list_gone AFTER DELETE ON tokens FOR EACH ROW WHEN (OLD.de
 CREATE FUNCTION token_values_list() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM tokens WHERE id = coalesce(NEW.token_id, OLD.token_id) AND deleted_at IS NULL) THEN
-        PERFORM refresh_token_listings(ARRAY[coalesce(NEW.token_id, OLD.token_id)]);
+        PERFORM refresh_token_listing(coalesce(NEW.token_id, OLD.token_id));
     END IF;
     RETURN NULL;
 END $$;

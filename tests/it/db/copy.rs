@@ -13,6 +13,7 @@ use crate::support::PASSWORD;
 use crate::support::api_client::Call;
 use crate::support::postgres::server;
 use crate::support::process::{Home, Latchkey};
+use crate::support::wait::wait_until;
 
 const ALICE: &str = "alice@example.org";
 
@@ -159,6 +160,17 @@ impl OwnPostgres {
     fn count(&self, table: &str) -> String {
         texts(&mut self.connect(), &format!("SELECT count(*)::text AS text FROM {table}")).remove(0)
     }
+
+    /// Fails if triggers read many tokens for each copied one. The server counts the rows that a session read when it ends.
+    fn assert_few_reads_of_tokens(&self, copied: i64) {
+        let read = "SELECT sum(idx_tup_read)::text AS text FROM pg_stat_user_indexes WHERE relname = 'tokens'";
+        let mut reads = 0;
+        wait_until("the session that wrote has ended", || {
+            reads = texts(&mut self.connect(), read).remove(0).parse().unwrap();
+            reads > 5 * copied
+        });
+        assert!(reads < 50 * copied, "{reads} tokens were read");
+    }
 }
 
 impl Drop for OwnPostgres {
@@ -207,6 +219,9 @@ fn a_copy_to_postgresql_and_back_is_equal_and_usable() {
     home.done(&copy_args(home.file().to_str().unwrap(), &postgres.url));
     home.done(&copy_args(&postgres.url, back.to_str().unwrap()));
     assert_equal(&home.file(), &back);
+    postgres.assert_few_reads_of_tokens(2001);
+    let analyzed = "SELECT DISTINCT tablename::text AS text FROM pg_stats WHERE tablename LIKE 'token%' ORDER BY 1";
+    assert_eq!(texts(&mut postgres.connect(), analyzed), ["token_listings", "token_values", "tokens"]);
 
     let elsewhere = Home::new();
     let done = |args: &[&str], stdin: &str| {
