@@ -1,10 +1,13 @@
 //! A connection pool for async code: waiting for a connection must not block an async thread.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use r2d2::{HandleError, PooledConnection};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::db::connection::{ConnectionManager, DbConnection, PooledConn, first_line};
 use crate::db::error::{DbError, FromDb, OpenError};
@@ -16,10 +19,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum time to wait while the pool has no connection at all: the server is down, so requests fail early.
 const ACQUIRE_WHILE_DOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A connection pool with one permit per connection.
+/// A connection pool with one thread and one permit per connection.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: r2d2::Pool<ConnectionManager>,
+    threads: Arc<BlockingThreads>,
     permits: Arc<Semaphore>,
     response_timeout: Duration,
 }
@@ -39,6 +43,7 @@ impl Pool {
 
     fn open_with(manager: ConnectionManager, width: u32, test_on_check_out: bool) -> Result<Self, OpenError> {
         let (url, response_timeout) = (manager.url.clone(), manager.limits.response_timeout);
+        let failed = |message: &str| OpenError::Connect(url.clone(), first_line(message));
         let connections = r2d2::Pool::builder()
             .max_size(width)
             .min_idle(Some(1))
@@ -46,8 +51,9 @@ impl Pool {
             .connection_timeout(ACQUIRE_TIMEOUT)
             .error_handler(Box::new(QuietErrors))
             .build(manager)
-            .map_err(|error| OpenError::Connect(url, first_line(&error.to_string())))?;
-        Ok(Self { connections, permits: Arc::new(Semaphore::new(width as usize)), response_timeout })
+            .map_err(|error| failed(&error.to_string()))?;
+        let threads = Arc::new(BlockingThreads::new(width as usize).map_err(|error| failed(&error.to_string()))?);
+        Ok(Self { connections, threads, permits: Arc::new(Semaphore::new(width as usize)), response_timeout })
     }
 
     /// Runs `work` on a blocking thread when a connection is free.
@@ -87,7 +93,7 @@ impl Pool {
             return Err(DbError::Unavailable("all connections are in use".to_owned()).into());
         };
         let pool = self.clone();
-        let work = actix_web::web::block(move || {
+        let work = self.threads.spawn(move || {
             let result = work(&pool);
             drop(permit);
             result
@@ -99,10 +105,39 @@ impl Pool {
         }
     }
 
+    /// A connection for callers that may block.
     pub(crate) fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
         let timeout =
             if self.connections.state().connections == 0 { ACQUIRE_WHILE_DOWN_TIMEOUT } else { ACQUIRE_TIMEOUT };
         self.connections.get_timeout(timeout).map_err(|error| DbError::Unavailable(first_line(&error.to_string())))
+    }
+}
+
+/// The threads of a pool, which may block. An idle thread ends after some seconds. The threads of the async runtimes are not used,
+/// because there are more of them than connections, and each keeps some megabytes in the allocator after large writes.
+struct BlockingThreads {
+    handle: Handle,
+    /// `None` while this is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl BlockingThreads {
+    fn new(count: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().max_blocking_threads(count).thread_name("database").build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.handle.spawn_blocking(work)
+    }
+}
+
+impl Drop for BlockingThreads {
+    /// Does not wait for the threads: the last clone of a pool can be dropped on an async thread.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -152,5 +187,31 @@ struct QuietErrors;
 impl HandleError<diesel::r2d2::Error> for QuietErrors {
     fn handle_error(&self, error: diesel::r2d2::Error) {
         log::debug!("can't connect to the database: {}", first_line(&error.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::thread::ThreadId;
+
+    use crate::db::{Db, DbError};
+
+    #[test]
+    fn a_pool_has_one_thread_for_each_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("latchkey.db").display()).parse().unwrap()).unwrap();
+        let writes = |db: Db| async move {
+            let mut threads: HashSet<ThreadId> = HashSet::new();
+            for _ in 0..20 {
+                threads.insert(db.write(|_| Ok::<_, DbError>(std::thread::current().id())).await.unwrap());
+            }
+            threads
+        };
+        // Two workers, each with a runtime of its own, as in a server.
+        let workers =
+            [db.clone(), db].map(|db| std::thread::spawn(move || actix_web::rt::System::new().block_on(writes(db))));
+        let threads: HashSet<ThreadId> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        assert_eq!(threads.len(), 1, "SQLite has one connection for writes");
     }
 }
