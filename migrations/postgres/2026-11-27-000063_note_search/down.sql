@@ -11,7 +11,7 @@ SELECT listing.*, greatest(listing.used_hour, listing.value_created_at) AS idle_
     FROM tokens JOIN memberships ON memberships.id = tokens.membership_id
     JOIN token_values AS value ON value.token_id = tokens.id
         AND value.generation = (SELECT max(generation) FROM token_values AS newest WHERE newest.token_id = tokens.id)
-    WHERE tokens.deleted_at IS NULL
+    WHERE num_nulls(tokens.deleted_at) = 1
 ) AS listing;
 CREATE TRIGGER tokens_list AFTER UPDATE OF name_key, name_sort, deleted_at ON tokens FOR EACH ROW
     WHEN (OLD.deleted_at IS NULL OR NEW.deleted_at IS NULL) EXECUTE FUNCTION tokens_list();
