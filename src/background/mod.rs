@@ -43,6 +43,8 @@ impl BackgroundJobs {
         // Waits for a flush that is running; aborting the task first would interrupt it.
         self.usage.flush(&self.db).await;
         self.flusher.abort();
+        // A flush that timed out may still commit.
+        self.db.wait_for_writes().await;
     }
 }
 

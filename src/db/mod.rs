@@ -161,6 +161,11 @@ impl Db {
         self.writes.interact(write).await
     }
 
+    /// Waits until no transaction of [`Db::write`] is running, including those whose caller has timed out: they can still commit.
+    pub async fn wait_for_writes(&self) {
+        self.writes.wait_until_idle().await;
+    }
+
     /// [`Db::read`] for callers that may block: the command line and start-up.
     pub fn read_blocking<T, E: FromDb>(&self, work: impl FnOnce(&mut DbConnection) -> Result<T, E>) -> Result<T, E> {
         read(&mut *self.reads.get()?, work)

@@ -105,6 +105,12 @@ impl Pool {
         }
     }
 
+    /// Waits until no work is running, including work whose caller has timed out.
+    pub(crate) async fn wait_until_idle(&self) {
+        // Fails only if the semaphore is closed, which nothing does.
+        let _ = self.permits.acquire_many(self.connections.max_size()).await;
+    }
+
     /// A connection for callers that may block.
     pub(crate) fn get(&self) -> Result<PooledConnection<ConnectionManager>, DbError> {
         let timeout =

@@ -162,10 +162,10 @@ fn a_flush_that_commits_after_its_timeout_writes_nothing_twice() {
     let mut other = server.database.connect();
     let lock = if is_postgres() { "BEGIN; LOCK TABLE value_uses" } else { "BEGIN IMMEDIATE" };
     other.batch_execute(lock).unwrap();
-    // Dropping the system waits for the threads of the flush.
     actix_web::rt::System::new().block_on(async {
         uses.flush(&impatient).await;
         other.batch_execute("ROLLBACK").unwrap();
+        impatient.wait_for_writes().await;
     });
     assert_eq!(usage(&server, start), ["- - - 1 1 tool"], "committed after the timeout");
     flush(&uses, &server);
@@ -184,7 +184,10 @@ fn a_flush_that_fails_after_its_timeout_is_written_by_the_next() {
     let mut other = server.database.connect();
     let lock = if is_postgres() { "BEGIN; LOCK TABLE value_uses" } else { "BEGIN IMMEDIATE" };
     other.batch_execute(lock).unwrap();
-    actix_web::rt::System::new().block_on(uses.flush(&impatient));
+    actix_web::rt::System::new().block_on(async {
+        uses.flush(&impatient).await;
+        impatient.wait_for_writes().await;
+    });
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(usage(&server, start), ["- - - 0 - -"], "the lock was not free in time");
     flush(&uses, &server);
