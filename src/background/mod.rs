@@ -130,3 +130,48 @@ fn log_outcome(name: &str, outcome: PurgeOutcome, now: Timestamp, warns: bool) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use diesel::connection::{Connection as _, SimpleConnection as _};
+    use diesel::prelude::*;
+
+    use super::*;
+    use crate::base::client_info::ClientInfo;
+    use crate::base::clock::ManualClock;
+    use crate::db::ids::ValueId;
+    use crate::db::schema::value_uses;
+    use crate::db::{DbError, DbOptions};
+
+    #[test]
+    fn a_flush_that_timed_out_is_committed_before_the_jobs_have_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("latchkey.db").display().to_string();
+        let options = DbOptions {
+            response_timeout: Duration::from_millis(1),
+            lock_timeout: Duration::from_mins(2),
+            ..DbOptions::default()
+        };
+        let db = Db::open_with(&file.parse().unwrap(), &options).unwrap();
+        let mut other = diesel::SqliteConnection::establish(&file).unwrap();
+        other
+            .batch_execute("PRAGMA foreign_keys = OFF; INSERT INTO value_uses (value_id) VALUES (1); BEGIN IMMEDIATE")
+            .unwrap();
+        let (usage, now) = (UsageRecorder::default(), Timestamp::from_micros(1));
+        usage.record(ValueId(1), ClientInfo { ip: Ipv4Addr::LOCALHOST.into(), agent: None }, now);
+        actix_web::rt::System::new().block_on(async {
+            let clock = Clock::Manual(ManualClock::at(now));
+            let jobs = BackgroundJobs::start(db.clone(), clock, usage.clone(), Duration::from_hours(1));
+            usage.flush(&db).await;
+            other.batch_execute("ROLLBACK").unwrap();
+            jobs.stop().await;
+        });
+        let used = value_uses::table.filter(value_uses::last_used_at.is_not_null()).count();
+        let used: i64 = db
+            .read_blocking(|conn| crate::match_backend!(conn, conn => used.get_result(conn)).map_err(DbError::from))
+            .unwrap();
+        assert_eq!(used, 1);
+    }
+}
