@@ -90,10 +90,14 @@ fn lock_tables(conn: &mut DbConnection) -> Result<(), DbError> {
 }
 
 /// Collects the statistics of the new rows for the query planner. `PostgreSQL` would do so after a minute; a server on `SQLite`
-/// does it when it starts.
+/// does it when it starts. Leaves out empty tables: a session would plan to read them without an index, and keep the plan
+/// while they grow.
 fn analyze_tables(conn: &mut DbConnection) -> Result<(), DbError> {
     if let DbConnection::Postgres(conn) = conn {
-        conn.batch_execute(&format!("ANALYZE {}", [COPIED_TABLES, DERIVED_TABLES].concat().join(", ")))?;
+        for table in [COPIED_TABLES, DERIVED_TABLES].concat() {
+            let analyze = format!("IF EXISTS (SELECT FROM {table}) THEN ANALYZE {table}; END IF");
+            conn.batch_execute(&format!("DO $$ BEGIN {analyze}; END $$"))?;
+        }
     }
     Ok(())
 }

@@ -140,6 +140,13 @@ struct OwnPostgres {
     url: String,
 }
 
+/// A line of `EXPLAIN`.
+#[derive(QueryableByName)]
+struct Plan {
+    #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
 /// Creates one on the tests' server.
 fn postgres() -> OwnPostgres {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -225,6 +232,16 @@ fn a_copy_to_postgresql_and_back_is_equal_and_usable() {
 
     let to_full = elsewhere.fails(&copy_args(home.file().to_str().unwrap(), &postgres.url));
     assert!(to_full.contains("is not empty"), "{to_full}");
+}
+
+#[db_test(sqlite, needs(postgres))]
+fn tables_that_are_empty_after_a_copy_are_read_by_index() {
+    let (home, postgres) = (Home::new(), postgres());
+    home.add_acme(&[ALICE], "editor");
+    home.done(&copy_args(home.file().to_str().unwrap(), &postgres.url));
+    let plan = "EXPLAIN SELECT FROM usage_origins WHERE token_id = ANY ('{1,2}')";
+    let plan: Vec<Plan> = diesel::sql_query(plan).load(&mut postgres.connect()).unwrap();
+    assert!(!plan[0].line.contains("Seq Scan"), "{}", plan[0].line);
 }
 
 /// A session that has planned its queries of a nearly empty table keeps these plans until statistics are collected.
