@@ -1,5 +1,6 @@
 //! A connection pool for async code: waiting for a connection must not block an async thread.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl Pool {
 
     fn open_with(manager: ConnectionManager, width: u32, test_on_check_out: bool) -> Result<Self, OpenError> {
         let (url, response_timeout) = (manager.url.clone(), manager.limits.response_timeout);
-        let failed = |message: &str| OpenError::Connect(url.clone(), first_line(message));
+        let failed = |error: &dyn Error| OpenError::Connect(url.clone(), first_line(&error.to_string()));
         let connections = r2d2::Pool::builder()
             .max_size(width)
             .min_idle(Some(1))
@@ -51,8 +52,8 @@ impl Pool {
             .connection_timeout(ACQUIRE_TIMEOUT)
             .error_handler(Box::new(QuietErrors))
             .build(manager)
-            .map_err(|error| failed(&error.to_string()))?;
-        let threads = Arc::new(BlockingThreads::new(width as usize).map_err(|error| failed(&error.to_string()))?);
+            .map_err(|error| failed(&error))?;
+        let threads = Arc::new(BlockingThreads::new(width as usize).map_err(|error| failed(&error))?);
         Ok(Self { connections, threads, permits: Arc::new(Semaphore::new(width as usize)), response_timeout })
     }
 

@@ -201,7 +201,7 @@ fn a_thousand_deletions_by_another_process_are_seen_under_load() {
     let (is_over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let _is_over = SetOnDrop(&is_over);
-        // Enough that requests wait together for one look at the epoch.
+        // With the calls below, more requests than workers at a time: some share a read of the epoch.
         for _ in 0..2 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
